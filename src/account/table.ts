@@ -1,0 +1,92 @@
+import { sql } from "drizzle-orm";
+import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
+
+/** The billing boundary: a platform. */
+export const organization = sqliteTable("organization", {
+  seq: seqColumn(),
+  id: idColumn(),
+  name: text("name").notNull(),
+  slug: text("slug").notNull().unique(),
+  /** Projects it may have at once. */
+  projectsMax: integer("projects_max").notNull(),
+  ...timeColumns(),
+});
+
+/** A customer of the platform. */
+export const workspace = sqliteTable(
+  "workspace",
+  {
+    seq: seqColumn(),
+    id: idColumn(),
+    organizationId: text("organization_id")
+      .notNull()
+      .references(() => organization.id),
+    name: text("name").notNull(),
+    slug: text("slug").notNull(),
+    description: text("description"),
+    externalWorkspaceId: text("external_workspace_id"),
+    metadata: text("metadata", { mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    settings: text("settings", { mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    /** The one projects go to that name no workspace. */
+    isDefault: integer("is_default", { mode: "boolean" }).notNull(),
+    ...timeColumns(),
+  },
+  (t) => [
+    uniqueIndex("workspace_slug").on(t.organizationId, t.slug),
+    uniqueIndex("workspace_external").on(t.organizationId, t.externalWorkspaceId),
+    uniqueIndex("workspace_default").on(t.organizationId).where(sql`is_default = 1`),
+    index("workspace_of_organization").on(t.organizationId, t.seq),
+  ],
+);
+
+/** A key of the API; the key itself is shown once and kept as a hash. */
+export const apiKey = sqliteTable(
+  "api_key",
+  {
+    seq: seqColumn(),
+    id: idColumn(),
+    organizationId: text("organization_id")
+      .notNull()
+      .references(() => organization.id),
+    workspaceId: text("workspace_id").references(() => workspace.id),
+    name: text("name").notNull(),
+    /** First 12 characters, to recognise it by. */
+    keyPrefix: text("key_prefix").notNull(),
+    /** SHA-256 in hex; the key holds 256 random bits, so a slow hash would add nothing. */
+    keyHash: text("key_hash").notNull().unique(),
+    scopes: text("scopes", { mode: "json" }).$type<string[]>().notNull(),
+    isAdmin: integer("is_admin", { mode: "boolean" }).notNull(),
+    rateLimitRpm: integer("rate_limit_rpm").notNull(),
+    status: text("status", { enum: ["active", "revoked"] }).notNull(),
+    expiresAt: timeColumn("expires_at"),
+    ...timeColumns(),
+  },
+  (t) => [index("api_key_of_organization").on(t.organizationId, t.seq)],
+);
+
+/** A mutation under an `Idempotency-Key`: who runs it now, what it made, what was answered. */
+export const idempotencyKey = sqliteTable(
+  "idempotency_key",
+  {
+    seq: seqColumn(),
+    organizationId: text("organization_id").notNull(),
+    /** The opaque text of the header. */
+    key: text("key").notNull(),
+    /** SHA-256 of method, path and body, in hex. */
+    requestHash: text("request_hash").notNull(),
+    /** Who executes it now: fences out one that lost its turn. */
+    holder: text("holder").notNull(),
+    lockedUntil: timeColumn("locked_until").notNull(),
+    /** Path of what the request made, written in the batch that made it. */
+    resourcePath: text("resource_path"),
+    status: integer("status"),
+    /** The answer, sealed: it may hold a credential. */
+    bodySealed: text("body_sealed"),
+    createdAt: timeColumn("created_at").notNull(),
+  },
+  (t) => [
+    uniqueIndex("idempotency_key_of_organization").on(t.organizationId, t.key),
+    index("idempotency_key_age").on(t.createdAt),
+  ],
+);

@@ -1,0 +1,27 @@
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import type { ClusterPort } from "./cluster-port.ts";
+import type { Keyring } from "./seal.ts";
+
+/** D1 through drizzle, without a schema object: verbs name their tables. */
+export type Database = DrizzleD1Database;
+
+/** What happened, for operators: words and ids, never a secret. */
+export interface LogEntry {
+  readonly level: "info" | "warning" | "error";
+  readonly message: string;
+  readonly [fact: string]: string | number | boolean | null | undefined;
+}
+
+/** Everything a verb may touch beyond its arguments. Built by `workers/context.ts` and by tests. */
+export interface Context {
+  readonly db: Database;
+  readonly now: () => Date;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly keyring: Keyring;
+  readonly cluster: ClusterPort;
+  /** Asks a lane to look at its rows; carries no truth, may be lost, may come twice. */
+  readonly nudge: (lane: string, delaySeconds?: number) => Promise<void>;
+  /** Runs a lane now and returns when it is idle or `budgetMilliseconds` have passed. */
+  readonly drive: (lane: string, budgetMilliseconds: number) => Promise<void>;
+  readonly log: (entry: LogEntry) => void;
+}

@@ -1,0 +1,68 @@
+/** Field problems of a request: field path → what is wrong with it and what to send instead. */
+export type FieldErrors = Record<string, string[]>;
+
+/** Options of an ApiError beyond its code and message. */
+export interface ApiErrorOptions {
+  /** Machine-readable facts for the caller; never a secret, never an internal name. */
+  readonly details?: Record<string, unknown>;
+  readonly fields?: FieldErrors;
+  /** Sent as `Retry-After` and `error.retry_after_ms`; also marks the error retryable. */
+  readonly retryAfterSeconds?: number;
+  readonly cause?: unknown;
+}
+
+/** An error the caller is told about. Thrown by verbs, mapped to HTTP once, in `workers/api.ts`. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly status: number;
+  readonly code: string;
+  readonly options: ApiErrorOptions;
+
+  constructor(status: number, code: string, message: string, options: ApiErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.status = status;
+    this.code = code;
+    this.options = options;
+  }
+}
+
+/** Thrown in an operation's step: do not retry, unwind. Anything else is retried. */
+export class TerminalError extends Error {
+  override readonly name = "TerminalError";
+  readonly code: string;
+
+  constructor(code: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+/** 404 for what does not exist and for what belongs to somebody else: the two look the same. */
+export function notFound(noun: string): ApiError {
+  return new ApiError(
+    404,
+    "NOT_FOUND",
+    `No such ${noun}. Check the id and the API key's workspace.`,
+  );
+}
+
+/** 422 for one field. */
+export function invalid(field: string, problem: string): ApiError {
+  return new ApiError(422, "VALIDATION_ERROR", `${field}: ${problem}`, {
+    fields: { [field]: [problem] },
+  });
+}
+
+/** 409 because the thing is not in a state that allows it, or somebody else was first. */
+export function conflict(
+  code: string,
+  message: string,
+  details?: Record<string, unknown>,
+): ApiError {
+  return new ApiError(409, code, message, details === undefined ? {} : { details });
+}
+
+/** 503 for what is only for now; the caller may repeat the same request. */
+export function unavailable(code: string, message: string, retryAfterSeconds: number): ApiError {
+  return new ApiError(503, code, message, { retryAfterSeconds });
+}

@@ -1,0 +1,62 @@
+import { invalid } from "./error.ts";
+
+/** Which part of a list: by page number, or after a cursor. */
+export interface PageRequest {
+  /** Rows wanted, 1 to 100. */
+  readonly limit: number;
+  /** Rows to pass over; 0 with a cursor. */
+  readonly offset: number;
+  /** Only rows whose `seq` is lower: lists run from the newest. */
+  readonly beforeSeq: number | null;
+  readonly page: number;
+}
+
+/** The list parameters as they come in: `page` + `page_size`, or `limit` + `cursor`. */
+export interface PageQuery {
+  readonly page?: number | undefined;
+  readonly page_size?: number | undefined;
+  readonly limit?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+
+/** @throws ApiError 422 when `cursor` is not one of ours. */
+export function pageOf(query: PageQuery): PageRequest {
+  const limit = query.page_size ?? query.limit ?? 20;
+  const page = query.page ?? 1;
+  if (query.cursor === undefined) {
+    return { limit, offset: (page - 1) * limit, beforeSeq: null, page };
+  }
+  const beforeSeq = readCursor(query.cursor);
+  return { limit, offset: 0, beforeSeq, page };
+}
+
+/** The envelope of a list: `data`, `page`, `total`, and `next_cursor` while there is more. */
+export function listEnvelope<Row>(
+  request: PageRequest,
+  rows: readonly (Row & { readonly seq: number })[],
+  total: number,
+  render: (row: Row) => unknown,
+) {
+  const last = rows.at(-1);
+  const isLast = rows.length < request.limit || last === undefined;
+  return {
+    data: rows.map(render),
+    page: { page: request.page, page_size: request.limit, total },
+    total,
+    next_cursor: isLast ? null : writeCursor(last.seq),
+  };
+}
+
+function writeCursor(seq: number): string {
+  return btoa(`s:${seq}`).replaceAll("=", "");
+}
+
+function readCursor(cursor: string): number {
+  try {
+    const found = /^s:(\d{1,15})$/.exec(atob(cursor));
+    if (found?.[1] !== undefined) return Number(found[1]);
+  } catch {
+    // Not base64: answered below like any other foreign cursor.
+  }
+  throw invalid("cursor", "is not a cursor of this list; use `next_cursor` of the page before.");
+}

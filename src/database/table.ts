@@ -1,0 +1,55 @@
+import { sql } from "drizzle-orm";
+import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import {
+  attributionColumns,
+  idColumn,
+  seqColumn,
+  timeColumn,
+  timeColumns,
+} from "../core/column.ts";
+import { databaseStates } from "./status.ts";
+
+/** One logical database: the customer's, in one of our clusters. */
+export const database = sqliteTable(
+  "database",
+  {
+    seq: seqColumn(),
+    id: idColumn(),
+    organizationId: text("organization_id").notNull(),
+    workspaceId: text("workspace_id").notNull(),
+    projectId: text("project_id").notNull(),
+    environmentId: text("environment_id").notNull(),
+    /** Name of its environment, which never changes. */
+    environment: text("environment").notNull(),
+    /** The caller's name; the primary of an environment is what DATABASE_URL names. */
+    name: text("name").notNull(),
+    isPrimary: integer("is_primary", { mode: "boolean" }).notNull(),
+    size: text("size", { enum: ["small", "medium", "large"] }).notNull(),
+    state: text("state", { enum: databaseStates }).notNull(),
+    clusterId: text("cluster_id").notNull(),
+    /** In Postgres; random, so that a neighbour who lists them learns nothing. */
+    databaseName: text("database_name").notNull().unique(),
+    ownerRole: text("owner_role").notNull(),
+    loginRole: text("login_role").notNull(),
+    passwordSealed: text("password_sealed").notNull(),
+    /** Why it failed, in words for the caller. */
+    errorMessage: text("error_message"),
+    deletedAt: timeColumn("deleted_at"),
+    ...attributionColumns(),
+    ...timeColumns(),
+  },
+  (t) => [
+    uniqueIndex("database_primary_of_environment")
+      .on(t.environmentId)
+      .where(sql`is_primary = 1 and state not in ('failed', 'deleted')`),
+    uniqueIndex("database_name_in_environment")
+      .on(t.environmentId, t.name)
+      .where(sql`state not in ('failed', 'deleted')`),
+    index("database_of_organization").on(t.organizationId, t.seq),
+    index("database_of_project").on(t.projectId, t.seq),
+    index("database_of_cluster").on(t.clusterId, t.seq),
+  ],
+);
+
+/** One row of the table. */
+export type DatabaseRow = typeof database.$inferSelect;

@@ -1,0 +1,224 @@
+// The engine. Law: a step's program counter moves in the same batch as the rows it changes, and
+// only while the runner still holds the lease; so a crash anywhere repeats a step, never skips one.
+import { and, asc, eq, inArray, lte, sql } from "drizzle-orm";
+import type { Context } from "../core/context.ts";
+import { TerminalError } from "../core/error.ts";
+import { newId } from "../core/id.ts";
+import type { AnyOperation, Outcome, Registry, Step } from "./define.ts";
+import { type OperationRow, operation } from "./table.ts";
+import { LeaseLost, transition } from "./transition.ts";
+
+const active = ["pending", "running", "unwinding"] as const;
+const backoffSecondsMax = 30;
+
+/** When the lane has work again: null is never, by itself. */
+export interface LaneRest {
+  readonly dueAt: Date | null;
+}
+
+/**
+ * Runs a lane's operations in the order they were begun until none is due.
+ * Called by one runner at a time; a second one fences the first out by taking the lease.
+ */
+export async function runLane(
+  context: Context,
+  registry: Registry,
+  lane: string,
+): Promise<LaneRest> {
+  for (;;) {
+    const row = await lease(context, lane);
+    if (row === null) return { dueAt: await dueAt(context, lane) };
+    try {
+      await runOperation(context, registry, row);
+    } catch (error) {
+      if (!(error instanceof LeaseLost)) throw error;
+      return { dueAt: null };
+    }
+  }
+}
+
+// The lowest unfinished operation, if it is due. An attempt counts before it runs, so that a step
+// which kills its runner also meets the limit.
+async function lease(context: Context, lane: string): Promise<OperationRow | null> {
+  const now = context.now();
+  const head = context.db
+    .select({ id: operation.id })
+    .from(operation)
+    .where(and(eq(operation.lane, lane), inArray(operation.status, [...active])))
+    .orderBy(asc(operation.seq))
+    .limit(1);
+  const [row] = await context.db
+    .update(operation)
+    .set({
+      leaseToken: newId(context),
+      status: sql`case status when 'pending' then 'running' else status end`,
+      attempts: sql`attempts + 1`,
+      startedAt: sql`coalesce(started_at, ${now.getTime()})`,
+      updatedAt: now,
+    })
+    .where(and(eq(operation.id, head), lte(operation.runAfter, now)))
+    .returning();
+  return row ?? null;
+}
+
+async function dueAt(context: Context, lane: string): Promise<Date | null> {
+  const [head] = await context.db
+    .select({ runAfter: operation.runAfter })
+    .from(operation)
+    .where(and(eq(operation.lane, lane), inArray(operation.status, [...active])))
+    .orderBy(asc(operation.seq))
+    .limit(1);
+  return head?.runAfter ?? null;
+}
+
+async function runOperation(context: Context, registry: Registry, leased: OperationRow) {
+  let row: OperationRow | null = leased;
+  while (row !== null && row.runAfter <= context.now()) {
+    const definition = registry.get(row.kind);
+    if (definition === undefined) throw new Error(`No operation is called ${row.kind}.`);
+    row =
+      row.status === "unwinding"
+        ? await undoStep(context, definition, row)
+        : await doStep(context, definition, row);
+  }
+}
+
+async function doStep(context: Context, definition: AnyOperation, row: OperationRow) {
+  const stop = reasonToUnwind(context, definition, row);
+  if (stop !== null) return await unwind(context, row, stop);
+  try {
+    const outcome = await stepOf(definition, row).do(context, argumentsOf(definition, row));
+    return await transition(context, row, forward(context, definition, row, outcome), outcome);
+  } catch (error) {
+    if (error instanceof LeaseLost) throw error;
+    const failure = failureOf(error);
+    logFailure(context, row, failure, error);
+    if (error instanceof TerminalError) return await unwind(context, row, failure);
+    return await retry(context, row, failure);
+  }
+}
+
+function forward(
+  context: Context,
+  definition: AnyOperation,
+  row: OperationRow,
+  outcome: Outcome,
+): Partial<OperationRow> {
+  const now = context.now();
+  if (outcome.kind === "waitFor") {
+    return { runAfter: new Date(now.getTime() + outcome.seconds * 1000), attempts: 0 };
+  }
+  const names = Object.keys(definition.steps);
+  const at = names.indexOf(row.step);
+  const to = outcome.kind === "goTo" ? outcome.step : names[at + 1];
+  if (outcome.kind === "finish" || to === undefined) {
+    return { status: "succeeded", stepsDone: row.stepsTotal, finishedAt: now, ...noError };
+  }
+  return { step: to, stepsDone: names.indexOf(to), attempts: 1, ...noError };
+}
+
+async function undoStep(context: Context, definition: AnyOperation, row: OperationRow) {
+  const names = Object.keys(definition.steps);
+  const before = names[names.indexOf(row.step) - 1];
+  const change: Partial<OperationRow> =
+    before === undefined
+      ? {
+          status: row.cancelRequestedAt === null ? "failed" : "canceled",
+          stepsDone: 0,
+          finishedAt: context.now(),
+        }
+      : { step: before, stepsDone: names.indexOf(before), attempts: 1 };
+  try {
+    const undo = stepOf(definition, row).undo;
+    const statements = (await undo?.(context, argumentsOf(definition, row))) ?? [];
+    return await transition(context, row, change, { statements });
+  } catch (error) {
+    if (error instanceof LeaseLost) throw error;
+    logFailure(context, row, failureOf(error), error);
+    return await transition(context, row, { runAfter: backoff(context, row.attempts) });
+  }
+}
+
+const noError = { errorCode: null, errorMessage: null };
+
+interface Failure {
+  readonly code: string;
+  readonly message: string;
+}
+
+function reasonToUnwind(
+  context: Context,
+  definition: AnyOperation,
+  row: OperationRow,
+): Failure | null {
+  if (row.cancelRequestedAt !== null) {
+    return { code: "CANCELED", message: "Canceled by request." };
+  }
+  const last = row.errorMessage === null ? "" : ` Last error: ${row.errorMessage}`;
+  if (row.deadlineAt <= context.now()) {
+    return { code: "DEADLINE_EXCEEDED", message: `The deadline has passed.${last}` };
+  }
+  if (row.attempts > definition.attemptsMax) {
+    return { code: "ATTEMPTS_EXHAUSTED", message: `Step ${row.step} kept failing.${last}` };
+  }
+  return null;
+}
+
+function unwind(context: Context, row: OperationRow, failure: Failure) {
+  return transition(context, row, {
+    status: "unwinding",
+    attempts: 1,
+    errorCode: failure.code,
+    errorMessage: failure.message,
+  });
+}
+
+function retry(context: Context, row: OperationRow, failure: Failure) {
+  return transition(context, row, {
+    runAfter: backoff(context, row.attempts),
+    errorCode: failure.code,
+    errorMessage: failure.message,
+  });
+}
+
+// 0.25 s, doubled each time, at most half a minute; ±20 % so that lanes do not march in step.
+function backoff(context: Context, attempts: number): Date {
+  const seconds = Math.min(0.25 * 2 ** Math.min(attempts - 1, 10), backoffSecondsMax);
+  const jitter = 0.8 + ((context.random(1)[0] ?? 0) / 255) * 0.4;
+  return new Date(context.now().getTime() + seconds * jitter * 1000);
+}
+
+function stepOf(definition: AnyOperation, row: OperationRow): Step<unknown> {
+  const step = definition.steps[row.step];
+  if (step === undefined) throw new Error(`${definition.name} has no step ${row.step}.`);
+  return step;
+}
+
+function argumentsOf(definition: AnyOperation, row: OperationRow) {
+  const { errorCode, errorMessage, status } = row;
+  const isUnwinding = status === "unwinding" && errorCode !== null;
+  return {
+    input: definition.input.parse(row.input) as unknown,
+    operationId: row.id,
+    failure: isUnwinding ? { code: errorCode, message: errorMessage ?? "" } : null,
+  };
+}
+
+// The caller reads this text: a TerminalError was written for them, anything else was not.
+function failureOf(error: unknown): Failure {
+  if (error instanceof TerminalError) return { code: error.code, message: error.message };
+  return { code: "STEP_FAILED", message: "The cluster did not carry out this step." };
+}
+
+function logFailure(context: Context, row: OperationRow, failure: Failure, error: unknown) {
+  context.log({
+    level: "warning",
+    message: error instanceof Error ? error.message : String(error),
+    operation_id: row.id,
+    kind: row.kind,
+    step: row.step,
+    status: row.status,
+    attempts: row.attempts,
+    code: failure.code,
+  });
+}

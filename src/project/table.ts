@@ -1,0 +1,46 @@
+import { sql } from "drizzle-orm";
+import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import {
+  attributionColumns,
+  idColumn,
+  seqColumn,
+  timeColumn,
+  timeColumns,
+} from "../core/column.ts";
+
+/** An app of a customer of the platform. */
+export const project = sqliteTable(
+  "project",
+  {
+    seq: seqColumn(),
+    id: idColumn(),
+    organizationId: text("organization_id").notNull(),
+    workspaceId: text("workspace_id").notNull(),
+    name: text("name").notNull(),
+    slug: text("slug").notNull(),
+    description: text("description"),
+    settings: text("settings", { mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    /** The one databases go to that name no project; made when first needed. */
+    isDefault: integer("is_default", { mode: "boolean" }).notNull(),
+    /** True once Postgres was asked for: other environments then get theirs on demand. */
+    hasPostgres: integer("has_postgres", { mode: "boolean" }).notNull(),
+    /** The size its environments' databases are made with. */
+    postgresSize: text("postgres_size", { enum: ["small", "medium", "large"] }),
+    state: text("state", { enum: ["active", "deleting", "deleted"] }).notNull(),
+    deletedAt: timeColumn("deleted_at"),
+    ...attributionColumns(),
+    ...timeColumns(),
+  },
+  (t) => [
+    uniqueIndex("project_slug").on(t.workspaceId, t.slug).where(sql`state != 'deleted'`),
+    index("project_external").on(t.organizationId, t.externalProjectId),
+    uniqueIndex("project_default")
+      .on(t.workspaceId)
+      .where(sql`is_default = 1 and state != 'deleted'`),
+    index("project_of_organization").on(t.organizationId, t.seq),
+    index("project_of_workspace").on(t.workspaceId, t.seq),
+  ],
+);
+
+/** One row of the table. */
+export type ProjectRow = typeof project.$inferSelect;
