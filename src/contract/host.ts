@@ -1,0 +1,120 @@
+// What the control plane and a host say to each other. Both import this file; it imports zod alone.
+import { z } from "zod";
+
+/** Databases the host keeps for itself; no command and no tenant may name them. */
+export const reservedDatabases = [
+  "postgres",
+  "template0",
+  "template1",
+  "pgbouncer",
+  "pgb_auth",
+  "miosa_template",
+] as const;
+
+/** The name of a tenant's database. It is written into pooler files, hence the narrow alphabet. */
+export const DatabaseName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]{0,62}$/, "1-63 of a-z, 0-9 and _, starting with a letter")
+  .refine((name) => !reservedDatabases.some((reserved) => reserved === name), "is reserved");
+
+/** What one database may use of one pooler. */
+export const PoolLimits = z.strictObject({
+  /** Server connections (backends) of the database in this pooler. */
+  pool_size: z.int().min(1).max(500),
+  /** Client connections accepted; one more is refused with words. */
+  client_connections_max: z.int().min(1).max(20_000),
+});
+export type PoolLimits = z.infer<typeof PoolLimits>;
+
+/** The limits of a database that has no line of its own: those of the size `small`. */
+export const defaultPools = {
+  transaction: { pool_size: 8, client_connections_max: 100 },
+  session: { pool_size: 10, client_connections_max: 10 },
+} as const;
+
+const Nothing = z.strictObject({});
+
+/** Facts of a host and its cluster. */
+export const StatusReport = z.object({
+  /** `17.6`, `1.24.1`, `2.55.1`: as the programs say. */
+  postgres_version: z.string(),
+  pgbouncer_version: z.string(),
+  pgbackrest_version: z.string(),
+  /** When Postgres started, ISO 8601. */
+  started_at: z.iso.datetime(),
+  /** Server connections Postgres accepts in all. */
+  max_connections: z.int(),
+  disk_free_bytes: z.int(),
+  memory_total_bytes: z.int(),
+  /** How many databases the operator wants here at most. */
+  databases_max: z.int(),
+});
+
+/** Every command a host accepts: what it takes, what it reports. All may be sent twice. */
+export const hostCommands = {
+  status: { input: Nothing, report: StatusReport },
+  /** Gives a database its own limits in both poolers; answers once they are in force. */
+  "pooler.set": {
+    input: z.strictObject({
+      database: DatabaseName,
+      transaction: PoolLimits,
+      session: PoolLimits,
+    }),
+    report: Nothing,
+  },
+  /** Back to the default limits; also right after the database is dropped. */
+  "pooler.remove": { input: z.strictObject({ database: DatabaseName }), report: Nothing },
+} as const;
+
+type Commands = typeof hostCommands;
+export type HostCommandName = keyof Commands;
+export type HostCommandInput<N extends HostCommandName> = z.infer<Commands[N]["input"]>;
+export type HostCommandReport<N extends HostCommandName> = z.infer<Commands[N]["report"]>;
+
+/** Body of `POST /commands`. The input is checked against the command's own schema afterwards. */
+export const HostCommandRequest = z.strictObject({
+  command: z.enum(Object.keys(hostCommands) as [HostCommandName, ...HostCommandName[]]),
+  input: z.unknown(),
+});
+
+/** Body of every answer that is not 200. */
+export const HostError = z.object({
+  error: z.object({ code: z.string(), message: z.string() }),
+});
+
+/** Names `GET /v1?address=` knows. The first two need no token: Postgres asks for the password. */
+export const HostAddress = z.enum([
+  "transaction",
+  "session",
+  "postgres",
+  "transaction-console",
+  "session-console",
+]);
+export type HostAddress = z.infer<typeof HostAddress>;
+
+/** A token is a compact JWS (EdDSA, header `kid`) that lives at most this long. */
+export const hostTokenSecondsMax = 60;
+
+const tokenBase = {
+  /** The cluster's id. */
+  aud: z.uuid(),
+  iat: z.int(),
+  exp: z.int(),
+  /** Unique; a second use is refused. */
+  jti: z.string().min(16).max(64),
+};
+
+/** Claims of a token: one WebSocket to one address, or one command with one body. */
+export const HostTokenClaims = z.discriminatedUnion("scope", [
+  z.object({ ...tokenBase, scope: z.literal("sql"), address: HostAddress }),
+  z.object({
+    ...tokenBase,
+    scope: z.literal("command"),
+    /** base64url SHA-256 of the exact body. */
+    body_sha256: z.string().length(43),
+  }),
+]);
+export type HostTokenClaims = z.infer<typeof HostTokenClaims>;
+
+/** `control.json`: the control plane's superuser login, reachable only through the host. */
+export const ControlLogin = z.object({ user: z.string(), password: z.string().min(32) });
