@@ -35,4 +35,6 @@ export interface ClusterPort {
   setPools(clusterId: string, name: string, pools: DatabasePools | null): Promise<void>;
   /** Runs `SELECT 1` with the very URL, from the cluster's side; throws when it does not answer. */
   probe(clusterId: string, url: string): Promise<void>;
+  /** Throws, naming what is not ready, unless Postgres, both poolers and the host answer. */
+  checkReady(clusterId: string): Promise<void>;
 }

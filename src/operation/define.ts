@@ -65,6 +65,8 @@ export interface OperationDefinition<Input> {
   readonly deadlineMinutes: number;
   /** Attempts of one step before the operation unwinds. */
   readonly attemptsMax: number;
+  /** From this step on it only goes forward: it is retried without end and no longer canceled. */
+  readonly pointOfNoReturn?: string;
   readonly steps: Readonly<Record<string, Step<Input>>>;
 }
 

@@ -93,7 +93,9 @@ async function doStep(context: Context, definition: AnyOperation, row: Operation
     if (error instanceof LeaseLost) throw error;
     const failure = failureOf(error);
     logFailure(context, row, failure, error);
-    if (error instanceof TerminalError) return await unwind(context, row, failure);
+    if (error instanceof TerminalError && !isPastReturn(definition, row)) {
+      return await unwind(context, row, failure);
+    }
     return await retry(context, row, failure);
   }
 }
@@ -151,6 +153,7 @@ function reasonToUnwind(
   definition: AnyOperation,
   row: OperationRow,
 ): Failure | null {
+  if (isPastReturn(definition, row)) return null;
   if (row.cancelRequestedAt !== null) {
     return { code: "CANCELED", message: "Canceled by request." };
   }
@@ -162,6 +165,12 @@ function reasonToUnwind(
     return { code: "ATTEMPTS_EXHAUSTED", message: `Step ${row.step} kept failing.${last}` };
   }
   return null;
+}
+
+function isPastReturn({ steps, pointOfNoReturn }: AnyOperation, row: OperationRow): boolean {
+  if (pointOfNoReturn === undefined) return false;
+  const names = Object.keys(steps);
+  return names.indexOf(row.step) >= names.indexOf(pointOfNoReturn);
 }
 
 function unwind(context: Context, row: OperationRow, failure: Failure) {

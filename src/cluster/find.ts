@@ -1,0 +1,18 @@
+import { eq } from "drizzle-orm";
+import type { Context } from "../core/context.ts";
+import { type ClusterRow, cluster } from "./table.ts";
+
+/** @throws Error when there is no such cluster: its databases' rows name it, so it is a defect. */
+export async function getCluster(
+  context: Pick<Context, "db">,
+  clusterId: string,
+): Promise<ClusterRow> {
+  const [row] = await context.db.select().from(cluster).where(eq(cluster.id, clusterId));
+  if (row === undefined) throw new Error(`Cluster ${clusterId} is not registered.`);
+  return row;
+}
+
+/** Every cluster, oldest first. */
+export function listClusters(context: Pick<Context, "db">): Promise<ClusterRow[]> {
+  return context.db.select().from(cluster).orderBy(cluster.seq);
+}

@@ -1,0 +1,60 @@
+// One cluster from the inside of its lane object: its warm connections and its host.
+import type { Context } from "../core/context.ts";
+import { getCluster } from "./find.ts";
+import { checkHost, commandHost, type HostAccess } from "./host.ts";
+import type { ClusterCall, ClusterReply, LocalClusterPort } from "./port.ts";
+import { openControlPassword } from "./register.ts";
+import { createSqlPool } from "./sql.ts";
+import { tenantSql } from "./tenant.ts";
+import { sqlToken } from "./token.ts";
+
+/** What the lane object keeps of its cluster. */
+export interface LocalCluster {
+  readonly perform: (call: ClusterCall) => Promise<ClusterReply>;
+  readonly closeIdle: () => Promise<void>;
+}
+
+/** Opens nothing until the first call; reads the cluster's row anew for each connection. */
+export function localCluster(
+  context: Pick<Context, "db" | "keyring">,
+  access: HostAccess,
+  clusterId: string,
+): LocalCluster {
+  const login = async () => {
+    const row = await getCluster(context, clusterId);
+    return { row, user: row.controlUser, password: await openControlPassword(context, row) };
+  };
+  // Only for the hop inside the cluster, where a stale password fails and is asked for again.
+  let known: Promise<{ user: string; password: string }> | undefined;
+  const pool = createSqlPool(async () => {
+    const { row, user, password } = await login();
+    known = Promise.resolve({ user, password });
+    const token = await sqlToken(access, access.hostKey, clusterId, "postgres");
+    const database = "postgres";
+    return { hostUrl: row.hostUrl, token, address: "postgres", user, password, database };
+  });
+  const sql = tenantSql(pool, () => {
+    known ??= login();
+    return known;
+  });
+  const effects: LocalClusterPort = {
+    ...sql,
+    setPools: async (name, pools) => {
+      const row = await getCluster(context, clusterId);
+      if (pools === null) await commandHost(access, row, "pooler.remove", { database: name });
+      else await commandHost(access, row, "pooler.set", { database: name, ...pools });
+    },
+    checkReady: async () => checkHost(access, await getCluster(context, clusterId)),
+  };
+  return {
+    perform: async ({ name, input }) => {
+      try {
+        await (effects[name] as (...rest: unknown[]) => Promise<void>)(...input);
+        return { error: null };
+      } catch (error) {
+        return { error: error instanceof Error ? error.message : String(error) };
+      }
+    },
+    closeIdle: pool.closeIdle,
+  };
+}

@@ -1,0 +1,52 @@
+import { importJWK, SignJWT } from "jose";
+import { base64url, type IdSource, newId } from "../core/id.ts";
+
+const lifetimeSeconds = 60;
+
+/** The control plane's private key, which every cluster's host program knows the public half of. */
+export interface HostKey {
+  readonly kid: string;
+  readonly key: CryptoKey;
+}
+
+/** @throws Error when the JSON is not a private Ed25519 JWK with a `kid`. */
+export async function readHostKey(json: string): Promise<HostKey> {
+  const jwk = JSON.parse(json) as { kid?: string; crv?: string };
+  if (jwk.kid === undefined || jwk.crv !== "Ed25519") {
+    throw new Error("The host key must be a private Ed25519 JWK with a kid.");
+  }
+  return { kid: jwk.kid, key: (await importJWK(jwk, "EdDSA")) as CryptoKey };
+}
+
+/** Lets one WebSocket be opened to `address` of one cluster, once, within a minute. */
+export function sqlToken(source: IdSource, hostKey: HostKey, clusterId: string, address: string) {
+  return sign(source, hostKey, clusterId, { scope: "sql", address });
+}
+
+/** Lets one command with exactly this body be sent to one cluster, once, within a minute. */
+export async function commandToken(
+  source: IdSource,
+  hostKey: HostKey,
+  clusterId: string,
+  body: string,
+): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(body));
+  const bodySha256 = base64url(new Uint8Array(digest));
+  return sign(source, hostKey, clusterId, { scope: "command", body_sha256: bodySha256 });
+}
+
+function sign(
+  source: IdSource,
+  hostKey: HostKey,
+  clusterId: string,
+  claims: Record<string, string>,
+): Promise<string> {
+  const issuedAt = Math.floor(source.now().getTime() / 1000);
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: "EdDSA", kid: hostKey.kid })
+    .setAudience(clusterId)
+    .setIssuedAt(issuedAt)
+    .setExpirationTime(issuedAt + lifetimeSeconds)
+    .setJti(newId(source))
+    .sign(hostKey.key);
+}

@@ -1,0 +1,86 @@
+import { place, reserve } from "../cluster/place.ts";
+import type { Statement } from "../core/batch.ts";
+import type { Attribution } from "../core/column.ts";
+import type { Context } from "../core/context.ts";
+import { newId, opaqueName, type ProjectId } from "../core/id.ts";
+import { begin } from "../operation/define.ts";
+import { newPassword } from "./credential.ts";
+import { provision } from "./provision.ts";
+import type { DatabaseSize } from "./size.ts";
+import { database } from "./table.ts";
+
+/** What a new database is to be. */
+export interface NewDatabase {
+  readonly organizationId: string;
+  readonly workspaceId: string;
+  readonly projectId: ProjectId;
+  readonly environment: { readonly id: string; readonly name: string };
+  /** Null for the unnamed primary of its environment. */
+  readonly name: string | null;
+  readonly isPrimary: boolean;
+  readonly size: DatabaseSize;
+  readonly attribution: Attribution;
+  readonly requestId: string | null;
+  /** A cluster with room the caller already knows; chosen here when absent. */
+  readonly clusterId?: string | undefined;
+}
+
+/** The name the unnamed primary of an environment is stored under. */
+export const primaryName = "primary";
+
+const opaqueLength = 20;
+
+/**
+ * A new database and the operation that makes it real, as statements for the verb's own batch.
+ * @throws ApiError 503 NO_CAPACITY
+ */
+export async function newDatabase(context: Context, input: NewDatabase) {
+  const clusterId = input.clusterId ?? (await place(context));
+  const id = newId(context);
+  const now = context.now();
+  const suffix = opaqueName(context, opaqueLength);
+  const { passwordSealed } = await newPassword(context, id);
+  const row = {
+    id,
+    organizationId: input.organizationId,
+    workspaceId: input.workspaceId,
+    projectId: input.projectId,
+    environmentId: input.environment.id,
+    environment: input.environment.name,
+    name: input.name ?? primaryName,
+    isPrimary: input.isPrimary,
+    size: input.size,
+    state: "provisioning" as const,
+    clusterId,
+    databaseName: `proj_${suffix}`,
+    ownerRole: `own_${suffix}`,
+    loginRole: `usr_${opaqueName(context, opaqueLength)}`,
+    passwordSealed,
+    ...input.attribution,
+    createdAt: now,
+    updatedAt: now,
+  };
+  const operation = begin(
+    context,
+    provision,
+    {
+      lane: laneOf(input.projectId),
+      organizationId: input.organizationId,
+      projectId: input.projectId,
+      resourceId: id,
+      requestId: input.requestId,
+    },
+    { databaseId: id },
+  );
+  const statements: Statement[] = [
+    reserve(context, clusterId),
+    context.db.insert(database).values(row),
+    operation.statement,
+  ];
+  return { row, operationId: operation.id, statements };
+}
+
+/** A project's work is done one at a time. */
+export function laneOf(projectId: string): string {
+  return `project:${projectId}`;
+}

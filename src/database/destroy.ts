@@ -1,0 +1,78 @@
+// Takes a database away for good. Law: nothing in the cluster outlives its row.
+import { eq } from "drizzle-orm";
+import { z } from "zod";
+import { release } from "../cluster/place.ts";
+import type { Statement } from "../core/batch.ts";
+import type { Context } from "../core/context.ts";
+import { TerminalError } from "../core/error.ts";
+import { begin, type Do, defineOperation, next } from "../operation/define.ts";
+import { laneOf } from "./create.ts";
+import { type DatabaseRow, database } from "./table.ts";
+
+const DestroyInput = z.object({ databaseId: z.string() });
+type DestroyInput = z.infer<typeof DestroyInput>;
+
+const dropDatabase: Do<DestroyInput> = async (context, { input }) => {
+  const row = await load(context, input.databaseId);
+  await context.cluster.dropDatabase(row.clusterId, row.databaseName);
+  return next();
+};
+
+const dropRole: Do<DestroyInput> = async (context, { input }) => {
+  const row = await load(context, input.databaseId);
+  await context.cluster.dropRoles(row.clusterId, row);
+  return next();
+};
+
+const closePool: Do<DestroyInput> = async (context, { input }) => {
+  const row = await load(context, input.databaseId);
+  await context.cluster.setPools(row.clusterId, row.databaseName, null);
+  const now = context.now();
+  const change = { state: "deleted", deletedAt: now, updatedAt: now } as const;
+  return next(
+    context.db.update(database).set(change).where(eq(database.id, row.id)),
+    release(context, row.clusterId),
+  );
+};
+
+async function load(context: Context, id: string): Promise<DatabaseRow> {
+  const [row] = await context.db.select().from(database).where(eq(database.id, id));
+  if (row === undefined) throw new TerminalError("GONE", "The database no longer exists.");
+  return row;
+}
+
+/** `database.destroy`: connections end, then the database, its roles and its pooler lines go. */
+export const destroy = defineOperation<DestroyInput>({
+  name: "database.destroy",
+  input: DestroyInput,
+  deadlineMinutes: 60,
+  attemptsMax: 20,
+  pointOfNoReturn: "dropDatabase",
+  steps: {
+    dropDatabase: { do: dropDatabase },
+    dropRole: { do: dropRole },
+    closePool: { do: closePool },
+  },
+});
+
+/** Begins to destroy a database; a second active operation on it aborts the batch. */
+export function beginDestroy(context: Context, row: DatabaseRow, requestId: string | null) {
+  const operation = begin(
+    context,
+    destroy,
+    {
+      lane: laneOf(row.projectId),
+      organizationId: row.organizationId,
+      projectId: row.projectId,
+      resourceId: row.id,
+      requestId,
+    },
+    { databaseId: row.id },
+  );
+  const change = { state: "deleting", updatedAt: context.now() } as const;
+  const statements: Statement[] = [
+    context.db.update(database).set(change).where(eq(database.id, row.id)),
+    operation.statement,
+  ];
+  return { operationId: operation.id, statements };
+}

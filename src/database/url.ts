@@ -1,0 +1,49 @@
+import { getCluster } from "../cluster/find.ts";
+import type { ClusterRow } from "../cluster/table.ts";
+import type { Context } from "../core/context.ts";
+import { openPassword } from "./credential.ts";
+import type { DatabaseRow } from "./table.ts";
+
+/** Everything a client may need to log in. */
+export interface DatabaseUrls {
+  readonly databaseUrl: string;
+  readonly databaseUrlSession: string;
+  readonly host: string;
+  readonly port: number;
+  readonly sessionPort: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+/** The URLs of a database, with its password. Pass its cluster when it is at hand. */
+export async function urlsOf(
+  context: Context,
+  row: Pick<DatabaseRow, "id" | "clusterId" | "databaseName" | "loginRole" | "passwordSealed">,
+  cluster?: ClusterRow,
+): Promise<DatabaseUrls> {
+  const { publicHost, transactionPort, sessionPort } =
+    cluster ?? (await getCluster(context, row.clusterId));
+  const password = await openPassword(context, row);
+  const urlAt = (port: number) =>
+    `postgresql://${row.loginRole}:${password}@${bracketed(publicHost)}:${port}/` +
+    `${row.databaseName}${isLoopback(publicHost) ? "" : "?sslmode=require"}`;
+  return {
+    databaseUrl: urlAt(transactionPort),
+    databaseUrlSession: urlAt(sessionPort),
+    host: publicHost,
+    port: transactionPort,
+    sessionPort,
+    user: row.loginRole,
+    password,
+    database: row.databaseName,
+  };
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}

@@ -1,0 +1,90 @@
+import { drizzle } from "drizzle-orm/d1";
+import { clusterPort } from "../src/cluster/port.ts";
+import { type HostKey, readHostKey } from "../src/cluster/token.ts";
+import type { Context, LogEntry } from "../src/core/context.ts";
+import { type Keyring, readKeyring } from "../src/core/seal.ts";
+import type { Lane } from "./lane.ts";
+
+/** Bindings of `wrangler.toml`, and the secrets an installation sets. */
+export interface Env {
+  readonly DB: D1Database;
+  readonly NUDGE: Queue<Nudge>;
+  readonly LANE: DurableObjectNamespace<Lane>;
+  /** The operator's API key, `msk_a_…`. */
+  readonly MIOSA_ADMIN_KEY: string;
+  /** `{"current":"k1","keys":{"k1":"<base64 of 32 bytes>"}}` */
+  readonly MIOSA_SEALING_KEYS: string;
+  /** Private Ed25519 JWK with a `kid`; hosts know the public half. */
+  readonly MIOSA_HOST_KEY: string;
+}
+
+/** A queue message: which lane to look at. */
+export interface Nudge {
+  readonly lane: string;
+}
+
+/** The secrets in the form verbs use. */
+export interface Secrets {
+  readonly keyring: Keyring;
+  readonly hostKey: HostKey;
+}
+
+let secrets: Promise<Secrets> | undefined;
+
+/** Reads the secrets once per isolate: they change only with a deployment. */
+export function readSecrets(env: Env): Promise<Secrets> {
+  secrets ??= (async () => ({
+    keyring: await readKeyring(env.MIOSA_SEALING_KEYS),
+    hostKey: await readHostKey(env.MIOSA_HOST_KEY),
+  }))();
+  secrets.catch(() => {
+    secrets = undefined;
+  });
+  return secrets;
+}
+
+/** The ports of this isolate. */
+export async function createContext(env: Env): Promise<Context> {
+  const { keyring } = await readSecrets(env);
+  const laneOf = (name: string) => env.LANE.getByName(name);
+  return {
+    db: drizzle(env.DB),
+    now,
+    random,
+    keyring,
+    cluster: clusterPort((clusterId, call) => laneOf(`cluster:${clusterId}`).perform(call)),
+    nudge: async (lane, delaySeconds = 0) => {
+      await env.NUDGE.send({ lane }, { delaySeconds });
+    },
+    drive: async (lane, budgetMilliseconds) => {
+      // The queue makes it certain; the delay spares the usual case a second look.
+      await env.NUDGE.send({ lane }, { delaySeconds: Math.ceil(budgetMilliseconds / 1000) });
+      await within(budgetMilliseconds, laneOf(lane).drive());
+    },
+    log,
+  };
+}
+
+/** The clock of the runtime. */
+export const now = () => new Date();
+
+/** Random bytes of the runtime. */
+export const random = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes));
+
+/** One JSON line for the operator. */
+export function log({ level, message, ...facts }: LogEntry): void {
+  const write = level === "error" ? console.error : console.warn;
+  write(JSON.stringify({ level, message, ...facts }));
+}
+
+async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  let timer: number | null = null;
+  const timeUp = new Promise((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  try {
+    await Promise.race([work.catch(() => undefined), timeUp]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

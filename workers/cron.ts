@@ -1,0 +1,8 @@
+import { sweep } from "../src/operation/sweep.ts";
+import { createContext, type Env } from "./context.ts";
+
+/** Every minute: looks for work whose nudge was lost. */
+export async function onCron(env: Env): Promise<void> {
+  const context = await createContext(env);
+  await sweep(context);
+}

@@ -1,0 +1,6 @@
+import { destroy } from "../src/database/destroy.ts";
+import { provision } from "../src/database/provision.ts";
+import { registryOf } from "../src/operation/define.ts";
+
+/** Every operation of the system. */
+export const registry = registryOf(provision, destroy);
