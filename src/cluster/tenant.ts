@@ -56,9 +56,6 @@ async function createDatabase(query: Query, login: ControlLogin, name: string, o
       `create database ${database} template miosa_template strategy wal_log owner miosa_platform`,
     );
   }
-  await query(`
-    revoke all on database ${database} from public;
-    grant connect, create, temporary on database ${database} to ${owner}`);
   await query(
     `select miosa.dblink_exec(
        format('host=%s port=%s dbname=%s user=%s password=%s',
@@ -66,7 +63,10 @@ async function createDatabase(query: Query, login: ControlLogin, name: string, o
          current_setting('port'), $1::text, $2::text, $3::text), $4)`,
     [database, login.user, login.password, `alter schema public owner to ${owner}`],
   );
-  await query(unlock(database));
+  await query(`
+    revoke all on database ${database} from public;
+    grant connect, create, temporary on database ${database} to ${owner};
+    ${unlock(database)}`);
 }
 
 async function dropDatabase(query: Query, name: string): Promise<void> {

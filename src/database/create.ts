@@ -70,7 +70,14 @@ export async function newDatabase(context: Context, input: NewDatabase) {
       resourceId: id,
       requestId: input.requestId,
     },
-    { databaseId: id },
+    {
+      databaseId: id,
+      clusterId,
+      databaseName: row.databaseName,
+      ownerRole: row.ownerRole,
+      loginRole: row.loginRole,
+      size: input.size,
+    },
   );
   const statements: Statement[] = [
     reserve(context, clusterId),

@@ -3,6 +3,7 @@
 import { eq } from "drizzle-orm";
 import { z } from "zod";
 import { release } from "../cluster/place.ts";
+import { cluster } from "../cluster/table.ts";
 import type { Context } from "../core/context.ts";
 import { TerminalError } from "../core/error.ts";
 import { type Do, defineOperation, next, type Undo } from "../operation/define.ts";
@@ -11,73 +12,80 @@ import { poolsToSet } from "./size.ts";
 import { type DatabaseRow, database } from "./table.ts";
 import { urlsOf } from "./url.ts";
 
-const ProvisionInput = z.object({ databaseId: z.string() });
+// Beside the id, what no one changes while this is the database's one active operation.
+const ProvisionInput = z.object({
+  databaseId: z.string(),
+  clusterId: z.string(),
+  databaseName: z.string(),
+  ownerRole: z.string(),
+  loginRole: z.string(),
+  size: z.enum(databaseSizes),
+});
 type ProvisionInput = z.infer<typeof ProvisionInput>;
 
 const createRole: Do<ProvisionInput> = async (context, { input }) => {
-  const row = await load(context, input.databaseId);
+  const { row } = await load(context, input.databaseId);
   const verifier = await scramVerifier(context, await openPassword(context, row));
-  const { ownerRole, loginRole } = row;
-  await context.cluster.createRoles(row.clusterId, { ownerRole, loginRole, verifier });
+  await context.cluster.createRoles(input.clusterId, { ...rolesOf(input), verifier });
   return next();
 };
 
 // Undone last: nothing of the database is left, so its place is free again.
 const dropRole: Undo<ProvisionInput> = async (context, { input, failure }) => {
-  const row = await load(context, input.databaseId);
-  if (row.state === "failed") return [];
-  await context.cluster.dropRoles(row.clusterId, row);
+  await context.cluster.dropRoles(input.clusterId, rolesOf(input));
   const now = context.now();
-  const change = {
-    state: "failed",
-    errorMessage: failure?.message ?? null,
-    updatedAt: now,
-  } as const;
+  const errorMessage = failure?.message ?? null;
   return [
-    context.db.update(database).set(change).where(eq(database.id, row.id)),
-    release(context, row.clusterId),
+    context.db
+      .update(database)
+      .set({ state: "failed", errorMessage, updatedAt: now })
+      .where(eq(database.id, input.databaseId)),
+    release(context, input.clusterId),
   ];
 };
 
 const createDatabase: Do<ProvisionInput> = async (context, { input }) => {
-  const row = await load(context, input.databaseId);
-  await context.cluster.createDatabase(row.clusterId, row.databaseName, row.ownerRole);
+  await context.cluster.createDatabase(input.clusterId, input.databaseName, input.ownerRole);
   return next();
 };
 
 const dropDatabase: Undo<ProvisionInput> = async (context, { input }) => {
-  const row = await load(context, input.databaseId);
-  await context.cluster.dropDatabase(row.clusterId, row.databaseName);
+  await context.cluster.dropDatabase(input.clusterId, input.databaseName);
   return [];
 };
 
-const openPool: Do<ProvisionInput> = async (context, { input }) => {
-  const row = await load(context, input.databaseId);
-  const pools = poolsToSet(row.size);
-  if (pools !== null) await context.cluster.setPools(row.clusterId, row.databaseName, pools);
-  return next();
+// Opens the pool and proves it: the probe is the pooler's first look at the database.
+const publish: Do<ProvisionInput> = async (context, { input }) => {
+  const pools = poolsToSet(input.size);
+  if (pools !== null) await context.cluster.setPools(input.clusterId, input.databaseName, pools);
+  const { row, cluster } = await load(context, input.databaseId);
+  const { databaseUrl } = await urlsOf(context, row, cluster);
+  await context.cluster.probe(input.clusterId, databaseUrl);
+  return next(
+    context.db
+      .update(database)
+      .set({ state: "running", updatedAt: context.now() })
+      .where(eq(database.id, row.id)),
+  );
 };
 
 const closePool: Undo<ProvisionInput> = async (context, { input }) => {
-  const row = await load(context, input.databaseId);
-  if (poolsToSet(row.size) !== null) {
-    await context.cluster.setPools(row.clusterId, row.databaseName, null);
-  }
+  await context.cluster.setPools(input.clusterId, input.databaseName, null);
   return [];
 };
 
-const publish: Do<ProvisionInput> = async (context, { input }) => {
-  const row = await load(context, input.databaseId);
-  const { databaseUrl } = await urlsOf(context, row);
-  await context.cluster.probe(row.clusterId, databaseUrl);
-  const change = { state: "running", updatedAt: context.now() } as const;
-  return next(context.db.update(database).set(change).where(eq(database.id, row.id)));
-};
+async function load(context: Context, id: string) {
+  const [found] = await context.db
+    .select({ row: database, cluster })
+    .from(database)
+    .innerJoin(cluster, eq(cluster.id, database.clusterId))
+    .where(eq(database.id, id));
+  if (found === undefined) throw new TerminalError("GONE", "The database no longer exists.");
+  return found;
+}
 
-async function load(context: Context, id: string): Promise<DatabaseRow> {
-  const [row] = await context.db.select().from(database).where(eq(database.id, id));
-  if (row === undefined) throw new TerminalError("GONE", "The database no longer exists.");
-  return row;
+function rolesOf({ ownerRole, loginRole }: ProvisionInput) {
+  return { ownerRole, loginRole };
 }
 
 /** `database.provision`: from a row to a URL that answers. */
@@ -89,7 +97,6 @@ export const provision = defineOperation<ProvisionInput>({
   steps: {
     createRole: { do: createRole, undo: dropRole },
     createDatabase: { do: createDatabase, undo: dropDatabase },
-    openPool: { do: openPool, undo: closePool },
-    publish: { do: publish },
+    publish: { do: publish, undo: closePool },
   },
 });

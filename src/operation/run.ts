@@ -26,8 +26,8 @@ export async function runLane(
   lane: string,
 ): Promise<LaneRest> {
   for (;;) {
-    const row = await lease(context, lane);
-    if (row === null) return { dueAt: await dueAt(context, lane) };
+    const { row, dueAt } = await lease(context, lane);
+    if (row === null) return { dueAt };
     try {
       await runOperation(context, registry, row);
     } catch (error) {
@@ -39,15 +39,16 @@ export async function runLane(
 
 // The lowest unfinished operation, if it is due. An attempt counts before it runs, so that a step
 // which kills its runner also meets the limit.
-async function lease(context: Context, lane: string): Promise<OperationRow | null> {
+async function lease(context: Context, lane: string) {
   const now = context.now();
+  const isActive = inArray(operation.status, [...active]);
   const head = context.db
     .select({ id: operation.id })
     .from(operation)
-    .where(and(eq(operation.lane, lane), inArray(operation.status, [...active])))
+    .where(and(eq(operation.lane, lane), isActive))
     .orderBy(asc(operation.seq))
     .limit(1);
-  const [row] = await context.db
+  const take = context.db
     .update(operation)
     .set({
       leaseToken: newId(context),
@@ -58,17 +59,14 @@ async function lease(context: Context, lane: string): Promise<OperationRow | nul
     })
     .where(and(eq(operation.id, head), lte(operation.runAfter, now)))
     .returning();
-  return row ?? null;
-}
-
-async function dueAt(context: Context, lane: string): Promise<Date | null> {
-  const [head] = await context.db
-    .select({ runAfter: operation.runAfter })
+  const due = context.db
+    .select({ at: operation.runAfter })
     .from(operation)
-    .where(and(eq(operation.lane, lane), inArray(operation.status, [...active])))
+    .where(and(eq(operation.lane, lane), isActive))
     .orderBy(asc(operation.seq))
     .limit(1);
-  return head?.runAfter ?? null;
+  const [taken, rest] = await context.db.batch([take, due]);
+  return { row: taken[0] ?? null, dueAt: rest[0]?.at ?? null };
 }
 
 async function runOperation(context: Context, registry: Registry, leased: OperationRow) {
