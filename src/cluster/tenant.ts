@@ -52,8 +52,10 @@ async function createDatabase(query: Query, login: ControlLogin, name: string, o
   const [database, owner] = [identifier(name), identifier(ownerRole)];
   const found = await query(lockThenLook(database));
   if (found.length === 0) {
+    // Limit 0 keeps everybody but superusers out until the grants below stand.
     await query(
-      `create database ${database} template miosa_template strategy wal_log owner miosa_platform`,
+      `create database ${database} template miosa_template strategy wal_log
+       owner miosa_platform connection limit 0`,
     );
   }
   await query(
@@ -66,6 +68,7 @@ async function createDatabase(query: Query, login: ControlLogin, name: string, o
   await query(`
     revoke all on database ${database} from public;
     grant connect, create, temporary on database ${database} to ${owner};
+    alter database ${database} connection limit -1;
     ${unlock(database)}`);
 }
 

@@ -8,8 +8,8 @@ import type { Context } from "../core/context.ts";
 import { TerminalError } from "../core/error.ts";
 import { type Do, defineOperation, next, type Undo } from "../operation/define.ts";
 import { openPassword, scramVerifier } from "./credential.ts";
-import { poolsToSet } from "./size.ts";
-import { type DatabaseRow, database } from "./table.ts";
+import { databaseSizes, poolsToSet } from "./size.ts";
+import { database } from "./table.ts";
 import { urlsOf } from "./url.ts";
 
 // Beside the id, what no one changes while this is the database's one active operation.
