@@ -1,0 +1,14 @@
+// `npm run bench -- <figure>`: one command per published figure.
+import { line } from "./report.ts";
+
+const figures: Record<string, () => Promise<{ readonly run: () => Promise<void> }>> = {
+  provision: () => import("./provision.ts"),
+};
+
+const [name = ""] = process.argv.slice(2);
+const load = figures[name];
+if (load === undefined) {
+  line(`Name a figure: npm run bench -- ${Object.keys(figures).join(" | ")}`);
+  process.exit(2);
+}
+await (await load()).run();
