@@ -4,17 +4,19 @@ import { DurableObject } from "cloudflare:workers";
 import { type LocalCluster, localCluster } from "../src/cluster/local.ts";
 import type { ClusterCall, ClusterReply } from "../src/cluster/port.ts";
 import { runLane } from "../src/operation/run.ts";
-import { createContext, type Env, now, random, readSecrets } from "./context.ts";
+import { createContext, type Env, log, now, random, readSecrets } from "./context.ts";
 import { registry } from "./registry.ts";
 
-// An open socket keeps the object in memory, so idle ones go.
+// Spares are made in the pauses between calls; and an open socket keeps the object in memory.
+const pauseMilliseconds = 250;
 const idleMilliseconds = 60_000;
 
 export class Lane extends DurableObject<Env> {
   #running: Promise<void> = Promise.resolve();
   #waiting: Promise<void> | null = null;
   #cluster: LocalCluster | null = null;
-  #idleTimer: number | null = null;
+  #calls = 0;
+  #timer: number | null = null;
 
   /** Runs the lane until it rests. Calls that come meanwhile share one more look at the rows. */
   async drive(): Promise<void> {
@@ -28,11 +30,15 @@ export class Lane extends DurableObject<Env> {
 
   /** One effect on this lane's cluster, over its warm connections. */
   async perform(call: ClusterCall): Promise<ClusterReply> {
-    clearTimeout(this.#idleTimer);
-    this.#cluster ??= await this.#openCluster();
-    const reply = await this.#cluster.perform(call);
-    this.#idleTimer = setTimeout(() => this.#cluster?.closeIdle(), idleMilliseconds);
-    return reply;
+    clearTimeout(this.#timer);
+    this.#calls++;
+    try {
+      this.#cluster ??= await this.#openCluster();
+      return await this.#cluster.perform(call);
+    } finally {
+      this.#calls--;
+      if (this.#calls === 0) this.#later(pauseMilliseconds, () => this.#makeSpares());
+    }
   }
 
   override async alarm(): Promise<void> {
@@ -46,9 +52,22 @@ export class Lane extends DurableObject<Env> {
       if (dueAt !== null) await this.ctx.storage.setAlarm(dueAt);
     } catch (error) {
       // The row still says what is to be done; the sweep comes back to it.
-      const message = error instanceof Error ? error.message : String(error);
-      context.log({ level: "error", message, lane: this.#name() });
+      log({ level: "error", message: messageOf(error), lane: this.#name() });
     }
+  }
+
+  async #makeSpares(): Promise<void> {
+    try {
+      while (this.#calls === 0 && (await this.#cluster?.makeSpare()) === true);
+    } catch (error) {
+      log({ level: "warning", message: messageOf(error), lane: this.#name() });
+    }
+    if (this.#calls === 0) this.#later(idleMilliseconds, () => this.#cluster?.closeIdle());
+  }
+
+  #later(milliseconds: number, work: () => unknown): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(work, milliseconds);
   }
 
   async #openCluster(): Promise<LocalCluster> {
@@ -64,4 +83,8 @@ export class Lane extends DurableObject<Env> {
     if (name === undefined) throw new Error("A lane is addressed by its name.");
     return name;
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

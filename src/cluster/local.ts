@@ -4,6 +4,7 @@ import { getCluster } from "./find.ts";
 import { checkHost, commandHost, type HostAccess } from "./host.ts";
 import type { ClusterCall, ClusterReply, LocalClusterPort } from "./port.ts";
 import { openControlPassword } from "./register.ts";
+import { makeSpare } from "./spare.ts";
 import { createSqlPool } from "./sql.ts";
 import { tenantSql } from "./tenant.ts";
 import { sqlToken } from "./token.ts";
@@ -11,6 +12,8 @@ import { sqlToken } from "./token.ts";
 /** What the lane object keeps of its cluster. */
 export interface LocalCluster {
   readonly perform: (call: ClusterCall) => Promise<ClusterReply>;
+  /** Makes one spare database; true when there may be more to make. */
+  readonly makeSpare: () => Promise<boolean>;
   readonly closeIdle: () => Promise<void>;
 }
 
@@ -33,12 +36,12 @@ export function localCluster(
     const database = "postgres";
     return { hostUrl: row.hostUrl, token, address: "postgres", user, password, database };
   });
-  const sql = tenantSql(pool, () => {
+  const controlLogin = () => {
     known ??= login();
     return known;
-  });
+  };
   const effects: LocalClusterPort = {
-    ...sql,
+    ...tenantSql(pool, controlLogin),
     setPools: async (name, pools) => {
       const row = await getCluster(context, clusterId);
       if (pools === null) await commandHost(access, row, "pooler.remove", { database: name });
@@ -55,6 +58,7 @@ export function localCluster(
         return { error: error instanceof Error ? error.message : String(error) };
       }
     },
+    makeSpare: () => makeSpare(pool, controlLogin, access),
     closeIdle: pool.closeIdle,
   };
 }

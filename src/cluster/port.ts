@@ -30,8 +30,6 @@ export function clusterPort(
     if (error !== null) throw new Error(`${call.name}: ${error}`);
   };
   return {
-    createRoles: (clusterId, ...input) => perform(clusterId, { name: "createRoles", input }),
-    dropRoles: (clusterId, ...input) => perform(clusterId, { name: "dropRoles", input }),
     createDatabase: (clusterId, ...input) => perform(clusterId, { name: "createDatabase", input }),
     dropDatabase: (clusterId, ...input) => perform(clusterId, { name: "dropDatabase", input }),
     setPools: (clusterId, ...input) => perform(clusterId, { name: "setPools", input }),

@@ -1,10 +1,15 @@
 // What verbs may ask of a cluster. `src/cluster/` speaks SQL and signed commands behind it;
 // tests put a cluster in memory here that can be told to fail at any call.
 
-/** The two Postgres roles of a database: who owns its objects, who logs in. */
-export interface DatabaseRoles {
+/** A database's name in Postgres and its two roles: who owns its objects, who logs in. */
+export interface DatabaseNames {
+  readonly databaseName: string;
   readonly ownerRole: string;
   readonly loginRole: string;
+}
+
+/** A database to be made. */
+export interface DatabaseSpec extends DatabaseNames {
   /** SCRAM-SHA-256 verifier as Postgres stores it; the password itself is never sent. */
   readonly verifier: string;
 }
@@ -25,12 +30,10 @@ export interface DatabasePools {
 
 /** The effects on a cluster. Each may run twice with the same end; each throws when it failed. */
 export interface ClusterPort {
-  createRoles(clusterId: string, roles: DatabaseRoles): Promise<void>;
-  dropRoles(clusterId: string, roles: Omit<DatabaseRoles, "verifier">): Promise<void>;
-  /** Creates the database, closed to all but `ownerRole`, which owns its schema `public`. */
-  createDatabase(clusterId: string, name: string, ownerRole: string): Promise<void>;
-  /** Ends the database's connections and drops it. */
-  dropDatabase(clusterId: string, name: string): Promise<void>;
+  /** Makes the roles and the database, closed to all but them; the owner owns schema `public`. */
+  createDatabase(clusterId: string, spec: DatabaseSpec): Promise<void>;
+  /** Ends the database's connections, drops it, then its roles. */
+  dropDatabase(clusterId: string, names: DatabaseNames): Promise<void>;
   /** Sets the poolers' limits of a database; null goes back to the poolers' defaults. */
   setPools(clusterId: string, name: string, pools: DatabasePools | null): Promise<void>;
   /** Runs `SELECT 1` with the very URL, from the cluster's side; throws when it does not answer. */

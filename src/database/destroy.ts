@@ -12,15 +12,9 @@ import { type DatabaseRow, database } from "./table.ts";
 const DestroyInput = z.object({ databaseId: z.string() });
 type DestroyInput = z.infer<typeof DestroyInput>;
 
-const dropDatabase: Do<DestroyInput> = async (context, { input }) => {
+const drop: Do<DestroyInput> = async (context, { input }) => {
   const row = await load(context, input.databaseId);
-  await context.cluster.dropDatabase(row.clusterId, row.databaseName);
-  return next();
-};
-
-const dropRole: Do<DestroyInput> = async (context, { input }) => {
-  const row = await load(context, input.databaseId);
-  await context.cluster.dropRoles(row.clusterId, row);
+  await context.cluster.dropDatabase(row.clusterId, namesOf(row));
   return next();
 };
 
@@ -35,6 +29,10 @@ const closePool: Do<DestroyInput> = async (context, { input }) => {
   );
 };
 
+function namesOf({ databaseName, ownerRole, loginRole }: DatabaseRow) {
+  return { databaseName, ownerRole, loginRole };
+}
+
 async function load(context: Context, id: string): Promise<DatabaseRow> {
   const [row] = await context.db.select().from(database).where(eq(database.id, id));
   if (row === undefined) throw new TerminalError("GONE", "The database no longer exists.");
@@ -47,10 +45,9 @@ export const destroy = defineOperation<DestroyInput>({
   input: DestroyInput,
   deadlineMinutes: 60,
   attemptsMax: 20,
-  pointOfNoReturn: "dropDatabase",
+  pointOfNoReturn: "drop",
   steps: {
-    dropDatabase: { do: dropDatabase },
-    dropRole: { do: dropRole },
+    drop: { do: drop },
     closePool: { do: closePool },
   },
 });

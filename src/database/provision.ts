@@ -23,16 +23,16 @@ const ProvisionInput = z.object({
 });
 type ProvisionInput = z.infer<typeof ProvisionInput>;
 
-const createRole: Do<ProvisionInput> = async (context, { input }) => {
+const create: Do<ProvisionInput> = async (context, { input }) => {
   const { row } = await load(context, input.databaseId);
   const verifier = await scramVerifier(context, await openPassword(context, row));
-  await context.cluster.createRoles(input.clusterId, { ...rolesOf(input), verifier });
+  await context.cluster.createDatabase(input.clusterId, { ...namesOf(input), verifier });
   return next();
 };
 
 // Undone last: nothing of the database is left, so its place is free again.
-const dropRole: Undo<ProvisionInput> = async (context, { input, failure }) => {
-  await context.cluster.dropRoles(input.clusterId, rolesOf(input));
+const drop: Undo<ProvisionInput> = async (context, { input, failure }) => {
+  await context.cluster.dropDatabase(input.clusterId, namesOf(input));
   const now = context.now();
   const errorMessage = failure?.message ?? null;
   return [
@@ -42,16 +42,6 @@ const dropRole: Undo<ProvisionInput> = async (context, { input, failure }) => {
       .where(eq(database.id, input.databaseId)),
     release(context, input.clusterId),
   ];
-};
-
-const createDatabase: Do<ProvisionInput> = async (context, { input }) => {
-  await context.cluster.createDatabase(input.clusterId, input.databaseName, input.ownerRole);
-  return next();
-};
-
-const dropDatabase: Undo<ProvisionInput> = async (context, { input }) => {
-  await context.cluster.dropDatabase(input.clusterId, input.databaseName);
-  return [];
 };
 
 // Opens the pool and proves it: the probe is the pooler's first look at the database.
@@ -84,8 +74,8 @@ async function load(context: Context, id: string) {
   return found;
 }
 
-function rolesOf({ ownerRole, loginRole }: ProvisionInput) {
-  return { ownerRole, loginRole };
+function namesOf({ databaseName, ownerRole, loginRole }: ProvisionInput) {
+  return { databaseName, ownerRole, loginRole };
 }
 
 /** `database.provision`: from a row to a URL that answers. */
@@ -95,8 +85,7 @@ export const provision = defineOperation<ProvisionInput>({
   deadlineMinutes: 10,
   attemptsMax: 20,
   steps: {
-    createRole: { do: createRole, undo: dropRole },
-    createDatabase: { do: createDatabase, undo: dropDatabase },
+    create: { do: create, undo: drop },
     publish: { do: publish, undo: closePool },
   },
 });
