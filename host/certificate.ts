@@ -1,0 +1,77 @@
+// The certificate of poolers and HTTP: the operator's, or on loopback one of this host's own CA.
+import { X509Certificate } from "node:crypto";
+import { readFileSync, rmSync } from "node:fs";
+import { isIP } from "node:net";
+import { join } from "node:path";
+import { runProgram } from "./binary.ts";
+import { type HostConfig, layout } from "./config.ts";
+import { readIfExists, writeAtomically, writeIfChanged } from "./file.ts";
+
+const renewBeforeDays = 30;
+const certificateDays = 800;
+const authorityDays = 7300;
+
+const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"];
+
+/** Names and addresses a certificate must be good for. */
+function alternativeNames(config: HostConfig): string {
+  const names = new Set(["localhost", "127.0.0.1", "::1", config.public_host]);
+  return [...names].map((name) => `${isIP(name) === 0 ? "DNS" : "IP"}:${name}`).join(",");
+}
+
+function isGood(certificate: string | undefined, publicHost: string): boolean {
+  if (certificate === undefined) return false;
+  const parsed = new X509Certificate(certificate);
+  const days = (Date.parse(parsed.validTo) - Date.now()) / 86_400_000;
+  const named = isIP(publicHost) ? parsed.checkIP(publicHost) : parsed.checkHost(publicHost);
+  return named !== undefined && days > renewBeforeDays;
+}
+
+async function makeAuthority(config: HostConfig, certificate: string, key: string) {
+  const part = `${certificate}.new`;
+  const subject = ["-subj", "/CN=MIOSA Postgres host CA", "-days", String(authorityDays)];
+  const rules = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"];
+  const files = ["-keyout", key, "-out", part];
+  await runProgram(config, "openssl", ["req", "-x509", ...newKey, ...subject, ...rules, ...files]);
+  writeAtomically(certificate, readFileSync(part, "utf8"));
+  rmSync(part);
+}
+
+async function makeOwn(config: HostConfig): Promise<void> {
+  const { tls } = layout(config.directory);
+  const at = (name: string) => join(tls, name);
+  if (isGood(readIfExists(at("server.crt")), config.public_host)) return;
+  if (readIfExists(at("ca.crt")) === undefined) {
+    await makeAuthority(config, at("ca.crt"), at("ca.key"));
+  }
+  const signed = ["-CA", at("ca.crt"), "-CAkey", at("ca.key"), "-days", String(certificateDays)];
+  const names = ["-addext", `subjectAltName=${alternativeNames(config)}`];
+  const rules = ["-addext", "extendedKeyUsage=serverAuth", "-addext", "basicConstraints=CA:FALSE"];
+  const subject = ["-subj", "/CN=MIOSA Postgres host"];
+  const files = ["-keyout", at("server.key.new"), "-out", at("server.crt.new")];
+  await runProgram(config, "openssl", [
+    ...["req", "-x509", ...newKey],
+    ...[...subject, ...names, ...rules, ...signed, ...files],
+  ]);
+  for (const name of ["server.key", "server.crt"]) {
+    writeAtomically(at(name), readFileSync(at(`${name}.new`), "utf8"));
+    rmSync(at(`${name}.new`));
+  }
+}
+
+/**
+ * Brings `tls/server.crt` and `tls/server.key` up to date; true when they changed. The operator's
+ * files are copied, so that a server in a sandbox sees their renewal.
+ */
+export async function prepareCertificate(config: HostConfig): Promise<boolean> {
+  const { tls } = layout(config.directory);
+  const file = join(tls, "server.crt");
+  const before = readIfExists(file);
+  if (config.tls === undefined) {
+    await makeOwn(config);
+  } else {
+    writeIfChanged(join(tls, "server.key"), readFileSync(config.tls.key_file, "utf8"));
+    writeIfChanged(file, readFileSync(config.tls.certificate_file, "utf8"));
+  }
+  return readFileSync(file, "utf8") !== before;
+}

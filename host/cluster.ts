@@ -1,0 +1,110 @@
+// The three servers of one cluster and the sessions with them: brought up in order, taken down.
+import { existsSync } from "node:fs";
+import { writePasswd } from "./binary.ts";
+import { prepareCertificate } from "./certificate.ts";
+import { type HostConfig, layout } from "./config.ts";
+import { makePrivateDirectories, writeAtomically } from "./file.ts";
+import { log } from "./log.ts";
+import { configurePooler, consoleSession, poolerProgram } from "./pgbouncer.ts";
+import type { PoolMode } from "./pgbouncer-config.ts";
+import { readLimits, renderLimits } from "./pooler-limit.ts";
+import { configurePostgres, controlSession, initialize, postgresProgram } from "./postgres.ts";
+import { prepareCluster, readControlVerifier } from "./prepare.ts";
+import { controlUser, keepSecrets } from "./secret.ts";
+import { ensure, type Program, type ProgramId } from "./supervise.ts";
+
+const poolModes: readonly PoolMode[] = ["transaction", "session"];
+
+/** Makes the directories and passwords, and what speaks to the servers; starts nothing. */
+export function openCluster(config: HostConfig) {
+  const paths = layout(config.directory);
+  makePrivateDirectories(config.directory, paths.run, paths.pooler, paths.tls, paths.log);
+  writePasswd(config);
+  const secrets = keepSecrets(paths.secrets);
+  const control = controlSession(config, secrets, "postgres");
+  const consoles = {
+    transaction: consoleSession(config, secrets, "transaction"),
+    session: consoleSession(config, secrets, "session"),
+  };
+  const programs = {
+    postgres: postgresProgram(config, control),
+    transaction: poolerProgram(config, "transaction", consoles.transaction),
+    session: poolerProgram(config, "session", consoles.session),
+  };
+  return { config, secrets, control, consoles, programs };
+}
+export type Cluster = ReturnType<typeof openCluster>;
+
+async function startPostgres({ config, secrets, control, programs }: Cluster): Promise<void> {
+  const startedAt = performance.now();
+  const [isNew] = await Promise.all([initialize(config, secrets), prepareCertificate(config)]);
+  if (isNew) log("info", "Made the cluster", { ms: Math.round(performance.now() - startedAt) });
+  const isChanged = configurePostgres(config);
+  const isAdopted = programs.postgres.find() !== undefined;
+  await ensure(programs.postgres);
+  if (isChanged && isAdopted) await control.query("select pg_reload_conf()");
+  await prepareCluster(config, secrets, control);
+}
+
+async function startPooler(cluster: Cluster, mode: PoolMode, verifier: string): Promise<void> {
+  const { config, secrets, programs, consoles } = cluster;
+  const lines = renderLimits(config, readLimits(config), mode);
+  const users = { secrets, controlVerifier: verifier };
+  const change = configurePooler(config, mode, users, lines);
+  if (change === "restart") await programs[mode].stop();
+  await ensure(programs[mode]);
+  // Also when no file changed: an earlier program may have ended between a write and its RELOAD.
+  await consoles[mode].query("RELOAD");
+}
+
+/** Brings all up, adopting what runs. When it fails, what it started is stopped again. */
+export async function startCluster(cluster: Cluster): Promise<void> {
+  const { config, secrets, control, programs } = cluster;
+  const before = Object.values(programs).filter((program) => program.find() !== undefined);
+  try {
+    await startPostgres(cluster);
+    const verifier = await readControlVerifier(control);
+    const starts = poolModes.map((mode) => startPooler(cluster, mode, verifier));
+    // Both have ended, well or not, before anything is stopped again.
+    for (const start of await Promise.allSettled(starts)) {
+      if (start.status === "rejected") throw start.reason;
+    }
+  } catch (error) {
+    await stopPrograms(Object.values(programs).filter((program) => !before.includes(program)));
+    throw error;
+  }
+  const { control: file } = layout(config.directory);
+  if (existsSync(file)) return;
+  const login = { user: controlUser, password: secrets.control_password };
+  writeAtomically(file, JSON.stringify(login));
+}
+
+/** Makes both poolers read their files; resolves when what they say is in force. */
+export async function reloadPoolers({ consoles }: Cluster): Promise<void> {
+  await Promise.all(poolModes.map((mode) => consoles[mode].query("RELOAD")));
+}
+
+/** The servers that do not answer now. */
+export async function findNotReady({ programs }: Cluster): Promise<ProgramId[]> {
+  const answers = await Promise.allSettled(
+    Object.values(programs).map((program) => {
+      return program.find() === undefined ? Promise.reject() : program.check();
+    }),
+  );
+  const names = Object.values(programs).map((program) => program.name);
+  return names.filter((_, index) => answers[index]?.status === "rejected");
+}
+
+async function stopPrograms(programs: readonly Program[]): Promise<void> {
+  // Poolers first, so that nobody meets a Postgres that is shutting down.
+  const [poolers, postgres] = [true, false].map((isPooler) =>
+    programs.filter((program) => (program.name !== "postgres") === isPooler),
+  );
+  await Promise.all((poolers ?? []).map((program) => program.stop()));
+  await Promise.all((postgres ?? []).map((program) => program.stop()));
+}
+
+/** Stops all three, Postgres with a fast shutdown. */
+export async function stopCluster({ programs }: Cluster): Promise<void> {
+  await stopPrograms(Object.values(programs));
+}

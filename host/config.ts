@@ -1,0 +1,110 @@
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { join } from "node:path";
+import { z } from "zod";
+
+const Port = z.int().min(1).max(65_535);
+
+const AbsolutePath = z
+  .string()
+  .regex(/^\/[^\p{Cc}'",\\%:]+[^/\p{Cc}'",\\%:]$/u, "an absolute path, no quotes, commas, : or %");
+
+/** Linux gives a socket's path 107 bytes; the longest of ours adds 35 to the directory. */
+const Directory = AbsolutePath.refine(
+  (path) => Buffer.byteLength(path) <= 72,
+  "at most 72 bytes: the paths of the Unix sockets in it would be too long",
+);
+
+const Binaries = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("native"),
+    /** Directory that holds `postgres` and `initdb`. */
+    postgres: AbsolutePath,
+    pgbouncer: AbsolutePath,
+    pgbackrest: AbsolutePath,
+  }),
+  z.strictObject({
+    kind: z.literal("rootfs"),
+    /** A Debian 13 root file system with the packages installed. */
+    path: AbsolutePath,
+    bwrap: AbsolutePath,
+  }),
+]);
+export type Binaries = z.infer<typeof Binaries>;
+
+const ControlKey = z.strictObject({
+  kty: z.literal("OKP"),
+  crv: z.literal("Ed25519"),
+  x: z.string().length(43),
+  kid: z.string().min(1).max(100),
+  use: z.literal("sig").optional(),
+  alg: z.enum(["EdDSA", "Ed25519"]).optional(),
+});
+export type ControlKey = z.infer<typeof ControlKey>;
+
+/** The configuration file of one host program, as JSON. */
+export const HostConfig = z
+  .strictObject({
+    cluster_id: z.uuid(),
+    /** Everything of the cluster lives here; it belongs to the user the program runs as. */
+    directory: Directory,
+    binaries: Binaries,
+    listen: z.strictObject({
+      address: z.string().refine((address) => isIP(address) !== 0, "an IP address"),
+      http_port: Port,
+      transaction_port: Port,
+      session_port: Port,
+    }),
+    /** What stands in a DATABASE_URL: a name or an address. */
+    public_host: z.string().regex(/^[A-Za-z0-9.:-]{1,253}$/),
+    /** Public keys that may command; private parts are refused. */
+    control_keys: z.array(ControlKey).min(1),
+    tls: z.strictObject({ certificate_file: AbsolutePath, key_file: AbsolutePath }).optional(),
+    databases_max: z.int().min(1).max(5000).default(300),
+  })
+  .superRefine((config, context) => {
+    const { http_port, transaction_port, session_port } = config.listen;
+    if (new Set([http_port, transaction_port, session_port]).size < 3) {
+      context.addIssue({ code: "custom", path: ["listen"], message: "the ports must differ" });
+    }
+    if (config.tls === undefined && !isLoopback(config)) {
+      context.addIssue({
+        code: "custom",
+        path: ["tls"],
+        message: "is needed, as listen.address and public_host are not both loopback",
+      });
+    }
+  });
+export type HostConfig = z.infer<typeof HostConfig>;
+
+const loopbackNames = new Set(["127.0.0.1", "::1", "localhost"]);
+
+/** True when nobody outside of this machine can reach the cluster. */
+export function isLoopback(config: Pick<HostConfig, "listen" | "public_host">): boolean {
+  return loopbackNames.has(config.listen.address) && loopbackNames.has(config.public_host);
+}
+
+/** Reads and checks the file; the error names each wrong field. */
+export function readConfig(file: string): HostConfig {
+  const parsed = HostConfig.safeParse(JSON.parse(readFileSync(file, "utf8")));
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(
+    (issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`,
+  );
+  throw new Error(`${file} is not a host configuration. ${problems.join("; ")}.`);
+}
+
+/** Where things are in the directory. */
+export function layout(directory: string) {
+  return {
+    data: join(directory, "data"),
+    run: join(directory, "run"),
+    pooler: join(directory, "pooler"),
+    tls: join(directory, "tls"),
+    log: join(directory, "log"),
+    secrets: join(directory, "secret.json"),
+    control: join(directory, "control.json"),
+    passwd: join(directory, "run", "passwd"),
+  };
+}
+export type Layout = ReturnType<typeof layout>;

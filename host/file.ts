@@ -1,0 +1,31 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+
+/** The text of a file, or undefined when there is none. */
+export function readIfExists(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Replaces a file (0600) in one step, on disk before it is seen: a crash leaves old or new. */
+export function writeAtomically(path: string, text: string): void {
+  const part = `${path}.part`;
+  rmSync(part, { force: true });
+  writeFileSync(part, text, { mode: 0o600, flush: true });
+  renameSync(part, path);
+}
+
+/** Writes when the text differs; true when it did. */
+export function writeIfChanged(path: string, text: string): boolean {
+  if (readIfExists(path) === text) return false;
+  writeAtomically(path, text);
+  return true;
+}
+
+/** Makes directories only their owner may enter. */
+export function makePrivateDirectories(...paths: string[]): void {
+  for (const path of paths) mkdirSync(path, { recursive: true, mode: 0o700 });
+}

@@ -1,0 +1,172 @@
+// The host program: one cluster's Postgres and poolers, kept running, and the way in to them.
+//
+//   node host/main.ts --config FILE        the file: host/config.ts
+//
+// Processes   postgres; pgbouncer twice, for pool mode transaction and session. They outlive a
+//             host program that is killed: the next one adopts them. SIGTERM and SIGINT stop all,
+//             SIGHUP takes a renewed certificate into use.
+// Ports       listen.transaction_port, listen.session_port: PgBouncer, for tenants.
+//             listen.http_port: GET /healthz, POST /commands, WebSocket /v1 (HTTPS with `tls`).
+//             Postgres has none: it listens on a Unix socket only this user can reach.
+// Directory   data/          Postgres' data directory, data.part/ while it is being made
+//             run/           sockets and pid files: Postgres' own, transaction/, session/
+//             pooler/        settings of the poolers, databases.json (limits of single databases)
+//             tls/           server.crt, server.key; on loopback the CA that signed them, ca.crt
+//             log/           postgres-*.json, pgbouncer-*.log; *.out before a server has its log
+//             secret.json    passwords; control.json the control plane's login, once all is ready
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { prepareCertificate } from "./certificate.ts";
+import {
+  type Cluster,
+  findNotReady,
+  openCluster,
+  reloadPoolers,
+  startCluster,
+  stopCluster,
+} from "./cluster.ts";
+import type { CommandHandlers } from "./command.ts";
+import { type HostConfig, layout, readConfig } from "./config.ts";
+import { lockDirectory } from "./lock.ts";
+import { log, messageOf } from "./log.ts";
+import { pruneLogs, rotatePoolerLog } from "./log-file.ts";
+import { localAddress, type PoolMode, poolerFiles, poolerPort } from "./pgbouncer-config.ts";
+import { createPoolerLimits } from "./pooler-limit.ts";
+import { postgresPort } from "./postgres-config.ts";
+import { HostProblem } from "./problem.ts";
+import { createHostServer, listen, renewKeyPair } from "./server.ts";
+import { createStatus } from "./status.ts";
+import { supervise } from "./supervise.ts";
+import { createTokenGate } from "./token.ts";
+import { createProxy, type Targets } from "./websocket.ts";
+
+const housekeepingMilliseconds = 60_000;
+
+function proxyTargets(config: HostConfig): Targets {
+  const tcp = (mode: PoolMode) => ({ host: localAddress(config), port: poolerPort(config, mode) });
+  const unix = (directory: string, port: number) => ({
+    path: join(directory, `.s.PGSQL.${port}`),
+  });
+  const console = (mode: PoolMode) =>
+    unix(poolerFiles(config, mode).socketDirectory, poolerPort(config, mode));
+  return {
+    transaction: tcp("transaction"),
+    session: tcp("session"),
+    postgres: unix(layout(config.directory).run, postgresPort),
+    "transaction-console": console("transaction"),
+    "session-console": console("session"),
+  };
+}
+
+function createHandlers(cluster: Cluster): CommandHandlers {
+  const { config, control, consoles } = cluster;
+  const limits = createPoolerLimits(config, () => reloadPoolers(cluster));
+  return {
+    status: createStatus(config, control, consoles.transaction),
+    "pooler.set": async ({ database, transaction, session }) => {
+      await limits.change(database, { transaction, session });
+      return {};
+    },
+    "pooler.remove": async ({ database }) => {
+      await limits.change(database, undefined);
+      return {};
+    },
+  };
+}
+
+function readKeyPair(config: HostConfig) {
+  if (config.tls === undefined) return undefined;
+  const { certificate_file, key_file } = config.tls;
+  return { cert: readFileSync(certificate_file, "utf8"), key: readFileSync(key_file, "utf8") };
+}
+
+/** Serves HTTP at once; commands are refused until `open` is called. */
+async function serve(cluster: Cluster) {
+  const { config } = cluster;
+  const keys = { clusterId: config.cluster_id, keys: config.control_keys };
+  const gate = createTokenGate({ ...keys, now: Date.now });
+  const caps = { tenantConnectionsMax: 5000, controlConnectionsMax: 500 };
+  const proxy = createProxy({ targets: proxyTargets(config), gate, ...caps });
+  let open: CommandHandlers | undefined;
+  const handlers = () => {
+    if (open !== undefined) return open;
+    throw new HostProblem(503, "starting", "The host is starting: try again in a second.");
+  };
+  const notReady = () => findNotReady(cluster);
+  const server = createHostServer({ gate, handlers, proxy, notReady }, readKeyPair(config));
+  await listen(server, config);
+  return {
+    open: () => {
+      open = createHandlers(cluster);
+    },
+    renew: () => {
+      const keyPair = readKeyPair(config);
+      if (keyPair !== undefined) renewKeyPair(server, keyPair);
+    },
+    close: () => {
+      server.close();
+      proxy.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function keepHouse(cluster: Cluster): NodeJS.Timeout {
+  const { config } = cluster;
+  const keep = async () => {
+    pruneLogs(layout(config.directory).log);
+    const modes = ["transaction", "session"] as const;
+    const isLong = modes.map((mode) => rotatePoolerLog(poolerFiles(config, mode).log));
+    if (isLong.includes(true)) await reloadPoolers(cluster);
+  };
+  return setInterval(() => {
+    keep().catch((error) => log("error", `Housekeeping failed: ${messageOf(error)}`));
+  }, housekeepingMilliseconds);
+}
+
+async function run(config: HostConfig): Promise<void> {
+  await lockDirectory(config.directory);
+  const cluster = openCluster(config);
+  const http = await serve(cluster);
+  const ending = new AbortController();
+  const stop = async (signal: string) => {
+    if (ending.signal.aborted) return;
+    log("info", `Stopping on ${signal}`);
+    ending.abort();
+    http.close();
+    await stopCluster(cluster);
+    process.exit(0);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"]) {
+    process.on(signal, () => stop(signal).catch(giveUp));
+  }
+  const startedAt = performance.now();
+  await startCluster(cluster);
+  if (ending.signal.aborted) return;
+  http.open();
+  log("info", "Ready", { milliseconds: Math.round(performance.now() - startedAt) });
+  process.on("SIGHUP", () => {
+    prepareCertificate(config)
+      .then(() => reloadPoolers(cluster))
+      .then(http.renew)
+      .catch((error) => log("error", `The certificate stays as it was: ${messageOf(error)}`));
+  });
+  keepHouse(cluster);
+  for (const program of Object.values(cluster.programs)) void supervise(program, ending.signal);
+}
+
+function giveUp(error: unknown): never {
+  log("error", messageOf(error));
+  process.exit(1);
+}
+
+if (process.getuid?.() === 0) giveUp(new Error("Servers never run as root: use another user."));
+process.umask(0o077);
+try {
+  const { config: file } = parseArgs({ options: { config: { type: "string" } } }).values;
+  if (file === undefined) throw new Error("Say which configuration: --config FILE.");
+  await run(readConfig(file));
+} catch (error) {
+  giveUp(error);
+}

@@ -1,0 +1,123 @@
+// One PgBouncer: its files, start, adoption, stop. There are two, one per pool mode.
+import { rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { startServer } from "./binary.ts";
+import { type HostConfig, layout } from "./config.ts";
+import { lastWords, startFailure } from "./failure.ts";
+import { makePrivateDirectories, readIfExists, writeIfChanged } from "./file.ts";
+import { log } from "./log.ts";
+import {
+  needsRestart,
+  type PoolMode,
+  poolerFiles,
+  poolerHba,
+  poolerPort,
+  renderPoolerConfig,
+  renderUsers,
+} from "./pgbouncer-config.ts";
+import { endProcess, findProcess } from "./process.ts";
+import { controlUser, type Secrets } from "./secret.ts";
+import { createSession, type Session } from "./session.ts";
+import type { Program } from "./supervise.ts";
+
+const stopSeconds = 10;
+
+/** A session with the console of one pooler. */
+export function consoleSession(config: HostConfig, secrets: Secrets, mode: PoolMode): Session {
+  return createSession({
+    host: poolerFiles(config, mode).socketDirectory,
+    port: poolerPort(config, mode),
+    user: controlUser,
+    password: secrets.control_password,
+    database: "pgbouncer",
+  });
+}
+
+/** What a pooler that runs has to do about its new files. */
+export type FileChange = "none" | "reload" | "restart";
+
+/** Writes the files of one pooler. `databases` is the text of its per-database lines. */
+export function configurePooler(
+  config: HostConfig,
+  mode: PoolMode,
+  users: { secrets: Secrets; controlVerifier: string },
+  databases: string,
+): FileChange {
+  const files = poolerFiles(config, mode);
+  makePrivateDirectories(files.socketDirectory);
+  const before = readIfExists(files.ini) ?? "";
+  const after = renderPoolerConfig(config, mode);
+  const changes = [
+    writeIfChanged(files.ini, after),
+    writeIfChanged(files.hba, poolerHba),
+    writeIfChanged(files.users, renderUsers(users.secrets, users.controlVerifier)),
+    writeIfChanged(files.databases, databases),
+  ];
+  if (before !== "" && needsRestart(before, after)) return "restart";
+  return changes.includes(true) ? "reload" : "none";
+}
+
+/** Rejects with what to do when somebody else listens there. */
+export function assertPortFree(address: string, port: number, field: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      reject(
+        new Error(
+          `${field}: cannot listen on ${address} port ${port} (${error.code}): ` +
+            "stop what listens there or configure another.",
+        ),
+      );
+    });
+    server.listen(port, address, () => server.close(() => resolve()));
+  });
+}
+
+/** One PgBouncer of this host, for `supervise`. */
+export function poolerProgram(config: HostConfig, mode: PoolMode, console: Session): Program {
+  const files = poolerFiles(config, mode);
+  const identity = { program: "pgbouncer", argument: files.ini };
+  const find = () => findProcess(files.pid, identity);
+  const check = async () => {
+    await console.query("SHOW VERSION");
+  };
+
+  return {
+    name: mode,
+    find,
+    check,
+    async start() {
+      // PgBouncer would go on without TCP, or not start when its old pid is in use elsewhere.
+      await assertPortFree(config.listen.address, poolerPort(config, mode), `listen.${mode}_port`);
+      if (find() === undefined) rmSync(files.pid, { force: true });
+      let ended = false;
+      const started = startServer(config, "pgbouncer", ["-q", files.ini], files.output);
+      started.exited.then(() => {
+        ended = true;
+      });
+      while (
+        find() === undefined ||
+        !(await check().then(
+          () => true,
+          () => false,
+        ))
+      ) {
+        if (ended && find() === undefined) {
+          const said = lastWords(files.output) || lastWords(files.log);
+          throw startFailure(`pgbouncer (${mode})`, said, layout(config.directory).log);
+        }
+        await delay(20);
+      }
+    },
+    async stop() {
+      await console.close();
+      const pid = find();
+      // SIGQUIT is PgBouncer's "at once"; its SIGTERM waits for every client to leave.
+      if (pid !== undefined && !(await endProcess(pid, identity, "SIGQUIT", stopSeconds))) {
+        log("warn", `PgBouncer (${mode}) did not stop in time: killing it`, { stopSeconds });
+        await endProcess(pid, identity, "SIGKILL", stopSeconds);
+      }
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import type { HostConfig } from "./config.ts";
+import { layout } from "./config.ts";
+
+/** Postgres has no TCP port; this number only names its socket. */
+export const postgresPort = 5432;
+
+/** Who may log in how: over the Unix socket, with a password. */
+export const hbaFile = "local all all scram-sha-256\n";
+
+function quote(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
+}
+
+/**
+ * The whole of postgresql.conf. Statements, parameters and thus passwords are never logged: not
+ * when slow, not when they fail.
+ */
+export function renderPostgresConfig(config: HostConfig): string {
+  const paths = layout(config.directory);
+  const settings: Record<string, string | number> = {
+    listen_addresses: "''",
+    port: postgresPort,
+    unix_socket_directories: quote(`"${paths.run}"`),
+    unix_socket_permissions: "0700",
+    password_encryption: "'scram-sha-256'",
+    // A database takes 3 on average; the few that are busy share what the idle ones leave.
+    max_connections: 100 + 3 * config.databases_max,
+    superuser_reserved_connections: 20,
+    shared_buffers: "'256MB'",
+    dynamic_shared_memory_type: "'posix'",
+    max_parallel_workers: 4,
+    // Compiling costs each backend memory and short queries time.
+    jit: "off",
+    wal_level: "'replica'",
+    max_wal_size: "'4GB'",
+    checkpoint_timeout: "'15min'",
+    // Visiting hundreds of idle databases every minute costs a tenth of a core.
+    autovacuum_naptime: "'3min'",
+    timezone: "'UTC'",
+    log_timezone: "'UTC'",
+    lc_messages: "'C'",
+    logging_collector: "on",
+    log_destination: "'jsonlog'",
+    log_directory: quote(paths.log),
+    log_filename: "'postgres-%Y-%m-%dT%H%M%S.log'",
+    log_file_mode: "0600",
+    log_rotation_age: "'1d'",
+    log_rotation_size: "'50MB'",
+    log_statement: "'none'",
+    log_min_duration_statement: -1,
+    log_min_error_statement: "'panic'",
+    log_parameter_max_length: 0,
+    log_parameter_max_length_on_error: 0,
+  };
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
+  return `# Written by the host program at every start.\n${lines.join("\n")}\n`;
+}

@@ -1,0 +1,121 @@
+// The host's HTTP: GET /healthz, POST /commands, and the upgrade to WebSocket at /v1.
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type Server } from "node:https";
+import { type CommandHandlers, dispatch } from "./command.ts";
+import type { HostConfig } from "./config.ts";
+import { log, messageOf } from "./log.ts";
+import { HostProblem } from "./problem.ts";
+import type { ProgramId } from "./supervise.ts";
+import type { TokenGate } from "./token.ts";
+import type { createProxy } from "./websocket.ts";
+
+const bodyBytesMax = 1024 * 1024;
+const socketsMax = 12_000;
+
+export interface ServerOptions {
+  readonly gate: TokenGate;
+  /** Throws until the host has started. */
+  readonly handlers: () => CommandHandlers;
+  readonly proxy: ReturnType<typeof createProxy>;
+  /** What does not answer at the moment; empty when all is well. */
+  readonly notReady: () => Promise<ProgramId[]>;
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+    "cache-control": "no-store",
+  });
+  response.end(text);
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes > bodyBytesMax) {
+      throw new HostProblem(413, "body_too_large", `The body may have ${bodyBytesMax} bytes.`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+async function command(request: IncomingMessage, options: ServerOptions): Promise<unknown> {
+  const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
+  if (token === undefined) {
+    throw new HostProblem(401, "invalid_token", "Send a token: Authorization: Bearer ….");
+  }
+  const body = await readBody(request);
+  await options.gate.admitCommand(token, body);
+  return { report: await dispatch(options.handlers(), body.toString("utf8")) };
+}
+
+async function healthz(response: ServerResponse, options: ServerOptions): Promise<void> {
+  const missing = await options.notReady();
+  if (missing.length === 0) return send(response, 200, { ready: true });
+  const message = `Not answering: ${missing.join(", ")}.`;
+  send(response, 503, { ready: false, error: { code: "not_ready", message } });
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, options: ServerOptions) {
+  const route = `${request.method} ${request.url?.split("?")[0]}`;
+  if (route === "GET /healthz") return healthz(response, options);
+  if (route === "POST /commands") return send(response, 200, await command(request, options));
+  throw new HostProblem(404, "not_found", "There are GET /healthz, POST /commands and /v1.");
+}
+
+function fail(response: ServerResponse, error: unknown): void {
+  if (!(error instanceof HostProblem)) log("error", `A command failed: ${messageOf(error)}`);
+  const { status, code, message } =
+    error instanceof HostProblem
+      ? error
+      : new HostProblem(500, "internal", "The host could not do it; its log says why.");
+  if (response.headersSent) return void response.destroy();
+  if (status === 413) response.setHeader("connection", "close");
+  send(response, status, { error: { code, message } });
+}
+
+/** Certificate and key in PEM, when the server is to speak HTTPS. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Makes the server; `listen` starts it. */
+export function createHostServer(options: ServerOptions, keyPair?: KeyPair) {
+  const limits = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 };
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    answer(request, response, options).catch((error) => fail(response, error));
+  };
+  const server =
+    keyPair === undefined
+      ? createServer({ ...limits, noDelay: true }, onRequest)
+      : createTlsServer({ ...limits, ...keyPair, noDelay: true }, onRequest);
+  server.maxConnections = socketsMax;
+  server.on("upgrade", options.proxy.upgrade);
+  return server;
+}
+
+/** Listens, or rejects with what to do about it. */
+export function listen(
+  server: ReturnType<typeof createHostServer>,
+  { listen: { address, http_port } }: HostConfig,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const where = `${address} port ${http_port}`;
+      const remedy = "stop what listens there or configure another";
+      reject(new Error(`listen.http_port: cannot listen on ${where} (${error.code}): ${remedy}.`));
+    });
+    server.listen(http_port, address, () => resolve());
+  });
+}
+
+/** Takes a renewed certificate into use. */
+export function renewKeyPair(server: ReturnType<typeof createHostServer>, keyPair: KeyPair): void {
+  if ("setSecureContext" in server) (server as Server).setSecureContext(keyPair);
+}

@@ -1,0 +1,19 @@
+-- Run in database postgres at every start; each statement may run again.
+do $$
+begin
+  if not exists (select from pg_roles where rolname = 'miosa_platform') then
+    create role miosa_platform nologin;
+  end if;
+  if not exists (select from pg_roles where rolname = 'pgbouncer') then
+    create role pgbouncer nologin;
+  end if;
+end
+$$;
+
+-- A tenant has no business in the databases of the platform.
+revoke connect, temporary on database postgres, template1 from public;
+
+-- The control plane runs statements that refuse a transaction, such as CREATE DATABASE, through it.
+create schema if not exists miosa;
+revoke all on schema miosa from public;
+create extension if not exists dblink schema miosa;

@@ -1,0 +1,57 @@
+import { statfs } from "node:fs/promises";
+import { totalmem } from "node:os";
+import type { HostCommandReport } from "../src/contract/host.ts";
+import { runProgram } from "./binary.ts";
+import type { HostConfig } from "./config.ts";
+import type { Session } from "./session.ts";
+
+const postgresFacts = `
+  select split_part(current_setting('server_version'), ' ', 1) as version,
+         to_char(pg_postmaster_start_time() at time zone 'UTC',
+                 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as started_at,
+         current_setting('max_connections')::int as max_connections`;
+
+interface PostgresFacts {
+  version: string;
+  started_at: string;
+  max_connections: number;
+}
+
+/** `pgBackRest 2.55.1` → `2.55.1`. */
+function versionIn(text: string): string {
+  return /\d+(\.\d+)+/.exec(text)?.[0] ?? text.trim();
+}
+
+/** Memory this program's control group may use, or the machine has. */
+function memoryBytes(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+/** Makes the handler of the command `status`. */
+export function createStatus(config: HostConfig, control: Session, poolerConsole: Session) {
+  let backrest: Promise<string> | undefined;
+  return async (): Promise<HostCommandReport<"status">> => {
+    backrest ??= runProgram(config, "pgbackrest", ["version"]);
+    backrest.catch(() => {
+      backrest = undefined;
+    });
+    const [[postgres], [pooler], backrestVersion, disk] = await Promise.all([
+      control.query<PostgresFacts & Record<string, unknown>>(postgresFacts),
+      poolerConsole.query<{ version: string }>("SHOW VERSION"),
+      backrest,
+      statfs(config.directory),
+    ]);
+    if (postgres === undefined || pooler === undefined) throw new Error("A version is missing.");
+    return {
+      postgres_version: postgres.version,
+      pgbouncer_version: versionIn(pooler.version),
+      pgbackrest_version: versionIn(backrestVersion),
+      started_at: postgres.started_at,
+      max_connections: postgres.max_connections,
+      disk_free_bytes: disk.bavail * disk.bsize,
+      memory_total_bytes: memoryBytes(),
+      databases_max: config.databases_max,
+    };
+  };
+}
