@@ -19,8 +19,8 @@ export async function createFromTemplate(query: Query, name: string): Promise<vo
 export async function ownSchema(query: Query, login: ControlLogin, name: string, owner: string) {
   await query(
     `select miosa.dblink_exec(
-       format('host=%s port=%s dbname=%s user=%s password=%s',
-         split_part(current_setting('unix_socket_directories'), ',', 1),
+       format('host=''%s'' port=%s dbname=%s user=%s password=''%s''',
+         trim('"' from split_part(current_setting('unix_socket_directories'), ',', 1)),
          current_setting('port'), $1::text, $2::text, $3::text), $4)`,
     [name, login.user, login.password, `alter schema public owner to ${identifier(owner)}`],
   );
