@@ -23,7 +23,8 @@ async function preparePoolerLogin(control: Session, secrets: Secrets): Promise<v
     `select rolcanlogin from pg_roles where rolname = '${poolerUser}'`,
   );
   if (role?.rolcanlogin) return;
-  await control.query(`alter role ${poolerUser} login password '${secrets.pooler_password}'`);
+  const text = `alter role ${poolerUser} login password '${secrets.pooler_password}'`;
+  await control.query(`set scram_iterations = 1; ${text}; reset scram_iterations`);
 }
 
 /** Brings the cluster to its shape. `control` is a superuser session in database postgres. */
