@@ -27,9 +27,16 @@ function programPath({ binaries }: HostConfig, name: ProgramName): string {
   return name === "pgbackrest" ? "/usr/bin/pgbackrest" : join(debianPostgres, name);
 }
 
+/** What a program does when this one ends: a server lives on. */
+type Attachment = "outlives" | "dies-with-host";
+
 // Process ids and the network stay shared, so that pid files hold real pids and ports are real.
-// Without --die-with-parent: servers outlive the host program.
-function sandbox(config: HostConfig, root: string, bwrap: string): CommandLine {
+function sandbox(
+  config: HostConfig,
+  root: string,
+  bwrap: string,
+  attachment: Attachment,
+): CommandLine {
   const at = (path: string) => ["--ro-bind", join(root, path), path];
   const links = ["bin", "sbin", "lib", "lib64"].flatMap((name) => [
     "--symlink",
@@ -38,6 +45,7 @@ function sandbox(config: HostConfig, root: string, bwrap: string): CommandLine {
   ]);
   return [
     bwrap,
+    ...(attachment === "outlives" ? [] : ["--die-with-parent"]),
     ...at("/usr"),
     ...at("/etc"),
     ...links,
@@ -53,10 +61,12 @@ export function commandLine(
   config: HostConfig,
   name: ProgramName,
   args: readonly string[],
+  attachment: Attachment,
 ): CommandLine {
   const path = programPath(config, name);
   if (config.binaries.kind === "native") return [path, ...args];
-  return [...sandbox(config, config.binaries.path, config.binaries.bwrap), path, ...args];
+  const { path: root, bwrap } = config.binaries;
+  return [...sandbox(config, root, bwrap, attachment), path, ...args];
 }
 
 /** initdb wants its user to have a name, which the root file system may not know. */
@@ -65,20 +75,23 @@ export function writePasswd(config: HostConfig): void {
   writeIfChanged(layout(config.directory).passwd, `miosa:x:${ids}::/:/usr/sbin/nologin\n`);
 }
 
-/** Runs a program to its end; resolves to its output, rejects with what it said on stderr. */
+/** Runs a program to its end, at most this one's; resolves to its output, rejects with what it said on stderr. */
 export function runProgram(
   config: HostConfig,
   name: ProgramName,
   args: readonly string[],
 ): Promise<string> {
-  const [file, ...rest] = commandLine(config, name, args);
+  const [file, ...rest] = commandLine(config, name, args, "dies-with-host");
   const options = { env: environment, cwd: "/", maxBuffer: 1024 * 1024 };
   return new Promise((resolve, reject) => {
-    execFile(file, rest, options, (error, stdout, stderr) => {
+    const child = execFile(file, rest, options, (error, stdout, stderr) => {
+      process.off("exit", kill);
       if (error === null) return resolve(stdout);
       const said = stderr.trim().split("\n").slice(-5).join(" ");
       reject(new Error(`${name} failed: ${said || error.message}`));
     });
+    const kill = () => child.kill("SIGKILL");
+    process.on("exit", kill);
   });
 }
 
@@ -94,7 +107,7 @@ export function startServer(
   args: readonly string[],
   output: string,
 ): Started {
-  const line = commandLine(config, name, args);
+  const line = commandLine(config, name, args, "outlives");
   const raiseFiles = ["-c", 'ulimit -n "$(ulimit -Hn)" && exec "$@"', "sh", ...line];
   const file = openSync(output, "w", 0o600);
   const child = spawn("/bin/sh", raiseFiles, {

@@ -35,11 +35,13 @@ export function openCluster(config: HostConfig) {
 }
 export type Cluster = ReturnType<typeof openCluster>;
 
-async function startPostgres({ config, secrets, control, programs }: Cluster): Promise<void> {
+async function startPostgres(cluster: Cluster, signal: AbortSignal): Promise<void> {
+  const { config, secrets, control, programs } = cluster;
   const startedAt = performance.now();
   const [isNew] = await Promise.all([initialize(config, secrets), prepareCertificate(config)]);
   if (isNew) log("info", "Made the cluster", { ms: Math.round(performance.now() - startedAt) });
   const isChanged = configurePostgres(config);
+  signal.throwIfAborted();
   const isAdopted = programs.postgres.find() !== undefined;
   await ensure(programs.postgres);
   if (isChanged && isAdopted) await control.query("select pg_reload_conf()");
@@ -58,12 +60,13 @@ async function startPooler(cluster: Cluster, mode: PoolMode, verifier: string): 
 }
 
 /** Brings all up, adopting what runs. When it fails, what it started is stopped again. */
-export async function startCluster(cluster: Cluster): Promise<void> {
+export async function startCluster(cluster: Cluster, signal: AbortSignal): Promise<void> {
   const { config, secrets, control, programs } = cluster;
   const before = Object.values(programs).filter((program) => program.find() !== undefined);
   try {
-    await startPostgres(cluster);
+    await startPostgres(cluster, signal);
     const verifier = await readControlVerifier(control);
+    signal.throwIfAborted();
     const starts = poolModes.map((mode) => startPooler(cluster, mode, verifier));
     // Both have ended, well or not, before anything is stopped again.
     for (const start of await Promise.allSettled(starts)) {

@@ -8,7 +8,7 @@
 // Ports       listen.transaction_port, listen.session_port: PgBouncer, for tenants.
 //             listen.http_port: GET /healthz, POST /commands, WebSocket /v1 (HTTPS with `tls`).
 //             Postgres has none: it listens on a Unix socket only this user can reach.
-// Directory   data/          Postgres' data directory, data.part/ while it is being made
+// Directory   data/          Postgres' data directory, data.part-…/ while it is being made
 //             run/           sockets and pid files: Postgres' own, transaction/, session/
 //             pooler/        settings of the poolers, databases.json (limits of single databases)
 //             tls/           server.crt, server.key; on loopback the CA that signed them, ca.crt
@@ -37,7 +37,7 @@ import { postgresPort } from "./postgres-config.ts";
 import { HostProblem } from "./problem.ts";
 import { createHostServer, listen, renewKeyPair } from "./server.ts";
 import { createStatus } from "./status.ts";
-import { supervise } from "./supervise.ts";
+import { type ProgramId, supervise } from "./supervise.ts";
 import { createTokenGate } from "./token.ts";
 import { createProxy, type Targets } from "./websocket.ts";
 
@@ -93,7 +93,13 @@ async function serve(cluster: Cluster) {
     if (open !== undefined) return open;
     throw new HostProblem(503, "starting", "The host is starting: try again in a second.");
   };
-  const notReady = () => findNotReady(cluster);
+  let asked: Promise<ProgramId[]> | undefined;
+  const notReady = () => {
+    asked ??= findNotReady(cluster).finally(() => {
+      asked = undefined;
+    });
+    return asked;
+  };
   const server = createHostServer({ gate, handlers, proxy, notReady }, readKeyPair(config));
   await listen(server, config);
   return {
@@ -125,33 +131,44 @@ function keepHouse(cluster: Cluster): NodeJS.Timeout {
   }, housekeepingMilliseconds);
 }
 
+function onSignals(signals: readonly NodeJS.Signals[], act: (signal: string) => Promise<void>) {
+  for (const signal of signals) process.on(signal, () => act(signal).catch(giveUp));
+}
+
+async function renew(cluster: Cluster, http: Awaited<ReturnType<typeof serve>>): Promise<void> {
+  try {
+    await prepareCertificate(cluster.config);
+    await reloadPoolers(cluster);
+    http.renew();
+  } catch (error) {
+    log("error", `The certificate stays as it was: ${messageOf(error)}`);
+  }
+}
+
 async function run(config: HostConfig): Promise<void> {
   await lockDirectory(config.directory);
+  const startedAt = performance.now();
   const cluster = openCluster(config);
   const http = await serve(cluster);
   const ending = new AbortController();
-  const stop = async (signal: string) => {
+  const starting = startCluster(cluster, ending.signal);
+  onSignals(["SIGTERM", "SIGINT"], async (signal) => {
     if (ending.signal.aborted) return;
     log("info", `Stopping on ${signal}`);
     ending.abort();
     http.close();
     await stopCluster(cluster);
+    // A server that was being started meanwhile is stopped by what was starting it.
+    await starting.catch(() => undefined);
     process.exit(0);
-  };
-  for (const signal of ["SIGTERM", "SIGINT"]) {
-    process.on(signal, () => stop(signal).catch(giveUp));
-  }
-  const startedAt = performance.now();
-  await startCluster(cluster);
+  });
+  await starting.catch((error) => {
+    if (!ending.signal.aborted) throw error;
+  });
   if (ending.signal.aborted) return;
   http.open();
   log("info", "Ready", { milliseconds: Math.round(performance.now() - startedAt) });
-  process.on("SIGHUP", () => {
-    prepareCertificate(config)
-      .then(() => reloadPoolers(cluster))
-      .then(http.renew)
-      .catch((error) => log("error", `The certificate stays as it was: ${messageOf(error)}`));
-  });
+  onSignals(["SIGHUP"], () => renew(cluster, http));
   keepHouse(cluster);
   for (const program of Object.values(cluster.programs)) void supervise(program, ending.signal);
 }

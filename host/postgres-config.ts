@@ -26,6 +26,8 @@ export function renderPostgresConfig(config: HostConfig): string {
     // A database takes 3 on average; the few that are busy share what the idle ones leave.
     max_connections: 100 + 3 * config.databases_max,
     superuser_reserved_connections: 20,
+    // For PgBouncer's look-ups: without them a full server would turn away every login.
+    reserved_connections: 8,
     shared_buffers: "'256MB'",
     dynamic_shared_memory_type: "'posix'",
     max_parallel_workers: 4,
@@ -49,6 +51,8 @@ export function renderPostgresConfig(config: HostConfig): string {
     log_statement: "'none'",
     log_min_duration_statement: -1,
     log_min_error_statement: "'panic'",
+    // Not DETAIL either, which quotes tenants' rows and, after a crash, their statements.
+    log_error_verbosity: "'terse'",
     log_parameter_max_length: 0,
     log_parameter_max_length_on_error: 0,
   };

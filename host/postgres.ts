@@ -16,6 +16,8 @@ import type { Program } from "./supervise.ts";
 
 const fastStopSeconds = 120;
 const immediateStopSeconds = 30;
+/** How long backends of a killed server may take to notice and end. */
+const orphanSeconds = 15;
 
 /** A session of the superuser; a query has time for CREATE DATABASE on a slow disk. */
 export function controlSession(config: HostConfig, secrets: Secrets, database: string): Session {
@@ -30,6 +32,13 @@ export function controlSession(config: HostConfig, secrets: Secrets, database: s
   });
 }
 
+function removeParts(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (name.startsWith("data.part-"))
+      rmSync(join(directory, name), { recursive: true, maxRetries: 5 });
+  }
+}
+
 /** Makes the data directory unless it is there. What a crash left half done is made anew. */
 export async function initialize(config: HostConfig, secrets: Secrets): Promise<boolean> {
   const { data, run } = layout(config.directory);
@@ -37,9 +46,10 @@ export async function initialize(config: HostConfig, secrets: Secrets): Promise<
   if (existsSync(data) && readdirSync(data).length > 0) {
     throw new Error(`${data} holds files but no Postgres data: move them away and start again.`);
   }
-  const part = `${data}.part`;
+  // A name of its own: the initdb of a host program that was killed may still be writing.
+  const part = `${data}.part-${process.pid}`;
   const passwordFile = join(run, "initdb-password");
-  rmSync(part, { recursive: true, force: true });
+  removeParts(config.directory);
   writeFileSync(passwordFile, secrets.control_password, { mode: 0o600 });
   try {
     const identity = ["-U", controlUser, `--pwfile=${passwordFile}`, "--auth=scram-sha-256"];
@@ -79,6 +89,23 @@ export function postgresProgram(config: HostConfig, control: Session): Program {
     if (pid !== undefined && isAlive(pid) && find() === undefined) rmSync(pidFile);
   }
 
+  async function attempt(): Promise<Error | undefined> {
+    let ended = false;
+    const { exited } = startServer(config, "postgres", ["-D", data], output);
+    exited.then(() => {
+      ended = true;
+    });
+    // Crash recovery may take minutes: as long as the process lives, the answer is "not yet".
+    while (!(await answers(control))) {
+      if (ended && find() === undefined) {
+        const said = lastPostgresFatal(logDirectory) || lastWords(output);
+        return startFailure("postgres", said, logDirectory);
+      }
+      await delay(30);
+    }
+    return undefined;
+  }
+
   return {
     name: "postgres",
     find,
@@ -86,18 +113,14 @@ export function postgresProgram(config: HostConfig, control: Session): Program {
       await control.query("select 1");
     },
     async start() {
-      removeForeignPidFile();
-      let ended = false;
-      const { exited } = startServer(config, "postgres", ["-D", data], output);
-      exited.then(() => {
-        ended = true;
-      });
-      while (!(await answers(control))) {
-        if (ended && find() === undefined) {
-          const said = lastPostgresFatal(logDirectory) || lastWords(output);
-          throw startFailure("postgres", said, logDirectory);
-        }
-        await delay(30);
+      const deadline = performance.now() + orphanSeconds * 1000;
+      for (;;) {
+        removeForeignPidFile();
+        const failure = await attempt();
+        if (failure === undefined) return;
+        const isOrphaned = failure.message.includes("pre-existing shared memory block");
+        if (!isOrphaned || performance.now() > deadline) throw failure;
+        await delay(100);
       }
     },
     async stop() {
@@ -111,7 +134,6 @@ export function postgresProgram(config: HostConfig, control: Session): Program {
   };
 }
 
-// Crash recovery may take minutes: as long as the process lives, the answer is "not yet".
 async function answers(control: Session): Promise<boolean> {
   return control.query("select 1").then(
     () => true,

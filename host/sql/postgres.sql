@@ -10,6 +10,8 @@ begin
 end
 $$;
 
+grant pg_use_reserved_connections to pgbouncer;
+
 -- A tenant has no business in the databases of the platform.
 revoke connect, temporary on database postgres, template1 from public;
 

@@ -62,7 +62,10 @@ export const hostCommands = {
     }),
     report: Nothing,
   },
-  /** Back to the default limits; also right after the database is dropped. */
+  /**
+   * Takes a dropped database's limits away and ends its clients' connections. A database that
+   * lives on is given the defaults with `pooler.set`, which ends none.
+   */
   "pooler.remove": { input: z.strictObject({ database: DatabaseName }), report: Nothing },
 } as const;
 
