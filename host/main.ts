@@ -15,7 +15,6 @@
 //             log/           postgres-*.json, pgbouncer-*.log; *.out before a server has its log
 //             secret.json    passwords; control.json the control plane's login, once all is ready
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { prepareCertificate } from "./certificate.ts";
 import {
@@ -28,52 +27,19 @@ import {
 } from "./cluster.ts";
 import type { CommandHandlers } from "./command.ts";
 import { type HostConfig, layout, readConfig } from "./config.ts";
+import { createHandlers } from "./handler.ts";
 import { lockDirectory } from "./lock.ts";
 import { log, messageOf } from "./log.ts";
 import { pruneLogs, rotatePoolerLog } from "./log-file.ts";
-import { localAddress, type PoolMode, poolerFiles, poolerPort } from "./pgbouncer-config.ts";
-import { createPoolerLimits } from "./pooler-limit.ts";
-import { postgresPort } from "./postgres-config.ts";
+import { poolerFiles } from "./pgbouncer-config.ts";
 import { HostProblem } from "./problem.ts";
 import { createHostServer, listen, renewKeyPair } from "./server.ts";
-import { createStatus } from "./status.ts";
 import { type ProgramId, supervise } from "./supervise.ts";
+import { proxyTargets } from "./target.ts";
 import { createTokenGate } from "./token.ts";
-import { createProxy, type Targets } from "./websocket.ts";
+import { createProxy } from "./websocket.ts";
 
 const housekeepingMilliseconds = 60_000;
-
-function proxyTargets(config: HostConfig): Targets {
-  const tcp = (mode: PoolMode) => ({ host: localAddress(config), port: poolerPort(config, mode) });
-  const unix = (directory: string, port: number) => ({
-    path: join(directory, `.s.PGSQL.${port}`),
-  });
-  const console = (mode: PoolMode) =>
-    unix(poolerFiles(config, mode).socketDirectory, poolerPort(config, mode));
-  return {
-    transaction: tcp("transaction"),
-    session: tcp("session"),
-    postgres: unix(layout(config.directory).run, postgresPort),
-    "transaction-console": console("transaction"),
-    "session-console": console("session"),
-  };
-}
-
-function createHandlers(cluster: Cluster): CommandHandlers {
-  const { config, control, consoles } = cluster;
-  const limits = createPoolerLimits(config, () => reloadPoolers(cluster));
-  return {
-    status: createStatus(config, control, consoles.transaction),
-    "pooler.set": async ({ database, transaction, session }) => {
-      await limits.change(database, { transaction, session });
-      return {};
-    },
-    "pooler.remove": async ({ database }) => {
-      await limits.change(database, undefined);
-      return {};
-    },
-  };
-}
 
 function readKeyPair(config: HostConfig) {
   if (config.tls === undefined) return undefined;
@@ -152,14 +118,16 @@ async function run(config: HostConfig): Promise<void> {
   const http = await serve(cluster);
   const ending = new AbortController();
   const starting = startCluster(cluster, ending.signal);
+  const working: Promise<unknown>[] = [starting];
   onSignals(["SIGTERM", "SIGINT"], async (signal) => {
     if (ending.signal.aborted) return;
     log("info", `Stopping on ${signal}`);
     ending.abort();
     http.close();
     await stopCluster(cluster);
-    // A server that was being started meanwhile is stopped by what was starting it.
-    await starting.catch(() => undefined);
+    // Once more for a server that was just being started, and had no pid file yet.
+    await Promise.allSettled(working);
+    await stopCluster(cluster);
     process.exit(0);
   });
   await starting.catch((error) => {
@@ -170,7 +138,8 @@ async function run(config: HostConfig): Promise<void> {
   log("info", "Ready", { milliseconds: Math.round(performance.now() - startedAt) });
   onSignals(["SIGHUP"], () => renew(cluster, http));
   keepHouse(cluster);
-  for (const program of Object.values(cluster.programs)) void supervise(program, ending.signal);
+  const programs = Object.values(cluster.programs);
+  working.push(...programs.map((program) => supervise(program, ending.signal)));
 }
 
 function giveUp(error: unknown): never {

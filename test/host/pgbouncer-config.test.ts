@@ -1,0 +1,103 @@
+import { describe, expect, test } from "vitest";
+import {
+  clientsMax,
+  needsRestart,
+  poolerHba,
+  renderLine,
+  renderPoolerConfig,
+  renderUsers,
+} from "../../host/pgbouncer-config.ts";
+import { aConfig } from "../support/host-config.ts";
+
+describe("a pooler's settings", () => {
+  test("give a database without a line the limits of the size small", () => {
+    expect(renderPoolerConfig(aConfig(), "transaction")).toMatch(
+      /^\* = .* pool_size=8 max_db_connections=8 max_db_client_connections=100$/m,
+    );
+    expect(renderPoolerConfig(aConfig(), "session")).toMatch(
+      /^\* = .* pool_size=10 max_db_connections=10 max_db_client_connections=10$/m,
+    );
+  });
+
+  test("have the lines of single databases before the one that stands for all", () => {
+    const text = renderPoolerConfig(aConfig(), "session");
+    const include = text.indexOf("%include /srv/miosa/pooler/session-databases.ini");
+    expect(include).toBeGreaterThan(0);
+    expect(include).toBeLessThan(text.indexOf("\n* ="));
+  });
+
+  test("support prepared statements in transaction mode", () => {
+    expect(renderPoolerConfig(aConfig(), "transaction")).toContain("max_prepared_statements = 200");
+  });
+
+  test("accept plain connections on loopback and refuse them elsewhere", () => {
+    expect(renderPoolerConfig(aConfig(), "session")).toContain("client_tls_sslmode = allow");
+    const elsewhere = { ...aConfig(), public_host: "db.example.test" };
+    expect(renderPoolerConfig(elsewhere, "session")).toContain("client_tls_sslmode = require");
+  });
+
+  test("hold no password", () => {
+    expect(renderPoolerConfig(aConfig(), "session")).not.toMatch(/password/i);
+  });
+
+  test("ask for a restart only when where it listens changes", () => {
+    const before = renderPoolerConfig(aConfig(), "session");
+    const moved = aConfig();
+    moved.listen.session_port = 4;
+    expect(needsRestart(before, renderPoolerConfig(moved, "session"))).toBe(true);
+    const grown = { ...aConfig(), databases_max: 1000 };
+    expect(needsRestart(before, renderPoolerConfig(grown, "session"))).toBe(false);
+  });
+});
+
+describe("the line of a database", () => {
+  test("caps its server connections whatever the number of its roles", () => {
+    const limits = { pool_size: 20, client_connections_max: 200 };
+    expect(renderLine(aConfig(), "proj_a", limits)).toBe(
+      "proj_a = host='/srv/miosa/run' port=5432 pool_size=20 " +
+        "max_db_connections=20 max_db_client_connections=200",
+    );
+  });
+});
+
+describe("the rules of who comes in", () => {
+  const rules = poolerHba.trim().split("\n");
+
+  test("let the console be reached over the Unix socket alone, by one role alone", () => {
+    expect(rules.filter((rule) => rule.startsWith("local"))).toEqual([
+      "local pgbouncer miosa_control scram-sha-256",
+      "local all all reject",
+    ]);
+  });
+
+  test("turn the platform's roles and databases away before they let tenants in", () => {
+    const tcp = rules.filter((rule) => rule.startsWith("host"));
+    expect(tcp.map((rule) => rule.split(" ").at(-1))).toEqual([
+      "reject",
+      "reject",
+      "scram-sha-256",
+    ]);
+    expect(tcp[0]).toContain(" miosa_control,pgbouncer ");
+    expect(tcp[1]).toMatch(/postgres,template0,template1,pgbouncer,pgb_auth,miosa_template/);
+  });
+});
+
+describe("the users file", () => {
+  test("has the control plane's verifier instead of its password", () => {
+    const secrets = { control_password: "c".repeat(43), pooler_password: "p".repeat(43) };
+    const text = renderUsers(secrets, "SCRAM-SHA-256$1:salt$stored:server");
+    expect(text).toContain('"miosa_control" "SCRAM-SHA-256$');
+    expect(text).not.toContain(secrets.control_password);
+  });
+});
+
+describe("the number of clients of one pooler", () => {
+  test("is what its open files allow", () => {
+    expect(clientsMax(aConfig(), 10_000)).toBe(8900);
+    expect(clientsMax(aConfig(), 1_000_000)).toBe(20_000);
+  });
+
+  test("is refused with a remedy when the files allow hardly any", () => {
+    expect(() => clientsMax(aConfig(), 1024)).toThrow(/raise `ulimit -Hn`/);
+  });
+});

@@ -1,0 +1,84 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createPoolerLimits, readLimits } from "../../host/pooler-limit.ts";
+import { aConfig } from "../support/host-config.ts";
+
+const pools = {
+  transaction: { pool_size: 20, client_connections_max: 200 },
+  session: { pool_size: 10, client_connections_max: 20 },
+};
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "pooler-"));
+  mkdirSync(join(directory, "pooler"));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+/** Limits whose RELOAD is recorded with what the transaction pooler would have read. */
+function aSetting() {
+  const seen: string[] = [];
+  let failing = false;
+  const limits = createPoolerLimits(aConfig(directory), async () => {
+    if (failing) throw new Error("the pooler is gone");
+    seen.push(lines("transaction"));
+  });
+  const fail = (value: boolean) => {
+    failing = value;
+  };
+  return { limits, seen, fail };
+}
+
+function lines(mode: string): string {
+  return readFileSync(join(directory, "pooler", `${mode}-databases.ini`), "utf8");
+}
+
+describe("limits of a database", () => {
+  test("are in both poolers' files when the RELOAD comes", async () => {
+    const { limits, seen } = aSetting();
+    await limits.change("proj_a", pools);
+    expect(seen).toEqual([expect.stringContaining("proj_a = ")]);
+    expect(lines("transaction")).toContain("max_db_client_connections=200");
+    expect(lines("session")).toContain("max_db_client_connections=20\n");
+  });
+
+  test("that change at the same time share one RELOAD", async () => {
+    const { limits, seen } = aSetting();
+    const names = Array.from({ length: 50 }, (_, index) => `proj_${index}`);
+    await Promise.all(names.map((name) => limits.change(name, pools)));
+    expect(seen).toHaveLength(1);
+    for (const name of names) expect(seen[0]).toContain(`${name} = `);
+  });
+
+  test("that are in force already cost no RELOAD", async () => {
+    const { limits, seen } = aSetting();
+    await limits.change("proj_a", pools);
+    await limits.change("proj_a", structuredClone(pools));
+    await limits.change("proj_unknown", undefined);
+    expect(seen).toHaveLength(1);
+  });
+
+  test("are gone after they were taken away", async () => {
+    const { limits, seen } = aSetting();
+    await limits.change("proj_a", pools);
+    await limits.change("proj_a", undefined);
+    expect(seen).toHaveLength(2);
+    expect(seen[1]).not.toContain("proj_a");
+  });
+
+  test("are reported as not in force when a RELOAD failed, and put in force by a repeat", async () => {
+    const { limits, seen, fail } = aSetting();
+    fail(true);
+    await expect(limits.change("proj_a", pools)).rejects.toThrow("the pooler is gone");
+    fail(false);
+    await limits.change("proj_a", pools);
+    expect(seen).toEqual([expect.stringContaining("proj_a = ")]);
+  });
+
+  test("outlive the host program", async () => {
+    await aSetting().limits.change("proj_a", pools);
+    expect(readLimits(aConfig(directory))).toEqual(new Map([["proj_a", pools]]));
+  });
+});

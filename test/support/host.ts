@@ -1,0 +1,192 @@
+// A host program of a test's own: real Postgres and PgBouncer in a directory that goes away.
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { Binaries, HostConfig } from "../../host/config.ts";
+import { readIfExists } from "../../host/file.ts";
+import type { HostCommandInput, HostCommandName } from "../../src/contract/host.ts";
+import { createSigner } from "./host-token.ts";
+
+const parent = join(tmpdir(), "miosa-host-test");
+const nobody = 65_534;
+const readyMilliseconds = 60_000;
+
+/** Debian 13's binaries: in the root file system of MIOSA_ROOTFS, or installed on the machine. */
+export function testBinaries(): Binaries {
+  const root = process.env.MIOSA_ROOTFS;
+  if (root !== undefined) return { kind: "rootfs", path: root, bwrap: "/usr/bin/bwrap" };
+  return {
+    kind: "native",
+    postgres: "/usr/lib/postgresql/17/bin",
+    pgbouncer: "/usr/sbin/pgbouncer",
+    pgbackrest: "/usr/bin/pgbackrest",
+  };
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("No port was given.");
+  return address.port;
+}
+
+/** Ids of the processes whose command line mentions a text. */
+function processesOf(text: string): number[] {
+  const ids = readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 1 && pid !== process.pid);
+  return ids.filter((pid) => {
+    const file = `/proc/${pid}/cmdline`;
+    try {
+      return readFileSync(file, "utf8").includes(text);
+    } catch {
+      return false;
+    }
+  });
+}
+
+function remove(directory: string): void {
+  for (const pid of processesOf(directory)) process.kill(pid, "SIGKILL");
+  rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
+}
+
+/** Ends and removes what test runs left that were killed. */
+function removeLeftovers(): void {
+  for (const name of existsSync(parent) ? readdirSync(parent) : []) {
+    const owner = Number(/^run-(\d+)-/.exec(name)?.[1]);
+    if (owner > 0 && !existsSync(`/proc/${owner}`)) remove(join(parent, name));
+  }
+}
+
+function makeDirectory(): string {
+  removeLeftovers();
+  mkdirSync(parent, { recursive: true, mode: 0o755 });
+  const directory = mkdtempSync(join(parent, `run-${process.pid}-`));
+  if (process.getuid?.() === 0) chownSync(directory, nobody, nobody);
+  return directory;
+}
+
+function spawnHost(file: string): ChildProcess {
+  const main = fileURLToPath(new URL("../../host/main.ts", import.meta.url));
+  const line = [process.execPath, main, "--config", file];
+  const ids = [`--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"];
+  const [program = "", ...args] = process.getuid?.() === 0 ? ["setpriv", ...ids, ...line] : line;
+  const output = process.env.MIOSA_TEST_VERBOSE === undefined ? "ignore" : "inherit";
+  return spawn(program, args, { stdio: ["ignore", "ignore", output] });
+}
+
+/** The pid in a pid file of the host's directory; NaN while there is none. */
+function pidIn(directory: string, program: "postgres" | "transaction" | "session"): number {
+  const name = program === "postgres" ? "data/postmaster.pid" : `run/${program}.pid`;
+  return Number.parseInt(readIfExists(join(directory, name)) ?? "", 10);
+}
+
+/** Starts a host program and waits until it is ready. `changes` replace fields of its file. */
+export async function startTestHost(changes: Partial<HostConfig> = {}) {
+  const home = makeDirectory();
+  const directory = join(home, "cluster");
+  const clusterId = randomUUID();
+  const signer = await createSigner(clusterId);
+  const [http_port, transaction_port, session_port] = await Promise.all([
+    freePort(),
+    freePort(),
+    freePort(),
+  ]);
+  const config: HostConfig = {
+    cluster_id: clusterId,
+    directory,
+    binaries: testBinaries(),
+    listen: { address: "127.0.0.1", http_port, transaction_port, session_port },
+    public_host: "127.0.0.1",
+    control_keys: [signer.publicJwk],
+    databases_max: 300,
+    ...changes,
+  };
+  const file = join(home, "host.json");
+  const url = `http://127.0.0.1:${http_port}`;
+  let child: ChildProcess;
+
+  /** Resolves when all answer; rejects when the host program ended instead. */
+  async function ready(): Promise<void> {
+    const deadline = performance.now() + readyMilliseconds;
+    while (performance.now() < deadline) {
+      if (child.exitCode !== null) throw new Error(`The host ended with ${child.exitCode}.`);
+      const isReady = existsSync(join(directory, "control.json")) && (await isHealthy(url));
+      if (isReady) return;
+      await delay(20);
+    }
+    throw new Error("The host is not ready in time.");
+  }
+
+  async function start(): Promise<void> {
+    writeFileSync(file, JSON.stringify(config), { mode: 0o644 });
+    child = spawnHost(file);
+    await ready();
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await ended;
+  }
+
+  async function command<Name extends HostCommandName>(
+    name: Name,
+    input: HostCommandInput<Name>,
+  ): Promise<Response> {
+    const body = JSON.stringify({ command: name, input });
+    const headers = { authorization: `Bearer ${await signer.command(body)}` };
+    return fetch(`${url}/commands`, { method: "POST", headers, body });
+  }
+
+  await start();
+  const login: { user: string; password: string } = JSON.parse(
+    readFileSync(join(directory, "control.json"), "utf8"),
+  );
+  return {
+    config,
+    url,
+    signer,
+    login,
+    ready,
+    command,
+    start,
+    isHealthy: () => isHealthy(url),
+    pid: (program: "postgres" | "transaction" | "session") => pidIn(directory, program),
+    /** Ends the host program alone, as a crash would. */
+    crash: () => end("SIGKILL"),
+    /** Stops all and removes the directory. */
+    async stop(): Promise<void> {
+      await end("SIGTERM");
+      remove(home);
+    },
+  };
+}
+export type TestHost = Awaited<ReturnType<typeof startTestHost>>;
+
+async function isHealthy(url: string): Promise<boolean> {
+  return fetch(`${url}/healthz`).then(
+    (response) => response.status === 200,
+    () => false,
+  );
+}
