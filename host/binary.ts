@@ -8,7 +8,7 @@ import { layout } from "./config.ts";
 import { writeIfChanged } from "./file.ts";
 
 /** A command line: its first word is the program. */
-export type CommandLine = readonly [string, ...string[]];
+type CommandLine = readonly [string, ...string[]];
 
 export type ProgramName = "postgres" | "initdb" | "pgbouncer" | "pgbackrest" | "openssl";
 
@@ -57,7 +57,7 @@ function sandbox(
 }
 
 /** The command line that runs a program with its arguments. */
-export function commandLine(
+function commandLine(
   config: HostConfig,
   name: ProgramName,
   args: readonly string[],

@@ -9,10 +9,10 @@ const AbsolutePath = z
   .string()
   .regex(/^\/[^\p{Cc}'",\\%:]+[^/\p{Cc}'",\\%:]$/u, "an absolute path, no quotes, commas, : or %");
 
-/** Linux gives a socket's path 107 bytes; the longest of ours adds 35 to the directory. */
+/** Linux gives a socket's path 107 bytes; the longest of ours adds 31 to the directory. */
 const Directory = AbsolutePath.refine(
-  (path) => Buffer.byteLength(path) <= 72,
-  "at most 72 bytes: the paths of the Unix sockets in it would be too long",
+  (path) => Buffer.byteLength(path) <= 76,
+  "at most 76 bytes: the paths of the Unix sockets in it would be too long",
 );
 
 const Binaries = z.discriminatedUnion("kind", [
@@ -107,4 +107,3 @@ export function layout(directory: string) {
     passwd: join(directory, "run", "passwd"),
   };
 }
-export type Layout = ReturnType<typeof layout>;

@@ -59,7 +59,7 @@ export function configurePooler(
 }
 
 /** Rejects with what to do when somebody else listens there. */
-export function assertPortFree(address: string, port: number, field: string): Promise<void> {
+function assertPortFree(address: string, port: number, field: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", (error: NodeJS.ErrnoException) => {

@@ -13,7 +13,7 @@ export interface Identity {
 }
 
 /** True when the process lives, is ours, and is that program with that argument. */
-export function isProcess(pid: number, identity: Identity): boolean {
+function isProcess(pid: number, identity: Identity): boolean {
   try {
     const [path = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
     // A zombie has an empty command line, so it is already excluded here.

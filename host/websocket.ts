@@ -25,7 +25,7 @@ export interface ProxyOptions {
 const openToTenants: ReadonlySet<HostAddress> = new Set(["transaction", "session"]);
 
 /** Checks an upgrade request: what it asks for, and whether it may. */
-export async function admit(url: string, gate: TokenGate): Promise<HostAddress> {
+async function admit(url: string, gate: TokenGate): Promise<HostAddress> {
   const { pathname, searchParams } = new URL(url, "http://host");
   if (pathname !== "/v1") throw new HostProblem(404, "not_found", "WebSockets are at /v1.");
   const address = HostAddress.safeParse(searchParams.get("address"));

@@ -43,7 +43,7 @@ describe("the configuration file", () => {
 
   test("is refused when the directory is too long for a socket in it", () => {
     const config = { ...aConfig(), directory: `/${"d".repeat(80)}` };
-    expect(() => read(config)).toThrow(/directory: at most 72 bytes/);
+    expect(() => read(config)).toThrow(/directory: at most 76 bytes/);
   });
 
   test.each(["/a'b", "/a\nb", "/a,b", "/a%b", "relative", "/a/"])(
