@@ -75,7 +75,7 @@ export function writePasswd(config: HostConfig): void {
   writeIfChanged(layout(config.directory).passwd, `miosa:x:${ids}::/:/usr/sbin/nologin\n`);
 }
 
-/** Runs a program to its end, at most this one's; resolves to its output, rejects with what it said on stderr. */
+/** Runs a program to its end, at most to this one's: its output, or rejects with its stderr. */
 export function runProgram(
   config: HostConfig,
   name: ProgramName,

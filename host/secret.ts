@@ -19,7 +19,7 @@ function randomPassword(): string {
   return randomBytes(32).toString("base64url");
 }
 
-/** The cluster's two passwords, made at the first call and kept (0600) before anything uses them. */
+/** The two passwords of the cluster, made at the first call and on disk (0600) before any use. */
 export function keepSecrets(file: string): Secrets {
   const kept = readIfExists(file);
   if (kept !== undefined) return Secrets.parse(JSON.parse(kept));

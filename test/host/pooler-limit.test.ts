@@ -68,7 +68,7 @@ describe("limits of a database", () => {
     expect(seen[1]).not.toContain("proj_a");
   });
 
-  test("are reported as not in force when a RELOAD failed, and put in force by a repeat", async () => {
+  test("are not reported in force when a RELOAD failed, and a repeat puts them so", async () => {
     const { limits, seen, fail } = aSetting();
     fail(true);
     await expect(limits.change("proj_a", pools)).rejects.toThrow("the pooler is gone");
