@@ -40,31 +40,12 @@ function explain(error: unknown): HostProblem {
   throw error;
 }
 
-/** A gate starts with no memory: tokens signed before its making are refused, as maybe used. */
-export function createTokenGate({ clusterId, keys, now }: TokenGateOptions): TokenGate {
-  // The key set keeps each key imported, so that a check costs one signature verification.
-  const keySet = createLocalJWKSet({
-    keys: keys.map(({ kty, crv, x, kid }) => ({ kty, crv, x, kid })),
-  });
+/** Remembers used tokens until they expire. Those signed before its making may have been used. */
+function createMemory(now: () => number) {
   const startedAtSeconds = Math.floor(now() / 1000);
   const usedUntil = new Map<string, number>();
 
-  async function verify(token: string): Promise<JWTPayload> {
-    const options = {
-      audience: clusterId,
-      algorithms: ["EdDSA"],
-      clockTolerance: skewSeconds,
-      maxTokenAge: hostTokenSecondsMax,
-      currentDate: new Date(now()),
-    };
-    const { payload, protectedHeader } = await jwtVerify(token, keySet, options).catch((error) => {
-      throw explain(error);
-    });
-    if (protectedHeader.kid === undefined) throw refuse("The token's header names no kid.");
-    return payload;
-  }
-
-  function useOnce({ jti, iat, exp }: HostTokenClaims): void {
+  return function useOnce({ jti, iat, exp }: HostTokenClaims): void {
     if (exp - iat > hostTokenSecondsMax) {
       throw refuse(`The token lives too long: exp may be ${hostTokenSecondsMax} s after iat.`);
     }
@@ -80,6 +61,30 @@ export function createTokenGate({ clusterId, keys, now }: TokenGateOptions): Tok
       throw new HostProblem(503, "too_many_tokens", "Too many tokens a minute: slow down.");
     }
     usedUntil.set(jti, exp + skewSeconds);
+  };
+}
+
+/** Makes the gate of one cluster. */
+export function createTokenGate({ clusterId, keys, now }: TokenGateOptions): TokenGate {
+  // The key set keeps each key imported, so that a check costs one signature verification.
+  const keySet = createLocalJWKSet({
+    keys: keys.map(({ kty, crv, x, kid }) => ({ kty, crv, x, kid })),
+  });
+  const useOnce = createMemory(now);
+
+  async function verify(token: string): Promise<JWTPayload> {
+    const options = {
+      audience: clusterId,
+      algorithms: ["EdDSA"],
+      clockTolerance: skewSeconds,
+      maxTokenAge: hostTokenSecondsMax,
+      currentDate: new Date(now()),
+    };
+    const { payload, protectedHeader } = await jwtVerify(token, keySet, options).catch((error) => {
+      throw explain(error);
+    });
+    if (protectedHeader.kid === undefined) throw refuse("The token's header names no kid.");
+    return payload;
   }
 
   async function admit(token: string): Promise<HostTokenClaims> {

@@ -41,7 +41,7 @@ async function overSocket<T>(
   login: { user: string; password: string },
   work: (client: SocketClient) => Promise<T>,
 ): Promise<T> {
-  const token = await host.signer.sql(address);
+  const token = await host.sqlToken(address);
   neonConfig.wsProxy = (name) => `${host.url.slice(7)}/v1?address=${name}&token=${token}`;
   const client = new SocketClient({ ...login, host: address, database });
   client.on("error", () => undefined);

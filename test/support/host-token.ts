@@ -12,7 +12,7 @@ export interface TokenChanges {
 }
 
 /** A control plane's key: its public half, and tokens signed with the other. */
-export async function createSigner(clusterId: string, kid = "key-1") {
+export async function createSigner(clusterId = "", kid = "key-1") {
   const { publicKey, privateKey } = await generateKeyPair("EdDSA", { crv: "Ed25519" });
   const { x = "" } = await exportJWK(publicKey);
 

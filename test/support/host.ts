@@ -19,7 +19,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Binaries, HostConfig } from "../../host/config.ts";
 import { readIfExists } from "../../host/file.ts";
-import type { HostCommandInput, HostCommandName } from "../../src/contract/host.ts";
+import type { HostAddress, HostCommandInput, HostCommandName } from "../../src/contract/host.ts";
 import { createSigner } from "./host-token.ts";
 
 const parent = join(tmpdir(), "miosa-host-test");
@@ -100,62 +100,73 @@ function pidIn(directory: string, program: "postgres" | "transaction" | "session
   return Number.parseInt(readIfExists(join(directory, name)) ?? "", 10);
 }
 
-/** Starts a host program and waits until it is ready. `changes` replace fields of its file. */
-export async function startTestHost(changes: Partial<HostConfig> = {}) {
-  const home = makeDirectory();
-  const directory = join(home, "cluster");
-  const clusterId = randomUUID();
-  const signer = await createSigner(clusterId);
+async function isHealthy(url: string): Promise<boolean> {
+  return fetch(`${url}/healthz`).then(
+    (response) => response.status === 200,
+    () => false,
+  );
+}
+
+async function makeConfig(directory: string, keys: HostConfig["control_keys"]) {
   const [http_port, transaction_port, session_port] = await Promise.all([
     freePort(),
     freePort(),
     freePort(),
   ]);
   const config: HostConfig = {
-    cluster_id: clusterId,
+    cluster_id: randomUUID(),
     directory,
     binaries: testBinaries(),
     listen: { address: "127.0.0.1", http_port, transaction_port, session_port },
     public_host: "127.0.0.1",
-    control_keys: [signer.publicJwk],
+    control_keys: keys,
     databases_max: 300,
-    ...changes,
   };
-  const file = join(home, "host.json");
-  const url = `http://127.0.0.1:${http_port}`;
-  let child: ChildProcess;
+  return config;
+}
 
-  /** Resolves when all answer; rejects when the host program ended instead. */
-  async function ready(): Promise<void> {
-    const deadline = performance.now() + readyMilliseconds;
-    while (performance.now() < deadline) {
-      if (child.exitCode !== null) throw new Error(`The host ended with ${child.exitCode}.`);
-      const isReady = existsSync(join(directory, "control.json")) && (await isHealthy(url));
-      if (isReady) return;
-      await delay(20);
-    }
-    throw new Error("The host is not ready in time.");
-  }
+/** The host program as a process: started until it is ready, ended by a signal. */
+function hostProcess(file: string, config: HostConfig, url: string) {
+  let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    writeFileSync(file, JSON.stringify(config), { mode: 0o644 });
     child = spawnHost(file);
-    await ready();
+    const deadline = performance.now() + readyMilliseconds;
+    while (!existsSync(join(config.directory, "control.json")) || !(await isHealthy(url))) {
+      if (child.exitCode !== null) throw new Error(`The host ended with ${child.exitCode}.`);
+      if (performance.now() > deadline) throw new Error("The host is not ready in time.");
+      await delay(20);
+    }
   }
 
   async function end(signal: NodeJS.Signals): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
     child.kill(signal);
     await ended;
   }
+
+  return { start, end };
+}
+
+/** Starts a host program and waits until it is ready. `changes` replace fields of its file. */
+export async function startTestHost(changes: Partial<HostConfig> = {}) {
+  const home = makeDirectory();
+  const directory = join(home, "cluster");
+  const signer = await createSigner();
+  const config = { ...(await makeConfig(directory, [signer.publicJwk])), ...changes };
+  const url = `http://127.0.0.1:${config.listen.http_port}`;
+  const file = join(home, "host.json");
+  writeFileSync(file, JSON.stringify(config), { mode: 0o644 });
+  const { start, end } = hostProcess(file, config, url);
 
   async function command<Name extends HostCommandName>(
     name: Name,
     input: HostCommandInput<Name>,
   ): Promise<Response> {
     const body = JSON.stringify({ command: name, input });
-    const headers = { authorization: `Bearer ${await signer.command(body)}` };
+    const token = await signer.command(body, { aud: config.cluster_id });
+    const headers = { authorization: `Bearer ${token}` };
     return fetch(`${url}/commands`, { method: "POST", headers, body });
   }
 
@@ -166,11 +177,10 @@ export async function startTestHost(changes: Partial<HostConfig> = {}) {
   return {
     config,
     url,
-    signer,
     login,
-    ready,
     command,
     start,
+    sqlToken: (address: HostAddress) => signer.sql(address, { aud: config.cluster_id }),
     isHealthy: () => isHealthy(url),
     pid: (program: "postgres" | "transaction" | "session") => pidIn(directory, program),
     /** Ends the host program alone, as a crash would. */
@@ -183,10 +193,3 @@ export async function startTestHost(changes: Partial<HostConfig> = {}) {
   };
 }
 export type TestHost = Awaited<ReturnType<typeof startTestHost>>;
-
-async function isHealthy(url: string): Promise<boolean> {
-  return fetch(`${url}/healthz`).then(
-    (response) => response.status === 200,
-    () => false,
-  );
-}
