@@ -41,8 +41,10 @@ CREATE TABLE `organization` (
 	`name` text NOT NULL,
 	`slug` text NOT NULL,
 	`projects_max` integer NOT NULL,
+	`projects_count` integer DEFAULT 0 NOT NULL,
 	`created_at` integer NOT NULL,
-	`updated_at` integer NOT NULL
+	`updated_at` integer NOT NULL,
+	CONSTRAINT "organization_has_room" CHECK("organization"."projects_count" <= "organization"."projects_max")
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `organization_id_unique` ON `organization` (`id`);--> statement-breakpoint
@@ -140,6 +142,7 @@ CREATE TABLE `operation` (
 	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`id` text NOT NULL,
 	`organization_id` text NOT NULL,
+	`workspace_id` text,
 	`project_id` text,
 	`resource_id` text NOT NULL,
 	`lane` text NOT NULL,

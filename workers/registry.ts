@@ -1,6 +1,7 @@
 import { destroy } from "../src/database/destroy.ts";
 import { provision } from "../src/database/provision.ts";
 import { registryOf } from "../src/operation/define.ts";
+import { destroyProject } from "../src/project/destroy.ts";
 
 /** Every operation of the system. */
-export const registry = registryOf(provision, destroy);
+export const registry = registryOf(provision, destroy, destroyProject);

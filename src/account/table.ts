@@ -1,17 +1,23 @@
 import { sql } from "drizzle-orm";
-import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { check, index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
 
 /** The billing boundary: a platform. */
-export const organization = sqliteTable("organization", {
-  seq: seqColumn(),
-  id: idColumn(),
-  name: text("name").notNull(),
-  slug: text("slug").notNull().unique(),
-  /** Projects it may have at once. */
-  projectsMax: integer("projects_max").notNull(),
-  ...timeColumns(),
-});
+export const organization = sqliteTable(
+  "organization",
+  {
+    seq: seqColumn(),
+    id: idColumn(),
+    name: text("name").notNull(),
+    slug: text("slug").notNull().unique(),
+    /** Projects it may have at once. */
+    projectsMax: integer("projects_max").notNull(),
+    /** Projects it has; moved in the batch that creates or deletes one. */
+    projectsCount: integer("projects_count").notNull().default(0),
+    ...timeColumns(),
+  },
+  (t) => [check("organization_has_room", sql`${t.projectsCount} <= ${t.projectsMax}`)],
+);
 
 /** A customer of the platform. */
 export const workspace = sqliteTable(

@@ -31,11 +31,11 @@ export function pageOf(query: PageQuery): PageRequest {
 }
 
 /** The envelope of a list: `data`, `page`, `total`, and `next_cursor` while there is more. */
-export function listEnvelope<Row>(
+export function listEnvelope<Row extends { readonly seq: number }, Rendered>(
   request: PageRequest,
-  rows: readonly (Row & { readonly seq: number })[],
+  rows: readonly Row[],
   total: number,
-  render: (row: Row) => unknown,
+  render: (row: Row) => Rendered,
 ) {
   const last = rows.at(-1);
   const isLast = rows.length < request.limit || last === undefined;

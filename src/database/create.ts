@@ -66,6 +66,7 @@ export async function newDatabase(context: Context, input: NewDatabase) {
     {
       lane: laneOf(input.projectId),
       organizationId: input.organizationId,
+      workspaceId: input.workspaceId,
       projectId: input.projectId,
       resourceId: id,
       requestId: input.requestId,

@@ -60,6 +60,7 @@ export function beginDestroy(context: Context, row: DatabaseRow, requestId: stri
     {
       lane: laneOf(row.projectId),
       organizationId: row.organizationId,
+      workspaceId: row.workspaceId,
       projectId: row.projectId,
       resourceId: row.id,
       requestId,

@@ -93,6 +93,7 @@ export function registryOf(...definitions: AnyOperation[]): Registry {
 export interface OperationSubject {
   readonly lane: string;
   readonly organizationId: string;
+  readonly workspaceId: string | null;
   readonly projectId: string | null;
   readonly resourceId: string;
   readonly requestId?: string | null;

@@ -24,6 +24,7 @@ export const operation = sqliteTable(
     seq: seqColumn(),
     id: idColumn(),
     organizationId: text("organization_id").notNull(),
+    workspaceId: text("workspace_id"),
     projectId: text("project_id"),
     /** What it works on: the id of a database, a project, a cluster. */
     resourceId: text("resource_id").notNull(),

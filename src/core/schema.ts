@@ -1,0 +1,123 @@
+// The shapes every noun's schema is made of.
+import { z } from "@hono/zod-openapi";
+
+const controlCharacter = /\p{Cc}/u;
+const lengthMax = 200;
+
+/** One line of text for people: trimmed, 1 to 200 characters, no control character. */
+export const Label = z
+  .string("must be text")
+  .trim()
+  .min(1, "must not be empty")
+  .max(lengthMax, `must have at most ${lengthMax} characters`)
+  .refine((text) => !controlCharacter.test(text), "must not contain control characters");
+
+/** Text of several lines, up to 2,000 characters. */
+export const Description = z
+  .string("must be text")
+  .max(2000, "must have at most 2000 characters")
+  .refine((text) => !/[^\P{Cc}\n\t\r]/u.test(text), "must not contain control characters");
+
+/** A lower-case word for URLs. */
+export const Slug = z
+  .string("must be text")
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "must be 1-63 of a-z, 0-9 and -");
+
+/** Free facts of the caller, up to 16 KB as JSON. */
+export const Metadata = z
+  .record(z.string(), z.unknown(), "must be an object")
+  .refine((value) => JSON.stringify(value).length <= 16_384, "must have at most 16384 bytes");
+
+/** The opaque words a caller may attach to what it creates. */
+export const attributionFields = {
+  external_workspace_id: Label.optional(),
+  external_user_id: Label.optional(),
+  external_project_id: Label.optional(),
+  metadata: Metadata.optional(),
+};
+
+/** The same as they are answered. */
+export const attributionAnswer = {
+  external_workspace_id: z.string().nullable(),
+  external_user_id: z.string().nullable(),
+  external_project_id: z.string().nullable(),
+  metadata: z.record(z.string(), z.unknown()),
+};
+
+/** ISO 8601, UTC, with milliseconds. */
+export const Time = z.string().openapi({ example: "2026-11-22T12:00:00.000Z" });
+
+/** A path id; its form is checked by the one handler that answers 400 INVALID_ID. */
+export const IdParameters = z.object({
+  id: z.uuid("is not a UUID").openapi({ example: "019a7c5e-8f00-7000-8000-000000000000" }),
+});
+
+const positive = (max: number) => z.coerce.number("must be a number").int().min(1).max(max);
+
+/** Either vocabulary of paging. */
+export const PageParameters = z.object({
+  page: positive(1_000_000).optional(),
+  page_size: positive(100).optional(),
+  limit: positive(100).optional(),
+  cursor: z.string().max(200).optional(),
+});
+
+/** `{ data }`. */
+export function dataOf<Schema extends z.ZodType>(schema: Schema) {
+  return z.object({ data: schema });
+}
+
+/** `{ data: [], page, total, next_cursor }`. */
+export function listOf<Schema extends z.ZodType>(schema: Schema) {
+  return z.object({
+    data: z.array(schema),
+    page: z.object({ page: z.int(), page_size: z.int(), total: z.int() }),
+    total: z.int(),
+    next_cursor: z.string().nullable(),
+  });
+}
+
+/** Every error there is. */
+export const ErrorAnswer = z
+  .object({
+    error: z.object({
+      code: z.string(),
+      message: z.string(),
+      request_id: z.string(),
+      details: z.record(z.string(), z.unknown()).optional(),
+      retryable: z.boolean().optional(),
+      retry_after_ms: z.int().optional(),
+    }),
+    errors: z.record(z.string(), z.array(z.string())).optional(),
+    request_id: z.string(),
+    retry_after: z.int().optional(),
+  })
+  .openapi("Error");
+
+/** A documented JSON answer. */
+export function json<Schema extends z.ZodType>(description: string, schema: Schema) {
+  return { description, content: { "application/json": { schema } } };
+}
+
+/** A required JSON body. */
+export function body<Schema extends z.ZodType>(schema: Schema) {
+  return { required: true, content: { "application/json": { schema } } };
+}
+
+/** The error answers of a route, by status. */
+export function errors<Status extends number>(...statuses: Status[]) {
+  return Object.fromEntries(
+    statuses.map((status) => [status, json(meanings[status] ?? "Error", ErrorAnswer)]),
+  ) as Record<Status, ReturnType<typeof json<typeof ErrorAnswer>>>;
+}
+
+const meanings: Record<number, string> = {
+  400: "Malformed: the JSON cannot be read, or a path id is not a UUID",
+  401: "No API key, or an unknown, expired or revoked one",
+  403: "The key lacks a scope, or a quota is used up",
+  404: "No such thing, or somebody else's",
+  409: "Not in a state that allows it, or somebody was first",
+  413: "The body is larger than 1 MiB",
+  422: "A field is wrong; `errors` names it",
+  503: "Not now; repeat after Retry-After",
+};

@@ -1,0 +1,139 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { requireScope } from "../core/actor.ts";
+import { conflict } from "../core/error.ts";
+import { listEnvelope, pageOf } from "../core/page.ts";
+import { driveMilliseconds, router } from "../core/route.ts";
+import { dataOf, errors, IdParameters, json, listOf, PageParameters } from "../core/schema.ts";
+import { commitExclusively } from "../operation/find.ts";
+import { laneOf } from "./create.ts";
+import { beginDestroy } from "./destroy.ts";
+import { findDatabase, listDatabases, type PlacedDatabase } from "./find.ts";
+import { Credentials, Database, renderCredentials, renderDatabase } from "./schema.ts";
+import { databaseStates } from "./status.ts";
+import { urlsOf } from "./url.ts";
+
+/** `/databases`, but for its creation, which needs a project. */
+export const databaseRoutes = router();
+
+const State = z.enum(databaseStates).optional();
+const Filter = PageParameters.extend({
+  project_id: z.uuid().optional(),
+  workspace_id: z.uuid().optional(),
+  environment: z.string().max(200).optional(),
+  state: State,
+  status: State,
+  external_workspace_id: z.string().max(200).optional(),
+  external_user_id: z.string().max(200).optional(),
+  external_project_id: z.string().max(200).optional(),
+});
+
+databaseRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/databases",
+    operationId: "databases.list",
+    summary: "List databases, newest first",
+    tags: ["databases"],
+    request: { query: Filter },
+    responses: { 200: json("A page of databases", listOf(Database)), ...errors(401, 403, 422) },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:read");
+    const query = c.req.valid("query");
+    const page = pageOf(query);
+    const filter = {
+      projectId: query.project_id,
+      workspaceId: query.workspace_id,
+      environment: query.environment,
+      state: query.state ?? query.status,
+      externalWorkspaceId: query.external_workspace_id,
+      externalUserId: query.external_user_id,
+      externalProjectId: query.external_project_id,
+    };
+    const { rows, total } = await listDatabases(context, actor, filter, page);
+    const sequenced = rows.map((each) => ({ ...each, seq: each.row.seq }));
+    return c.json(listEnvelope(page, sequenced, total, renderDatabase), 200);
+  },
+);
+
+databaseRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/databases/{id}",
+    operationId: "databases.get",
+    summary: "Get a database",
+    tags: ["databases"],
+    request: { params: IdParameters },
+    responses: { 200: json("The database", dataOf(Database)), ...errors(400, 401, 403, 404) },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:read");
+    const found = await findDatabase(context, actor, c.req.valid("param").id);
+    return c.json({ data: renderDatabase(found) }, 200);
+  },
+);
+
+databaseRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/databases/{id}/credentials",
+    operationId: "databases.credentials",
+    summary: "Get how to log in",
+    tags: ["databases"],
+    request: { params: IdParameters },
+    responses: {
+      200: json("How to log in", dataOf(Credentials)),
+      ...errors(400, 401, 403, 404, 409),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:write");
+    const found = await findDatabase(context, actor, c.req.valid("param").id);
+    const { row, cluster } = requireRunning(found);
+    c.header("Cache-Control", "no-store");
+    return c.json({ data: renderCredentials(await urlsOf(context, row, cluster)) }, 200);
+  },
+);
+
+databaseRoutes.openapi(
+  createRoute({
+    method: "delete",
+    path: "/databases/{id}",
+    operationId: "databases.delete",
+    summary: "Delete a database",
+    tags: ["databases"],
+    request: { params: IdParameters },
+    responses: {
+      202: json("Still under way", dataOf(Database.extend({ operation_id: z.string() }))),
+      204: { description: "Gone" },
+      ...errors(400, 401, 403, 404, 409),
+    },
+  }),
+  async (c) => {
+    const { context, actor, requestId } = c.var;
+    requireScope(actor, "databases:write");
+    const { id } = c.req.valid("param");
+    const { row, cluster } = await findDatabase(context, actor, id);
+    const { operationId, statements } = beginDestroy(context, row, requestId);
+    await commitExclusively(context, [row.id], statements);
+    await context.drive(laneOf(row.projectId), driveMilliseconds);
+    const after = await findDatabase(context, actor, id).catch(() => null);
+    if (after === null) return c.body(null, 204);
+    const data = { ...renderDatabase({ row: after.row, cluster }), operation_id: operationId };
+    return c.json({ data }, 202);
+  },
+);
+
+function requireRunning(found: PlacedDatabase): PlacedDatabase {
+  const { state, errorMessage } = found.row;
+  if (state === "running") return found;
+  throw conflict(
+    "DATABASE_NOT_RUNNING",
+    `The database is ${state}${errorMessage === null ? "" : `: ${errorMessage}`}. ` +
+      "Credentials exist once it is running.",
+    { state, resource_id: found.row.id },
+  );
+}

@@ -1,0 +1,128 @@
+import { z } from "@hono/zod-openapi";
+import { attributionAnswer, Time } from "../core/schema.ts";
+import type { PlacedDatabase } from "./find.ts";
+import { databaseSizes, sizeLimits } from "./size.ts";
+import { databaseStates } from "./status.ts";
+import type { DatabaseUrls } from "./url.ts";
+
+/** The engine every database runs on, as its clients name it. */
+export const engineVersion = "17";
+
+const megabyte = 1024 ** 2;
+
+/** A database as it is answered; the union of what public clients read. */
+export const Database = z
+  .object({
+    id: z.string(),
+    tenant_id: z.string(),
+    workspace_id: z.string(),
+    project_id: z.string(),
+    environment_id: z.string(),
+    environment: z.string().openapi({ example: "production" }),
+    name: z.string(),
+    is_primary: z.boolean(),
+    type: z.literal("postgres"),
+    engine: z.literal("postgresql"),
+    engine_version: z.string(),
+    version: z.string(),
+    size: z.enum(databaseSizes),
+    state: z.enum(databaseStates),
+    status: z.enum(databaseStates),
+    cpu_count: z.int(),
+    memory_mb: z.int(),
+    storage_mb: z.int(),
+    host: z.string(),
+    port: z.int(),
+    session_port: z.int(),
+    database: z.string().openapi({ example: "proj_k3v9q2m7xw4r5t6yabcd" }),
+    proxy_status: z.enum(["ready", "pending"]),
+    connection_test: z.object({ status: z.string(), host: z.string(), port: z.int() }).nullable(),
+    error_message: z.string().nullable(),
+    ...attributionAnswer,
+    created_at: Time,
+    updated_at: Time,
+  })
+  .openapi("Database");
+
+/** A database as its creation answers it: with its URLs, once they work. */
+export const CreatedDatabase = Database.extend({
+  operation_id: z.string().optional(),
+  database_url: z.string().nullable(),
+  database_url_session: z.string().nullable(),
+}).openapi("CreatedDatabase");
+
+/** How to log in; the URL under every name a public client looks for. */
+export const Credentials = z
+  .object({
+    url: z.string(),
+    recommended_url: z.string(),
+    database_url: z.string(),
+    database_url_session: z.string(),
+    host: z.string(),
+    port: z.int(),
+    session_port: z.int(),
+    user: z.string(),
+    username: z.string(),
+    password: z.string(),
+    database: z.string(),
+    dbname: z.string(),
+  })
+  .openapi("Credentials");
+
+/** Renders a database. */
+export function renderDatabase({ row, cluster }: PlacedDatabase): z.infer<typeof Database> {
+  const limits = sizeLimits[row.size];
+  const isRunning = row.state === "running";
+  const [host, port] = [cluster.publicHost, cluster.transactionPort];
+  return {
+    id: row.id,
+    tenant_id: row.organizationId,
+    workspace_id: row.workspaceId,
+    project_id: row.projectId,
+    environment_id: row.environmentId,
+    environment: row.environment,
+    name: row.name,
+    is_primary: row.isPrimary,
+    type: "postgres",
+    engine: "postgresql",
+    engine_version: engineVersion,
+    version: engineVersion,
+    size: row.size,
+    state: row.state,
+    status: row.state,
+    cpu_count: limits.cpuCount,
+    memory_mb: limits.memoryBytes / megabyte,
+    storage_mb: limits.storageBytes / megabyte,
+    host,
+    port,
+    session_port: cluster.sessionPort,
+    database: row.databaseName,
+    proxy_status: isRunning ? "ready" : "pending",
+    connection_test: isRunning ? { status: "ok", host, port } : null,
+    error_message: row.errorMessage,
+    external_workspace_id: row.externalWorkspaceId,
+    external_user_id: row.externalUserId,
+    external_project_id: row.externalProjectId,
+    metadata: row.metadata,
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+  };
+}
+
+/** Renders the answer of `credentials`. */
+export function renderCredentials(urls: DatabaseUrls): z.infer<typeof Credentials> {
+  return {
+    url: urls.databaseUrl,
+    recommended_url: urls.databaseUrl,
+    database_url: urls.databaseUrl,
+    database_url_session: urls.databaseUrlSession,
+    host: urls.host,
+    port: urls.port,
+    session_port: urls.sessionPort,
+    user: urls.user,
+    username: urls.user,
+    password: urls.password,
+    database: urls.database,
+    dbname: urls.database,
+  };
+}

@@ -1,0 +1,104 @@
+import { and, count, desc, eq, inArray, lt } from "drizzle-orm";
+import type { Actor } from "../core/actor.ts";
+import { commit, type Statement, violatedConstraint } from "../core/batch.ts";
+import type { Context } from "../core/context.ts";
+import { conflict, notFound } from "../core/error.ts";
+import type { PageRequest } from "../core/page.ts";
+import { type OperationRow, type OperationStatus, operation } from "./table.ts";
+
+/** Which operations of a list are wanted; what is undefined does not filter. */
+export interface OperationFilter {
+  readonly projectId?: string | undefined;
+  readonly resourceId?: string | undefined;
+  readonly status?: OperationStatus | undefined;
+  readonly kind?: string | undefined;
+}
+
+/** @throws ApiError 404 */
+export async function findOperation(
+  context: Context,
+  actor: Actor,
+  id: string,
+): Promise<OperationRow> {
+  const [row] = await context.db
+    .select()
+    .from(operation)
+    .where(and(visibleTo(actor), eq(operation.id, id)));
+  if (row === undefined) throw notFound("operation");
+  return row;
+}
+
+/** A page of operations, newest first, and how many there are. */
+export async function listOperations(
+  context: Context,
+  actor: Actor,
+  filter: OperationFilter,
+  page: PageRequest,
+) {
+  const matches = and(
+    visibleTo(actor),
+    filter.projectId === undefined ? undefined : eq(operation.projectId, filter.projectId),
+    filter.resourceId === undefined ? undefined : eq(operation.resourceId, filter.resourceId),
+    filter.status === undefined ? undefined : eq(operation.status, filter.status),
+    filter.kind === undefined ? undefined : eq(operation.kind, filter.kind),
+  );
+  const [rows, totals] = await context.db.batch([
+    context.db
+      .select()
+      .from(operation)
+      .where(and(matches, page.beforeSeq === null ? undefined : lt(operation.seq, page.beforeSeq)))
+      .orderBy(desc(operation.seq))
+      .limit(page.limit)
+      .offset(page.offset),
+    context.db.select({ total: count() }).from(operation).where(matches),
+  ]);
+  return { rows, total: totals[0]?.total ?? 0 };
+}
+
+/** The active operation of each resource that has one. */
+export async function activeOperations(
+  context: Context,
+  resourceIds: readonly string[],
+): Promise<ReadonlyMap<string, OperationRow>> {
+  if (resourceIds.length === 0) return new Map();
+  const rows = await context.db
+    .select()
+    .from(operation)
+    .where(
+      and(
+        inArray(operation.resourceId, [...resourceIds]),
+        inArray(operation.status, ["pending", "running", "unwinding"]),
+      ),
+    );
+  return new Map(rows.map((row) => [row.resourceId, row]));
+}
+
+/**
+ * Commits what begins an operation on a resource.
+ * @throws ApiError 409 OPERATION_IN_PROGRESS, naming the other operation, when one is active.
+ */
+export async function commitExclusively(
+  context: Context,
+  resourceIds: readonly string[],
+  statements: readonly Statement[],
+): Promise<void> {
+  try {
+    await commit(context, statements);
+  } catch (error) {
+    if (violatedConstraint(error) !== "operation.resource_id") throw error;
+    const [other] = (await activeOperations(context, resourceIds)).values();
+    throw conflict(
+      "OPERATION_IN_PROGRESS",
+      `Another operation is under way${other === undefined ? "" : ` (${other.kind})`}; ` +
+        "wait for it to end.",
+      { operation_id: other?.id ?? null, kind: other?.kind ?? null },
+    );
+  }
+}
+
+function visibleTo(actor: Actor) {
+  return and(
+    eq(operation.organizationId, actor.organizationId),
+    actor.workspaceId === null ? undefined : eq(operation.workspaceId, actor.workspaceId),
+  );
+}

@@ -1,0 +1,93 @@
+import { and, eq } from "drizzle-orm";
+import { commit } from "../core/batch.ts";
+import { attributionOf } from "../core/column.ts";
+import type { Context } from "../core/context.ts";
+import { conflict, invalid } from "../core/error.ts";
+import { newDatabase, primaryName } from "../database/create.ts";
+import { databasesOf } from "../database/find.ts";
+import type { DatabaseSize } from "../database/size.ts";
+import type { EnvironmentRow } from "../environment/table.ts";
+import type { Request } from "./create.ts";
+import type { FoundProject } from "./find.ts";
+import { project } from "./table.ts";
+
+/** A database to add to an environment of a project. */
+export interface AddedDatabase {
+  readonly environment: EnvironmentRow;
+  /** Null for the unnamed primary. */
+  readonly name: string | null;
+  /** Whether a named one becomes the environment's primary when it has none. */
+  readonly mayBePrimary: boolean;
+  readonly size: DatabaseSize;
+  readonly metadata?: Record<string, unknown> | undefined;
+  readonly receiptPath: "databases" | "data-services";
+}
+
+/**
+ * Adds a database. An environment has at most one primary, which DATABASE_URL names; a named one
+ * stands beside it as `<NAME>_DATABASE_URL`.
+ * @throws ApiError 409 ALREADY_EXISTS or NAME_TAKEN naming the first, 503 NO_CAPACITY
+ */
+export async function addDatabase(
+  context: Context,
+  request: Request,
+  { id: projectId, row }: FoundProject,
+  input: AddedDatabase,
+): Promise<string> {
+  if (row.state !== "active") {
+    throw conflict("PROJECT_NOT_ACTIVE", `The project is ${row.state}.`, { state: row.state });
+  }
+  const present = await databasesOf(context, projectId, input.environment.id);
+  const primary = present.find((each) => each.row.isPrimary);
+  refuseDuplicate(
+    input,
+    primary?.row.id,
+    present.find((each) => each.row.name === input.name),
+  );
+  const attribution = attributionOf(row);
+  const made = await newDatabase(context, {
+    organizationId: row.organizationId,
+    workspaceId: row.workspaceId,
+    projectId,
+    environment: input.environment,
+    name: input.name,
+    isPrimary: primary === undefined && (input.name === null || input.mayBePrimary),
+    size: input.size,
+    attribution: { ...attribution, metadata: input.metadata ?? attribution.metadata },
+    requestId: request.requestId,
+  });
+  const path =
+    input.receiptPath === "databases"
+      ? `/databases/${made.row.id}`
+      : `/projects/${projectId}/data-services/${made.row.id}`;
+  await commit(context, [
+    ...made.statements,
+    context.db
+      .update(project)
+      .set({ hasPostgres: true, postgresSize: row.postgresSize ?? input.size })
+      .where(and(eq(project.id, projectId), eq(project.state, "active"))),
+    ...request.receipt(path),
+  ]);
+  return made.row.id;
+}
+
+function refuseDuplicate(
+  { name, environment }: AddedDatabase,
+  primaryId: string | undefined,
+  namesake: { readonly row: { readonly id: string } } | undefined,
+): void {
+  if (name === null && primaryId !== undefined) {
+    throw conflict(
+      "ALREADY_EXISTS",
+      `The environment ${environment.name} already has its database ${primaryId}; ` +
+        "give a second one a `name`.",
+      { database_id: primaryId },
+    );
+  }
+  if (name === primaryName) throw invalid("name", `"${primaryName}" is reserved; omit the name.`);
+  if (namesake !== undefined) {
+    throw conflict("NAME_TAKEN", `${environment.name} already has a database of this name.`, {
+      database_id: namesake.row.id,
+    });
+  }
+}

@@ -1,0 +1,140 @@
+import type { WorkspaceRow, WorkspaceSelector } from "../account/find.ts";
+import { workspaceBy } from "../account/find.ts";
+import { countProject } from "../account/quota.ts";
+import { newWorkspace } from "../account/workspace.ts";
+import { clustersWithRoom } from "../cluster/place.ts";
+import type { Actor } from "../core/actor.ts";
+import { commit, type Statement, violatedConstraint } from "../core/batch.ts";
+import type { Context } from "../core/context.ts";
+import { notFound } from "../core/error.ts";
+import { newId } from "../core/id.ts";
+import type { Receipt } from "../core/route.ts";
+import { slugOf } from "../core/slug.ts";
+import { newDatabase } from "../database/create.ts";
+import type { DatabaseSize } from "../database/size.ts";
+import { newEnvironments } from "../environment/create.ts";
+import { ownProjectId } from "./find.ts";
+import { project } from "./table.ts";
+
+/** What a caller says of a project. */
+export interface NewProject {
+  readonly name: string;
+  readonly slug?: string | undefined;
+  readonly description?: string | null | undefined;
+  readonly settings?: Record<string, unknown> | undefined;
+  readonly metadata?: Record<string, unknown> | undefined;
+  readonly externalUserId?: string | null | undefined;
+  readonly externalProjectId?: string | null | undefined;
+  /** Null means the default workspace. */
+  readonly workspace: WorkspaceSelector | null;
+  /** Size of its databases, or null for a project without Postgres. */
+  readonly postgres: DatabaseSize | null;
+  readonly isDefault?: boolean;
+}
+
+/** Who asks, under which request. */
+export interface Request {
+  readonly actor: Actor;
+  readonly requestId: string;
+  readonly receipt: Receipt;
+}
+
+/**
+ * Creates a project with its environments and, if asked for, its production database: one batch.
+ * @throws ApiError 404 for an unknown workspace, 409 NAME_TAKEN, 403 QUOTA_EXCEEDED,
+ * 503 NO_CAPACITY
+ */
+export async function createProject(context: Context, request: Request, input: NewProject) {
+  try {
+    return await attempt(context, request, input);
+  } catch (error) {
+    // Somebody made the same workspace meanwhile: it is there now.
+    if (!violatedConstraint(error)?.includes("workspace.external_workspace_id")) throw error;
+    return await attempt(context, request, input);
+  }
+}
+
+async function attempt(
+  context: Context,
+  { actor, requestId, receipt }: Request,
+  input: NewProject,
+) {
+  const [workspaces, clusters] = await context.db.batch([
+    workspaceBy(context, actor, selectorOf(actor, input)),
+    clustersWithRoom(context),
+  ]);
+  const { workspace, statements } = await enter(context, actor, input, workspaces[0]);
+  const now = context.now();
+  const projectId = ownProjectId(newId(context));
+  const { organizationId } = actor;
+  const attribution = {
+    externalWorkspaceId: workspace.externalWorkspaceId,
+    externalUserId: input.externalUserId ?? null,
+    externalProjectId: input.externalProjectId ?? null,
+    metadata: input.metadata ?? {},
+  };
+  const environments = newEnvironments(context, organizationId, projectId);
+  statements.push(
+    countProject(context, organizationId, 1),
+    context.db.insert(project).values({
+      id: projectId,
+      organizationId,
+      workspaceId: workspace.id,
+      name: input.name,
+      slug: input.slug ?? slugOf(context, input.name),
+      description: input.description ?? null,
+      settings: input.settings ?? {},
+      isDefault: input.isDefault ?? false,
+      hasPostgres: input.postgres !== null,
+      postgresSize: input.postgres,
+      state: "active",
+      ...attribution,
+      createdAt: now,
+      updatedAt: now,
+    }),
+    environments.statement,
+  );
+  const [production] = environments.rows;
+  if (input.postgres !== null && production !== undefined) {
+    const made = await newDatabase(context, {
+      organizationId,
+      workspaceId: workspace.id,
+      projectId,
+      environment: production,
+      name: null,
+      isPrimary: true,
+      size: input.postgres,
+      attribution,
+      requestId,
+      clusterId: clusters[0]?.id,
+    });
+    statements.push(...made.statements);
+  }
+  await commit(context, [...statements, ...receipt(`/projects/${projectId}`)]);
+  return projectId;
+}
+
+function selectorOf(actor: Actor, { workspace }: NewProject): WorkspaceSelector {
+  if (workspace !== null) return workspace;
+  return actor.workspaceId === null ? { isDefault: true } : { id: actor.workspaceId };
+}
+
+// An external workspace nobody has heard of is created; any other unknown one is a mistake.
+async function enter(
+  context: Context,
+  actor: Actor,
+  { workspace: selector }: NewProject,
+  found: WorkspaceRow | undefined,
+) {
+  const statements: Statement[] = [];
+  if (found !== undefined) return { workspace: found, statements };
+  const isNew = selector !== null && "externalWorkspaceId" in selector;
+  if (!isNew || actor.workspaceId !== null) throw notFound("workspace");
+  const { externalWorkspaceId } = selector;
+  const made = newWorkspace(context, actor.organizationId, {
+    name: externalWorkspaceId,
+    externalWorkspaceId,
+  });
+  statements.push(made.statement);
+  return { workspace: made.row, statements };
+}

@@ -1,0 +1,100 @@
+// The one place a request's project id becomes a ProjectId: after the actor was checked.
+import { and, count, desc, eq, lt, ne } from "drizzle-orm";
+import type { Actor } from "../core/actor.ts";
+import type { Context } from "../core/context.ts";
+import { notFound } from "../core/error.ts";
+import type { ProjectId } from "../core/id.ts";
+import type { PageRequest } from "../core/page.ts";
+import { type ProjectRow, project } from "./table.ts";
+
+/** A project the actor may touch. */
+export interface FoundProject {
+  readonly id: ProjectId;
+  readonly row: ProjectRow;
+}
+
+/** Which projects of a list are wanted; what is undefined does not filter. */
+export interface ProjectFilter {
+  readonly workspaceId?: string | undefined;
+  readonly externalWorkspaceId?: string | undefined;
+  readonly externalUserId?: string | undefined;
+  readonly externalProjectId?: string | undefined;
+}
+
+/** @throws ApiError 404 also when it is another organization's, or deleted. */
+export async function findProject(
+  context: Context,
+  actor: Actor,
+  id: string,
+): Promise<FoundProject> {
+  const [row] = await projectsBy(context, actor, { id });
+  if (row === undefined) throw notFound("project");
+  return { id: row.id as ProjectId, row };
+}
+
+/** The oldest project with an external id, in a workspace when one is given; null without. */
+export async function findProjectBy(
+  context: Context,
+  actor: Actor,
+  by: { readonly externalProjectId: string } | { readonly isDefault: true },
+  workspaceId: string | null,
+): Promise<FoundProject | null> {
+  const within = workspaceId === null ? {} : { workspaceId };
+  const [row] = await projectsBy(context, actor, { ...by, ...within });
+  return row === undefined ? null : { id: row.id as ProjectId, row };
+}
+
+/** The ProjectId of a project this very request makes. */
+export function ownProjectId(id: string): ProjectId {
+  return id as ProjectId;
+}
+
+/** A page of projects, newest first, and how many there are. */
+export async function listProjects(
+  context: Context,
+  actor: Actor,
+  filter: ProjectFilter,
+  page: PageRequest,
+) {
+  const matches = and(visibleTo(actor), ...equalities(filter));
+  const before = page.beforeSeq === null ? undefined : lt(project.seq, page.beforeSeq);
+  const [rows, totals] = await context.db.batch([
+    context.db
+      .select()
+      .from(project)
+      .where(and(matches, before))
+      .orderBy(desc(project.seq))
+      .limit(page.limit)
+      .offset(page.offset),
+    context.db.select({ total: count() }).from(project).where(matches),
+  ]);
+  return { rows, total: totals[0]?.total ?? 0 };
+}
+
+function projectsBy(context: Context, actor: Actor, by: Partial<ProjectRow>) {
+  return context.db
+    .select()
+    .from(project)
+    .where(and(visibleTo(actor), ...equalities(by)))
+    .orderBy(project.seq)
+    .limit(1);
+}
+
+function equalities(by: object) {
+  return Object.entries(by).map(([name, value]) =>
+    value === undefined ? undefined : eq(project[name as keyof ProjectRow], value),
+  );
+}
+
+function visibleTo(actor: Actor) {
+  return and(
+    eq(project.organizationId, actor.organizationId),
+    ne(project.state, "deleted"),
+    actor.workspaceId === null ? undefined : eq(project.workspaceId, actor.workspaceId),
+  );
+}
+
+/** The row of a project, whatever its state, as a query for a read batch. */
+export function projectById(context: Context, id: ProjectId) {
+  return context.db.select().from(project).where(eq(project.id, id));
+}

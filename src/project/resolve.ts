@@ -1,0 +1,59 @@
+import { workspaceBy } from "../account/find.ts";
+import type { Context } from "../core/context.ts";
+import { conflict } from "../core/error.ts";
+import { createProject, type Request } from "./create.ts";
+import { type FoundProject, findProject, findProjectBy } from "./find.ts";
+import { workspaceOf } from "./schema.ts";
+
+/** How a body that needs a project may name one. */
+export interface ProjectReference {
+  readonly project_id?: string | undefined;
+  readonly external_project_id?: string | undefined;
+  readonly workspace_id?: string | undefined;
+  readonly workspace_slug?: string | undefined;
+  readonly external_workspace_id?: string | undefined;
+  readonly external_user_id?: string | undefined;
+}
+
+/**
+ * The project a body names: by id, by external id (made when nobody knows it), or the workspace's
+ * default project (made when first needed).
+ * @throws ApiError 404
+ */
+export async function resolveProject(
+  context: Context,
+  request: Request,
+  reference: ProjectReference,
+): Promise<FoundProject> {
+  const { actor } = request;
+  if (reference.project_id !== undefined) {
+    return findProject(context, actor, reference.project_id);
+  }
+  const workspace = workspaceOf(reference);
+  const [known] = await workspaceBy(context, actor, workspace ?? { isDefault: true });
+  const { external_project_id: externalProjectId } = reference;
+  const by = externalProjectId === undefined ? { isDefault: true as const } : { externalProjectId };
+  const isNewWorkspace = workspace !== null && known === undefined;
+  const found = isNewWorkspace
+    ? null
+    : await findProjectBy(context, actor, by, known?.id ?? actor.workspaceId);
+  if (found !== null) return found;
+  // What this makes is not what the request's key answers for, so it leaves no receipt.
+  const id = await createProject(
+    context,
+    { ...request, receipt: () => [] },
+    {
+      name: externalProjectId ?? "Default",
+      workspace,
+      externalProjectId,
+      externalUserId: reference.external_user_id,
+      postgres: null,
+      isDefault: externalProjectId === undefined,
+    },
+  ).catch((error: unknown) => error);
+  if (typeof id === "string") return findProject(context, actor, id);
+  // Two first calls race for the default project: the loser uses the winner's.
+  const theirs = await findProjectBy(context, actor, by, known?.id ?? actor.workspaceId);
+  if (theirs !== null) return theirs;
+  throw id instanceof Error ? id : conflict("CONFLICT", "The project could not be made.");
+}

@@ -1,0 +1,192 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { requireScope } from "../core/actor.ts";
+import type { Context } from "../core/context.ts";
+import { notFound } from "../core/error.ts";
+import type { ProjectId } from "../core/id.ts";
+import { listEnvelope, pageOf } from "../core/page.ts";
+import { driveMilliseconds, router } from "../core/route.ts";
+import {
+  body,
+  dataOf,
+  errors,
+  IdParameters,
+  json,
+  listOf,
+  PageParameters,
+} from "../core/schema.ts";
+import { laneOf } from "../database/create.ts";
+import { databasesOf } from "../database/find.ts";
+import { renderDatabase } from "../database/schema.ts";
+import { createProject } from "./create.ts";
+import { beginDestroy } from "./destroy.ts";
+import { findProject, listProjects, projectById } from "./find.ts";
+import { renderCreated } from "./render.ts";
+import {
+  CreatedProject,
+  CreateProject,
+  Project,
+  ProjectWithDatabases,
+  postgresOf,
+  renderProject,
+  UpdateProject,
+  workspaceOf,
+} from "./schema.ts";
+import { updateProject } from "./update.ts";
+
+/** `/projects`. */
+export const projectRoutes = router();
+
+projectRoutes.openapi(
+  createRoute({
+    method: "post",
+    path: "/projects",
+    operationId: "projects.create",
+    summary: "Create a project, with a database if asked for",
+    description:
+      "With `data.postgres` the answer normally holds a running database whose URL works at once; " +
+      "when the cluster is slow it is still `provisioning` and finishes by itself.",
+    tags: ["projects"],
+    request: { body: body(CreateProject) },
+    responses: {
+      201: json("The new project", dataOf(CreatedProject)),
+      ...errors(400, 401, 403, 404, 409, 413, 422, 503),
+    },
+  }),
+  async (c) => {
+    const { context, actor, requestId, receipt } = c.var;
+    requireScope(actor, "projects:write");
+    const input = c.req.valid("json");
+    const postgres = postgresOf(input.data);
+    if (postgres !== null) requireScope(actor, "databases:write");
+    const request = { actor, requestId, receipt };
+    const id = await createProject(context, request, {
+      ...input,
+      externalUserId: input.external_user_id,
+      externalProjectId: input.external_project_id,
+      workspace: workspaceOf(input),
+      postgres,
+    });
+    if (postgres !== null) await context.drive(laneOf(id), driveMilliseconds);
+    const { row, databases } = await readProject(context, id);
+    c.header("Cache-Control", "no-store");
+    const data = { ...renderProject(row), databases: await renderCreated(context, databases) };
+    return c.json({ data }, 201);
+  },
+);
+
+projectRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/projects",
+    operationId: "projects.list",
+    summary: "List projects, newest first",
+    tags: ["projects"],
+    request: {
+      query: PageParameters.extend({
+        workspace_id: z.uuid().optional(),
+        external_workspace_id: z.string().max(200).optional(),
+        external_user_id: z.string().max(200).optional(),
+        external_project_id: z.string().max(200).optional(),
+      }),
+    },
+    responses: { 200: json("A page of projects", listOf(Project)), ...errors(401, 403, 422) },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "projects:read");
+    const query = c.req.valid("query");
+    const page = pageOf(query);
+    const filter = {
+      workspaceId: query.workspace_id,
+      externalWorkspaceId: query.external_workspace_id,
+      externalUserId: query.external_user_id,
+      externalProjectId: query.external_project_id,
+    };
+    const { rows, total } = await listProjects(context, actor, filter, page);
+    return c.json(listEnvelope(page, rows, total, renderProject), 200);
+  },
+);
+
+projectRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/projects/{id}",
+    operationId: "projects.get",
+    summary: "Get a project with its databases",
+    tags: ["projects"],
+    request: { params: IdParameters },
+    responses: {
+      200: json("The project", dataOf(ProjectWithDatabases)),
+      ...errors(400, 401, 403, 404),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "projects:read");
+    const { id } = await findProject(context, actor, c.req.valid("param").id);
+    return c.json({ data: await renderWithDatabases(context, id) }, 200);
+  },
+);
+
+projectRoutes.openapi(
+  createRoute({
+    method: "patch",
+    path: "/projects/{id}",
+    operationId: "projects.update",
+    summary: "Change a project",
+    tags: ["projects"],
+    request: { params: IdParameters, body: body(UpdateProject) },
+    responses: {
+      200: json("The project", dataOf(ProjectWithDatabases)),
+      ...errors(400, 401, 403, 404, 409, 422),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "projects:write");
+    const found = await findProject(context, actor, c.req.valid("param").id);
+    await updateProject(context, found, c.req.valid("json"));
+    return c.json({ data: await renderWithDatabases(context, found.id) }, 200);
+  },
+);
+
+projectRoutes.openapi(
+  createRoute({
+    method: "delete",
+    path: "/projects/{id}",
+    operationId: "projects.delete",
+    summary: "Delete a project with everything in it",
+    tags: ["projects"],
+    request: { params: IdParameters },
+    responses: {
+      202: json("Still under way", dataOf(Project.extend({ operation_id: z.string() }))),
+      204: { description: "Gone" },
+      ...errors(400, 401, 403, 404, 409),
+    },
+  }),
+  async (c) => {
+    const { context, actor, requestId } = c.var;
+    requireScope(actor, "projects:write");
+    const found = await findProject(context, actor, c.req.valid("param").id);
+    if (found.row.hasPostgres) requireScope(actor, "databases:write");
+    const operationId = await beginDestroy(context, found, requestId);
+    await context.drive(laneOf(found.id), driveMilliseconds);
+    const { row } = await readProject(context, found.id);
+    if (row.state === "deleted") return c.body(null, 204);
+    return c.json({ data: { ...renderProject(row), operation_id: operationId } }, 202);
+  },
+);
+
+async function renderWithDatabases(context: Context, id: ProjectId) {
+  const { row, databases } = await readProject(context, id);
+  return { ...renderProject(row), databases: databases.map(renderDatabase) };
+}
+
+async function readProject(context: Context, id: ProjectId) {
+  const [[row], databases] = await context.db.batch([
+    projectById(context, id),
+    databasesOf(context, id),
+  ]);
+  if (row === undefined) throw notFound("project");
+  return { row, databases };
+}

@@ -1,0 +1,159 @@
+import { z } from "@hono/zod-openapi";
+import type { WorkspaceSelector } from "../account/find.ts";
+import {
+  attributionAnswer,
+  attributionFields,
+  Description,
+  Label,
+  Metadata,
+  Slug,
+  Time,
+} from "../core/schema.ts";
+import { CreatedDatabase, Database } from "../database/schema.ts";
+import { type DatabaseSize, databaseSizes } from "../database/size.ts";
+import type { ProjectRow } from "./table.ts";
+
+/** `small`, `medium` or `large`. */
+export const Size = z.enum(databaseSizes, `must be one of ${databaseSizes.join(", ")}`);
+
+const Postgres = z.union(
+  [z.boolean(), z.strictObject({ size: Size.optional() })],
+  `must be true, or { "size": "${databaseSizes.join('" | "')}" }`,
+);
+
+const workspaceSelectors = {
+  workspace_id: z.uuid("must be a UUID").optional(),
+  workspace_slug: Slug.optional(),
+  external_workspace_id: Label.optional(),
+};
+
+/** Body of `projects.create`. */
+export const CreateProject = z
+  .object({
+    name: Label,
+    slug: Slug.optional(),
+    description: Description.nullish(),
+    settings: Metadata.optional(),
+    ...attributionFields,
+    ...workspaceSelectors,
+    data: z.strictObject({ postgres: Postgres.optional() }).optional(),
+  })
+  .openapi("CreateProject", { example: { name: "Smile Dental", data: { postgres: true } } });
+
+/** Body of `projects.update`. */
+export const UpdateProject = z
+  .object({
+    name: Label.optional(),
+    slug: Slug.optional(),
+    description: Description.nullish(),
+    metadata: Metadata.optional(),
+    settings: Metadata.optional(),
+  })
+  .openapi("UpdateProject");
+
+/** A project as it is answered. */
+export const Project = z
+  .object({
+    id: z.string(),
+    tenant_id: z.string(),
+    workspace_id: z.string(),
+    name: z.string(),
+    slug: z.string(),
+    description: z.string().nullable(),
+    state: z.enum(["active", "deleting", "deleted"]),
+    settings: z.record(z.string(), z.unknown()),
+    ...attributionAnswer,
+    created_at: Time,
+    updated_at: Time,
+  })
+  .openapi("Project");
+
+/** A project with its databases. */
+export const ProjectWithDatabases = Project.extend({ databases: z.array(Database) }).openapi(
+  "ProjectWithDatabases",
+);
+
+/** A new project, with the URLs of its databases. */
+export const CreatedProject = Project.extend({ databases: z.array(CreatedDatabase) }).openapi(
+  "CreatedProject",
+);
+
+const name = z
+  .string("must be text")
+  .regex(
+    /^[a-z][a-z0-9_-]{0,39}$/i,
+    "must be 1-40 of letters, digits, _ and -, and begin with a letter: it names a variable",
+  )
+  .transform((text) => text.toLowerCase());
+
+/** Body of `dataServices.create`. */
+export const CreateDataService = z
+  .strictObject({
+    type: z.enum(["postgres", "postgresql"], 'must be "postgres"'),
+    size: Size.optional(),
+    environment: Label.optional(),
+    name: name.optional(),
+    metadata: Metadata.optional(),
+  })
+  .openapi("CreateDataService", { example: { type: "postgres", size: "small" } });
+
+const count = (what: string) =>
+  z.number(`must be a number of ${what}`).int().min(1).max(10_000_000);
+
+/** Body of `databases.create`: the union of what public clients send; other keys are ignored. */
+export const CreateDatabase = z
+  .object({
+    name: name.optional(),
+    engine: z.enum(["postgres", "postgresql"], 'must be "postgresql"').optional(),
+    engine_version: z.string().max(20).optional(),
+    size: Size.optional(),
+    plan: Size.optional(),
+    cpu_count: count("cores").optional(),
+    memory_mb: count("MB").optional(),
+    storage_mb: count("MB").optional(),
+    project_id: z.uuid("must be a UUID").optional(),
+    environment_id: z.uuid("must be a UUID").optional(),
+    environment: Label.optional(),
+    ...attributionFields,
+    ...workspaceSelectors,
+  })
+  .openapi("CreateDatabase");
+
+/** The workspace a body names, or null. */
+export function workspaceOf(body: {
+  readonly workspace_id?: string | undefined;
+  readonly workspace_slug?: string | undefined;
+  readonly external_workspace_id?: string | undefined;
+}): WorkspaceSelector | null {
+  if (body.workspace_id !== undefined) return { id: body.workspace_id };
+  if (body.workspace_slug !== undefined) return { slug: body.workspace_slug };
+  const { external_workspace_id: externalWorkspaceId } = body;
+  return externalWorkspaceId === undefined ? null : { externalWorkspaceId };
+}
+
+/** The size `data` asks for, or null for no Postgres. */
+export function postgresOf(data: z.infer<typeof CreateProject>["data"]): DatabaseSize | null {
+  const postgres = data?.postgres ?? false;
+  if (typeof postgres === "boolean") return postgres ? "small" : null;
+  return postgres.size ?? "small";
+}
+
+/** Renders a row. */
+export function renderProject(row: ProjectRow): z.infer<typeof Project> {
+  return {
+    id: row.id,
+    tenant_id: row.organizationId,
+    workspace_id: row.workspaceId,
+    name: row.name,
+    slug: row.slug,
+    description: row.description,
+    state: row.state,
+    settings: row.settings,
+    external_workspace_id: row.externalWorkspaceId,
+    external_user_id: row.externalUserId,
+    external_project_id: row.externalProjectId,
+    metadata: row.metadata,
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+  };
+}

@@ -1,0 +1,100 @@
+// The HTTP surface: what stands in front of every route, and where the routes are mounted.
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { bodyLimit } from "hono/body-limit";
+import { authenticate } from "../src/account/authenticate.ts";
+import { enterWorkspace } from "../src/account/find.ts";
+import { workspaceRoutes } from "../src/account/routes.ts";
+import { clusterRoutes } from "../src/cluster/routes.ts";
+import { ApiError } from "../src/core/error.ts";
+import { newId } from "../src/core/id.ts";
+import type { RouteEnv } from "../src/core/route.ts";
+import { databaseRoutes } from "../src/database/routes.ts";
+import { operationRoutes } from "../src/operation/routes.ts";
+import { dataServiceRoutes } from "../src/project/data-service-routes.ts";
+import { environmentRoutes } from "../src/project/environment-routes.ts";
+import { projectRoutes } from "../src/project/routes.ts";
+import { workspaceProjectRoutes } from "../src/project/workspace-routes.ts";
+import { createContext, type Env, now, random } from "./context.ts";
+import { idempotent } from "./idempotent.ts";
+import { mountDocuments } from "./openapi.ts";
+import { answerError } from "./problem.ts";
+import { mountHealth } from "./ready.ts";
+
+const bodyBytesMax = 1024 * 1024;
+
+/** Bindings of the Worker beside what routes find. */
+export interface ApiEnv extends RouteEnv {
+  readonly Bindings: Env;
+}
+
+/** The whole API. */
+export const app = new OpenAPIHono<ApiEnv>();
+
+app.use(async (c, next) => {
+  const theirs = c.req.header("x-request-id") ?? "";
+  const requestId = /^[\w-]{1,64}$/.test(theirs) ? theirs : newId({ now, random });
+  c.set("requestId", requestId);
+  await next();
+  c.res = new Response(c.res.body, c.res);
+  c.res.headers.set("x-request-id", requestId);
+});
+app.onError((error, c) => answerError(error, c.var.requestId));
+
+const api = new OpenAPIHono<ApiEnv>();
+api.use(bodyLimit({ maxSize: bodyBytesMax, onError: refuseLarge }));
+api.use(async (c, next) => {
+  const context = await createContext(c.env);
+  const header = c.req.header("authorization");
+  const actor = await authenticate(context, header, c.env.MIOSA_ADMIN_KEY);
+  const workspace = c.req.header("x-miosa-workspace");
+  const entered = workspace === undefined ? actor : await enterWorkspace(context, actor, workspace);
+  c.set("context", context);
+  c.set("actor", entered);
+  c.set("receipt", () => []);
+  await next();
+});
+api.use(
+  idempotent(async (path, c) => {
+    const headers = new Headers(c.req.raw.headers);
+    return app.fetch(new Request(new URL(`/api/v1${path}`, c.req.url), { headers }), c.env);
+  }),
+);
+
+const routers = [
+  workspaceRoutes,
+  workspaceProjectRoutes,
+  projectRoutes,
+  environmentRoutes,
+  dataServiceRoutes,
+  databaseRoutes,
+  operationRoutes,
+  clusterRoutes,
+];
+for (const each of routers) api.route("/", each);
+app.route("/api/v1", api);
+mountDocuments(app);
+mountHealth(app);
+
+app.notFound((c) => {
+  const allowed = methodsOf(new URL(c.req.url).pathname);
+  const error =
+    allowed.length === 0
+      ? new ApiError(404, "NOT_FOUND", "There is nothing at this path; see /docs.")
+      : new ApiError(405, "METHOD_NOT_ALLOWED", `This path takes ${allowed.join(", ")}.`);
+  const response = answerError(error, c.var.requestId);
+  if (allowed.length > 0) response.headers.set("allow", allowed.join(", "));
+  return response;
+});
+
+function refuseLarge(): never {
+  throw new ApiError(413, "BODY_TOO_LARGE", "The body is larger than 1 MiB.");
+}
+
+function methodsOf(pathname: string): string[] {
+  return app.openAPIRegistry.definitions.flatMap((definition) => {
+    if (definition.type !== "route") return [];
+    const { method, path } = definition.route;
+    const pattern = new RegExp(`^${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`);
+    return pattern.test(pathname) ? [method.toUpperCase()] : [];
+  });
+}

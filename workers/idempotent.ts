@@ -1,0 +1,63 @@
+import type { MiddlewareHandler, Context as RequestContext } from "hono";
+import { sha256 } from "../src/account/authenticate.ts";
+import {
+  giveUpTurn,
+  type KeyedRequest,
+  receiptOf,
+  type StoredAnswer,
+  storeAnswer,
+  takeTurn,
+} from "../src/account/idempotency.ts";
+import type { Context } from "../src/core/context.ts";
+import { ApiError } from "../src/core/error.ts";
+import type { ApiEnv } from "./api.ts";
+
+const mutations = new Set(["POST", "PUT", "PATCH", "DELETE"]);
+const pollMilliseconds = 50;
+const waitMilliseconds = 10_000;
+
+/** Answers `GET path` to the same caller: for a request whose holder died after its commit. */
+export type Render = (path: string, c: RequestContext<ApiEnv>) => Promise<Response>;
+
+/** Gives a mutation with an `Idempotency-Key` one turn, and whoever repeats it the same answer. */
+export function idempotent(render: Render): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    const key = c.req.header("idempotency-key");
+    if (key === undefined || !mutations.has(c.req.method)) return next();
+    const { context, actor } = c.var;
+    const text = `${c.req.method} ${new URL(c.req.url).pathname}\n${await c.req.text()}`;
+    const requestHash = await sha256(text);
+    const request = { organizationId: actor.organizationId, key, requestHash };
+    const turn = await waitForTurn(context, request);
+    if (turn.kind === "answer") return replay(turn.answer);
+    const { holder } = turn;
+    if (turn.kind === "render") {
+      const rendered = await render(turn.path, c);
+      if (!rendered.ok) return rendered;
+      const answer = { status: 201, body: await rendered.text() };
+      await storeAnswer(context, request, holder, answer);
+      return replay(answer);
+    }
+    c.set("receipt", (path) => [receiptOf(context, request, holder, path)]);
+    await next();
+    if (!c.res.ok) return giveUpTurn(context, request, holder);
+    const body = c.res.status === 204 ? null : await c.res.clone().text();
+    await storeAnswer(context, request, holder, { status: c.res.status, body });
+  };
+}
+
+async function waitForTurn(context: Context, request: KeyedRequest) {
+  for (let waited = 0; waited < waitMilliseconds; waited += pollMilliseconds) {
+    const turn = await takeTurn(context, request);
+    if (turn.kind !== "wait") return turn;
+    await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+  }
+  const message = "The same request is still being carried out; repeat it later.";
+  throw new ApiError(409, "IDEMPOTENCY_IN_PROGRESS", message, { retryAfterSeconds: 2 });
+}
+
+function replay({ status, body }: StoredAnswer): Response {
+  const headers = new Headers({ "idempotency-replayed": "true", "cache-control": "no-store" });
+  if (body !== null) headers.set("content-type", "application/json");
+  return new Response(body, { status, headers });
+}
