@@ -12,7 +12,7 @@ export async function getCluster(
   return row;
 }
 
-/** Every cluster, oldest first. */
-export function listClusters(context: Pick<Context, "db">): Promise<ClusterRow[]> {
+/** Every cluster, oldest first, as a query for a read batch. */
+export function allClusters(context: Pick<Context, "db">) {
   return context.db.select().from(cluster).orderBy(cluster.seq);
 }

@@ -1,11 +1,11 @@
 import type { Context } from "../core/context.ts";
-import { listClusters } from "./find.ts";
+import { allClusters } from "./find.ts";
 
 /** Whether each registered cluster answers, by its name. */
 export async function clustersReady(
   context: Context,
 ): Promise<readonly { readonly name: string; readonly ready: boolean }[]> {
-  const rows = await listClusters(context);
+  const rows = await allClusters(context);
   return Promise.all(
     rows.map(async ({ id, name }) => {
       try {

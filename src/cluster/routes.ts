@@ -2,7 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { requireAdmin } from "../core/actor.ts";
 import { router } from "../core/route.ts";
 import { body, dataOf, errors, json } from "../core/schema.ts";
-import { listClusters } from "./find.ts";
+import { allClusters } from "./find.ts";
 import { registerCluster } from "./register.ts";
 import { Cluster, RegisterCluster, renderCluster } from "./schema.ts";
 
@@ -57,7 +57,7 @@ clusterRoutes.openapi(
   async (c) => {
     const { context, actor } = c.var;
     requireAdmin(actor);
-    const data = (await listClusters(context)).map(renderCluster);
+    const data = (await allClusters(context)).map(renderCluster);
     return c.json({ data, total: data.length }, 200);
   },
 );

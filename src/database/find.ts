@@ -1,5 +1,6 @@
-import { and, count, desc, eq, inArray, lt, ne, notInArray } from "drizzle-orm";
-import { type ClusterRow, cluster } from "../cluster/table.ts";
+import { and, count, desc, eq, lt, ne, notInArray } from "drizzle-orm";
+import { allClusters } from "../cluster/find.ts";
+import type { ClusterRow } from "../cluster/table.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
@@ -31,9 +32,14 @@ export async function findDatabase(
   actor: Actor,
   id: string,
 ): Promise<PlacedDatabase> {
-  const [found] = await placed(context).where(
-    and(visibleTo(actor), eq(database.id, id), ne(database.state, "deleted")),
-  );
+  const [rows, clusters] = await context.db.batch([
+    context.db
+      .select()
+      .from(database)
+      .where(and(visibleTo(actor), eq(database.id, id), ne(database.state, "deleted"))),
+    allClusters(context),
+  ]);
+  const [found] = withClusters(rows, clusters);
   if (found === undefined) throw notFound("database");
   return found;
 }
@@ -53,20 +59,38 @@ export async function listDatabases(
     ...wanted.map(([name, value]) => (value === undefined ? undefined : eq(database[name], value))),
   );
   const before = page.beforeSeq === null ? undefined : lt(database.seq, page.beforeSeq);
-  const [rows, totals] = await context.db.batch([
-    placed(context)
+  const [rows, totals, clusters] = await context.db.batch([
+    context.db
+      .select()
+      .from(database)
       .where(and(matches, before))
       .orderBy(desc(database.seq))
       .limit(page.limit)
       .offset(page.offset),
     context.db.select({ total: count() }).from(database).where(matches),
+    allClusters(context),
   ]);
-  return { rows, total: totals[0]?.total ?? 0 };
+  return { rows: withClusters(rows, clusters), total: totals[0]?.total ?? 0 };
 }
 
-/** Live databases of a project, or of one environment of it, oldest first; for a read batch. */
-export function databasesOf(context: Context, projectId: ProjectId, environmentId?: string) {
-  return placed(context)
+/** Live databases of a project, or of one environment of it, oldest first. */
+export async function databasesOf(
+  context: Context,
+  projectId: ProjectId,
+  environmentId?: string,
+): Promise<PlacedDatabase[]> {
+  const [rows, clusters] = await context.db.batch([
+    liveDatabases(context, projectId, environmentId),
+    allClusters(context),
+  ]);
+  return withClusters(rows, clusters);
+}
+
+/** The rows of `databasesOf`, as a query for a read batch. */
+export function liveDatabases(context: Context, projectId: ProjectId, environmentId?: string) {
+  return context.db
+    .select()
+    .from(database)
     .where(
       and(
         eq(database.projectId, projectId),
@@ -77,23 +101,16 @@ export function databasesOf(context: Context, projectId: ProjectId, environmentI
     .orderBy(database.seq);
 }
 
-/** Live databases of several projects, oldest first. */
-export function databasesOfProjects(context: Context, projectIds: readonly string[]) {
-  return placed(context)
-    .where(
-      and(
-        inArray(database.projectId, [...projectIds]),
-        notInArray(database.state, ["deleted", "failed"]),
-      ),
-    )
-    .orderBy(database.seq);
-}
-
-function placed(context: Context) {
-  return context.db
-    .select({ row: database, cluster })
-    .from(database)
-    .innerJoin(cluster, eq(cluster.id, database.clusterId));
+/** Puts rows beside their clusters. No join: a batch of D1 merges columns of the same name. */
+export function withClusters(
+  rows: readonly DatabaseRow[],
+  clusters: readonly ClusterRow[],
+): PlacedDatabase[] {
+  const byId = new Map(clusters.map((cluster) => [cluster.id, cluster]));
+  return rows.flatMap((row) => {
+    const cluster = byId.get(row.clusterId);
+    return cluster === undefined ? [] : [{ row, cluster }];
+  });
 }
 
 function visibleTo(actor: Actor) {

@@ -2,12 +2,13 @@
 // with that very URL.
 import { eq } from "drizzle-orm";
 import { z } from "zod";
+import { allClusters } from "../cluster/find.ts";
 import { release } from "../cluster/place.ts";
-import { cluster } from "../cluster/table.ts";
 import type { Context } from "../core/context.ts";
 import { TerminalError } from "../core/error.ts";
 import { type Do, defineOperation, next, type Undo } from "../operation/define.ts";
 import { openPassword, scramVerifier } from "./credential.ts";
+import { withClusters } from "./find.ts";
 import { databaseSizes, poolsToSet } from "./size.ts";
 import { database } from "./table.ts";
 import { urlsOf } from "./url.ts";
@@ -65,11 +66,11 @@ const closePool: Undo<ProvisionInput> = async (context, { input }) => {
 };
 
 async function load(context: Context, id: string) {
-  const [found] = await context.db
-    .select({ row: database, cluster })
-    .from(database)
-    .innerJoin(cluster, eq(cluster.id, database.clusterId))
-    .where(eq(database.id, id));
+  const [rows, clusters] = await context.db.batch([
+    context.db.select().from(database).where(eq(database.id, id)),
+    allClusters(context),
+  ]);
+  const [found] = withClusters(rows, clusters);
   if (found === undefined) throw new TerminalError("GONE", "The database no longer exists.");
   return found;
 }

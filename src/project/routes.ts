@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { allClusters } from "../cluster/find.ts";
 import { requireScope } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
@@ -15,7 +16,7 @@ import {
   PageParameters,
 } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
-import { databasesOf } from "../database/find.ts";
+import { liveDatabases, withClusters } from "../database/find.ts";
 import { renderDatabase } from "../database/schema.ts";
 import { createProject } from "./create.ts";
 import { beginDestroy } from "./destroy.ts";
@@ -183,10 +184,11 @@ async function renderWithDatabases(context: Context, id: ProjectId) {
 }
 
 async function readProject(context: Context, id: ProjectId) {
-  const [[row], databases] = await context.db.batch([
+  const [[row], databases, clusters] = await context.db.batch([
     projectById(context, id),
-    databasesOf(context, id),
+    liveDatabases(context, id),
+    allClusters(context),
   ]);
   if (row === undefined) throw notFound("project");
-  return { row, databases };
+  return { row, databases: withClusters(databases, clusters) };
 }
