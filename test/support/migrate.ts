@@ -1,0 +1,5 @@
+// Runs before each unit test file: its D1 is empty then.
+import { applyD1Migrations } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+
+await applyD1Migrations(env.DB, env.MIGRATIONS);

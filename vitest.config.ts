@@ -1,0 +1,59 @@
+// Three projects, each run in a process of its own by test/run.ts:
+//   unit  verbs, operations and routes in workerd, over a real D1
+//   node  the host program's parts, the launcher's parts, and the rules of the house
+//   e2e   the whole system: Worker, D1, host program, Postgres, PgBouncer
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const inNode = ["test/host/**/*.test.ts", "test/launch/**/*.test.ts", "test/*.test.ts"];
+const wholeSystem = ["test/e2e/**/*.test.ts"];
+
+function hostKey(): string {
+  const { privateKey } = generateKeyPairSync("ed25519");
+  return JSON.stringify({ ...privateKey.export({ format: "jwk" }), kid: "test" });
+}
+
+const workers = cloudflareTest(async () => ({
+  wrangler: { configPath: "./wrangler.toml" },
+  miniflare: {
+    bindings: {
+      MIOSA_ADMIN_KEY: `msk_a_${randomBytes(32).toString("base64url")}`,
+      MIOSA_SEALING_KEYS: JSON.stringify({
+        current: "k1",
+        keys: { k1: randomBytes(32).toString("base64") },
+      }),
+      MIOSA_HOST_KEY: hostKey(),
+      MIGRATIONS: await readD1Migrations("migrations"),
+    },
+  },
+}));
+
+export default defineConfig({
+  test: {
+    retry: 0,
+    projects: [
+      {
+        plugins: [workers],
+        test: {
+          name: "unit",
+          include: ["test/*/**/*.test.ts"],
+          exclude: [...inNode, ...wholeSystem],
+          setupFiles: ["test/support/migrate.ts"],
+        },
+      },
+      { test: { name: "node", include: inNode } },
+      {
+        test: {
+          name: "e2e",
+          include: wholeSystem,
+          globalSetup: ["test/support/start-system.ts"],
+          // Each file loads both cores by itself.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
