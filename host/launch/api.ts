@@ -1,0 +1,61 @@
+// What the launcher asks of the system it has started, through its public API.
+import { setTimeout as delay } from "node:timers/promises";
+
+const lookMilliseconds = 30;
+const answerSeconds = 10;
+
+async function request(url: string, init: RequestInit = {}): Promise<Response> {
+  return fetch(url, { ...init, signal: AbortSignal.timeout(answerSeconds * 1000) });
+}
+
+/**
+ * Resolves when the URL answers 200. Rejects after `seconds` with the last answer, or when
+ * `signal` aborts.
+ */
+export async function waitFor(url: string, seconds: number, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + seconds * 1000;
+  let last = "nothing answered";
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      const response = await request(url);
+      if (response.ok) return;
+      last = `${response.status} ${(await response.text()).slice(0, 300)}`;
+    } catch (error) {
+      last = error instanceof Error ? error.message : String(error);
+    }
+    if (performance.now() > deadline) {
+      throw new Error(`${url} was not ready within ${seconds} s: ${last}`);
+    }
+    await delay(lookMilliseconds);
+  }
+}
+
+/** What the control plane has to know of a cluster. */
+export interface Registration {
+  readonly id: string;
+  readonly name: string;
+  readonly host_url: string;
+  readonly public_host: string;
+  readonly transaction_port: number;
+  readonly session_port: number;
+  readonly control_user: string;
+  readonly control_password: string;
+  readonly databases_max: number;
+}
+
+/** Adds the cluster, or tells the control plane where a known one is now. */
+export async function registerCluster(
+  apiUrl: string,
+  apiKey: string,
+  registration: Registration,
+): Promise<void> {
+  const response = await request(`${apiUrl}/admin/clusters`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
+    body: JSON.stringify(registration),
+  });
+  const answer = await response.text();
+  if (response.ok) return;
+  throw new Error(`The cluster was not registered: ${response.status} ${answer.slice(0, 500)}`);
+}

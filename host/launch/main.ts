@@ -1,0 +1,52 @@
+// `npm start`: installs what is missing, starts the whole system, says when it is ready.
+//
+// Settings are environment variables: MIOSA_HOME, MIOSA_PORT, MIOSA_ROOTFS, MIOSA_DATABASES_MAX.
+// Started by root it installs as root, then becomes the service user before anything serves.
+import { ensureBinaries } from "../install/binaries.ts";
+import { say } from "../install/command.ts";
+import { isRoot } from "../install/root.ts";
+import { checkSandbox } from "../install/sandbox.ts";
+import { alreadyRuns, findRunning, lockHome } from "./lock.ts";
+import { becomeServiceUser, chooseUser, giveHome } from "./privilege.ts";
+import { homePaths, makeHome, readSettings } from "./settings.ts";
+import { runSystem } from "./system.ts";
+
+function onSignals(end: () => void): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => {
+      end();
+    });
+  }
+}
+
+async function main(): Promise<void> {
+  const settings = makeHome(readSettings(process.env));
+  const pid = await findRunning(settings.shown.home);
+  if (pid !== undefined) throw new Error(alreadyRuns(settings.shown.home, pid));
+  const { binaries: record } = homePaths(settings.home);
+  const binaries = await ensureBinaries({ record, rootfs: settings.rootfs });
+  if (isRoot()) {
+    const user = chooseUser(settings.home);
+    giveHome(settings.home, user);
+    becomeServiceUser(settings, user);
+  }
+  checkSandbox(binaries);
+  const ending = new AbortController();
+  onSignals(() => {
+    if (ending.signal.aborted) return say("Still stopping");
+    say("Stopping");
+    ending.abort();
+  });
+  await lockHome(settings.shown.home);
+  await runSystem(settings, binaries, ending.signal);
+  if (ending.signal.aborted) say("Stopped");
+}
+
+process.umask(0o077);
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`\n${error instanceof Error ? error.message : error}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,48 @@
+import { generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
+import { z } from "zod";
+import { readIfExists, writeAtomically } from "../file.ts";
+
+const Key = z.object({
+  kty: z.literal("OKP"),
+  crv: z.literal("Ed25519"),
+  x: z.string(),
+  kid: z.string(),
+});
+
+const Secrets = z.strictObject({
+  /** Names the cluster; here because it is made once and kept, like the rest. */
+  cluster_id: z.uuid(),
+  /** The operator's API key. */
+  admin_key: z.string().startsWith("msk_a_"),
+  /** Keys that seal what D1 keeps; the Worker's MIOSA_SEALING_KEYS. */
+  sealing_keys: z.strictObject({ current: z.string(), keys: z.record(z.string(), z.string()) }),
+  /** The key that signs commands to the host: an Ed25519 JWK with `kid`. */
+  host_key: Key.extend({ d: z.string() }),
+});
+export type Secrets = z.infer<typeof Secrets>;
+
+function makeSecrets(): Secrets {
+  const { privateKey } = generateKeyPairSync("ed25519");
+  const key = privateKey.export({ format: "jwk" });
+  return Secrets.parse({
+    cluster_id: randomUUID(),
+    admin_key: `msk_a_${randomBytes(32).toString("base64url")}`,
+    sealing_keys: { current: "k1", keys: { k1: randomBytes(32).toString("base64") } },
+    host_key: { ...key, kid: randomUUID() },
+  });
+}
+
+/** The secrets of an installation (file 0600), made at the first call. */
+export function keepSecrets(file: string): Secrets {
+  const kept = readIfExists(file);
+  if (kept !== undefined) return Secrets.parse(JSON.parse(kept));
+  const secrets = makeSecrets();
+  writeAtomically(file, `${JSON.stringify(secrets, null, 2)}\n`);
+  return secrets;
+}
+
+/** The half of the host key that the host may know. */
+export function publicKey({ host_key }: Secrets): z.infer<typeof Key> {
+  const { d: _, ...rest } = host_key;
+  return rest;
+}

@@ -1,0 +1,82 @@
+// What a start was asked for, from the environment, and where things are in the state directory.
+import { mkdirSync, realpathSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+/** Paths as this process sees them; `shown` has them as the person who started it does. */
+export interface Settings {
+  readonly repository: string;
+  readonly home: string;
+  readonly rootfs: string;
+  readonly port: number;
+  readonly databasesMax: number;
+  readonly shown: { readonly home: string; readonly rootfs: string };
+}
+
+/** Names of the variables that a start reads. */
+export const variables = {
+  home: "MIOSA_HOME",
+  rootfs: "MIOSA_ROOTFS",
+  port: "MIOSA_PORT",
+  databasesMax: "MIOSA_DATABASES_MAX",
+  /** Set for the part of a start that runs as the service user. */
+  shownHome: "MIOSA_SHOWN_HOME",
+  shownRootfs: "MIOSA_SHOWN_ROOTFS",
+} as const;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function wholeNumber(env: Environment, name: string, standard: number, max: number): number {
+  const text = env[name] || String(standard);
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= max) return value;
+  throw new Error(`${name} is ${JSON.stringify(text)}: give a whole number from 1 to ${max}.`);
+}
+
+/** Reads the environment; makes nothing. Relative paths start where the command was given. */
+export function readSettings(env: Environment): Settings {
+  const repository = resolve(import.meta.dirname, "../..");
+  const home = resolve(env[variables.home] || join(repository, ".miosa"));
+  const rootfs = resolve(env[variables.rootfs] || join(home, "rootfs"));
+  return {
+    repository,
+    home,
+    rootfs,
+    port: wholeNumber(env, variables.port, 8787, 65_535),
+    databasesMax: wholeNumber(env, variables.databasesMax, 300, 5000),
+    shown: {
+      home: env[variables.shownHome] || home,
+      rootfs: env[variables.shownRootfs] || rootfs,
+    },
+  };
+}
+
+/** Makes the state directory; its path without links, so that one directory has one name. */
+export function makeHome(settings: Settings): Settings {
+  mkdirSync(settings.home, { recursive: true, mode: 0o700 });
+  const home = realpathSync(settings.home);
+  const shown = settings.shown.home === settings.home ? home : settings.shown.home;
+  return { ...settings, home, shown: { ...settings.shown, home: shown } };
+}
+
+/** Where things are in the state directory. */
+export function homePaths(home: string) {
+  return {
+    /** The API's address and key, while the system is up. */
+    dev: join(home, "dev.json"),
+    secrets: join(home, "secrets.json"),
+    ports: join(home, "ports.json"),
+    binaries: join(home, "binaries.json"),
+    /** Processes of this start, for the next one. */
+    processes: join(home, "processes.json"),
+    /** The host program's configuration and its directory. */
+    host: join(home, "host.json"),
+    cluster: join(home, "cluster"),
+    /** D1 and Durable Objects; what `wrangler --persist-to` takes. */
+    state: join(home, "state"),
+    worker: join(home, "worker"),
+    temporary: join(home, "tmp"),
+    log: join(home, "log"),
+    bin: join(home, "bin"),
+  };
+}
+export type HomePaths = ReturnType<typeof homePaths>;

@@ -1,0 +1,189 @@
+// Runs the Worker: a child of the launcher.
+//
+//   node host/launch/worker.ts --home DIRECTORY --port PORT
+//
+// Bindings  from wrangler.toml: DB (D1), NUDGE (queue), LANE (Durable Object); their state is in
+//           state/ of the directory. From secrets.json: MIOSA_ADMIN_KEY (the operator's API key,
+//           which makes its organization and workspace at its first use), MIOSA_SEALING_KEYS
+//           ({"current","keys"}) and MIOSA_HOST_KEY (private Ed25519 JWK with kid).
+// Messages  to the launcher: {"ready": true, "workerd": PID}, again whenever workerd was restarted.
+// Cron      triggers of wrangler.toml fire here, as a local Worker's do not by themselves.
+// Ends      on SIGTERM, when the launcher is gone, and when workerd is gone for good.
+import { chmodSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { extname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import type { V4ModuleDefinition } from "miniflare";
+import { readIfExists, writeAtomically } from "../file.ts";
+import { log, messageOf } from "../log.ts";
+import { bundlePaths, wranglerEnvironment } from "./bundle.ts";
+import { isDue, untilNextMinute } from "./cron.ts";
+import { type Database, migrate } from "./migrate.ts";
+import { keepSecrets } from "./secrets.ts";
+import { homePaths } from "./settings.ts";
+
+type ModuleType = V4ModuleDefinition["type"];
+
+const repository = resolve(import.meta.dirname, "../..");
+
+interface Options {
+  readonly home: string;
+  readonly port: number;
+}
+
+function readOptions(): Options {
+  const text = { type: "string" } as const;
+  const { home, port } = parseArgs({ options: { home: text, port: text } }).values;
+  if (home === undefined || port === undefined) throw new Error("Give --home and --port.");
+  return { home, port: Number(port) };
+}
+
+// workerd lives and dies with this process, also when this process is killed.
+function wrapRuntime(directory: string): string {
+  const wrapper = join(directory, "workerd");
+  const miniflare = createRequire(import.meta.url).resolve("miniflare");
+  const runtime: string = createRequire(miniflare)("workerd").default;
+  const command = `exec setpriv --pdeathsig KILL -- '${runtime}' "$@"`;
+  writeAtomically(wrapper, `#!/bin/sh\n${command}\n`);
+  chmodSync(wrapper, 0o700);
+  return wrapper;
+}
+
+function prepareEnvironment(home: string): void {
+  const { worker, temporary, state } = homePaths(home);
+  rmSync(temporary, { recursive: true, force: true });
+  for (const path of [worker, temporary, state]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  // Left by a start that was killed; it would hold up this one for half a minute.
+  rmSync(join(state, "v3", ".miniflare-startup.lock"), { force: true });
+  const quiet = { ...wranglerEnvironment(worker), TMPDIR: temporary };
+  Object.assign(process.env, quiet, { MINIFLARE_WORKERD_PATH: wrapRuntime(worker) });
+}
+
+/** The pid of this process's workerd. */
+function findRuntime(): number | undefined {
+  const children = readIfExists(`/proc/self/task/${process.pid}/children`) ?? "";
+  const isRuntime = (pid: string) => (readIfExists(`/proc/${pid}/comm`) ?? "") === "workerd\n";
+  const pid = children.trim().split(" ").find(isRuntime);
+  return pid === undefined ? undefined : Number(pid);
+}
+
+const moduleTypes: Readonly<Record<string, ModuleType>> = {
+  ".js": "ESModule",
+  ".mjs": "ESModule",
+  ".wasm": "CompiledWasm",
+  ".txt": "Text",
+  ".html": "Text",
+  ".sql": "Text",
+  ".bin": "Data",
+};
+
+/** The bundle's modules, the main one first. */
+function listModules(output: string) {
+  const names = readdirSync(output).sort(
+    (a, b) => Number(b === "main.js") - Number(a === "main.js"),
+  );
+  return names.flatMap((name) => {
+    const type = moduleTypes[extname(name)];
+    return type === undefined ? [] : [{ type, path: join(output, name) }];
+  });
+}
+
+async function createRuntime({ home, port }: Options, onRestart: () => void) {
+  const { state, worker, secrets: file } = homePaths(home);
+  const { Log, LogLevel, Miniflare, convertV4MiniflareOptions } = await import("miniflare");
+  const { unstable_getMiniflareWorkerOptions, unstable_readConfig } = await import("wrangler");
+  const secrets = keepSecrets(file);
+  const config = unstable_readConfig({ config: join(worker, "project", "wrangler.toml") });
+  const { modulesRules: _, ...workerOptions } =
+    unstable_getMiniflareWorkerOptions(config).workerOptions;
+  const { output } = bundlePaths(worker);
+  const options = convertV4MiniflareOptions({
+    ...workerOptions,
+    modules: listModules(output),
+    modulesRoot: output,
+    bindings: {
+      ...(workerOptions.bindings ?? {}),
+      MIOSA_ADMIN_KEY: secrets.admin_key,
+      MIOSA_SEALING_KEYS: JSON.stringify(secrets.sealing_keys),
+      MIOSA_HOST_KEY: JSON.stringify(secrets.host_key),
+    },
+    host: "127.0.0.1",
+    port,
+    log: new Log(LogLevel.WARN),
+    logRequests: false,
+    cf: false,
+    resourcePersistencePath: join(state, "v3"),
+    unsafeObservability: false,
+    unsafeLocalExplorer: false,
+    telemetry: { enabled: false },
+    unsafeHandleRuntimeRestart: onRestart,
+  });
+  return { runtime: new Miniflare(options), crons: config.triggers.crons ?? [] };
+}
+
+type Runtime = Awaited<ReturnType<typeof createRuntime>>["runtime"];
+
+/** Fires triggers at each full minute; one that still runs is not fired again. */
+function fireCrons(runtime: Runtime, crons: readonly string[]): void {
+  const running = new Set<string>();
+  const fire = async (cron: string, scheduledTime: Date) => {
+    if (running.has(cron)) return;
+    running.add(cron);
+    try {
+      const worker = await runtime.getWorker();
+      const { outcome } = await worker.scheduled({ cron, scheduledTime });
+      if (outcome !== "ok") log("error", "A cron trigger failed", { cron, outcome });
+    } catch (error) {
+      log("error", `A cron trigger failed: ${messageOf(error)}`, { cron });
+    } finally {
+      running.delete(cron);
+    }
+  };
+  const onMinute = () => {
+    const now = new Date();
+    for (const cron of crons) if (isDue(cron, now)) void fire(cron, now);
+    setTimeout(onMinute, untilNextMinute(Date.now()));
+  };
+  setTimeout(onMinute, untilNextMinute(Date.now()));
+}
+
+const goneMilliseconds = 3000;
+const lookMilliseconds = 250;
+
+/** Ends this process when workerd is gone for longer than Miniflare takes to start it anew. */
+function watchRuntime(): void {
+  let seenAt = performance.now();
+  setInterval(() => {
+    if (findRuntime() !== undefined) seenAt = performance.now();
+    if (performance.now() - seenAt > goneMilliseconds) giveUp(new Error("workerd is gone."));
+  }, lookMilliseconds);
+}
+
+function giveUp(error: unknown): never {
+  log("error", messageOf(error));
+  process.exit(1);
+}
+
+async function run(options: Options): Promise<void> {
+  prepareEnvironment(options.home);
+  const tell = () => process.send?.({ ready: true, workerd: findRuntime() });
+  const { runtime, crons } = await createRuntime(options, tell);
+  const stop = () => {
+    runtime.dispose().then(() => process.exit(0), giveUp);
+  };
+  for (const event of ["SIGTERM", "SIGINT", "disconnect"]) process.once(event, stop);
+  await runtime.ready;
+  const db: Database = await runtime.getD1Database("DB");
+  const applied = await migrate(db, join(repository, "migrations"));
+  if (applied.length > 0) log("info", "Applied migrations", { names: applied.join(" ") });
+  fireCrons(runtime, crons);
+  watchRuntime();
+  tell();
+}
+
+process.umask(0o077);
+try {
+  await run(readOptions());
+} catch (error) {
+  giveUp(error);
+}
