@@ -15,8 +15,9 @@ import { environmentRoutes } from "../src/project/environment-routes.ts";
 import { projectRoutes } from "../src/project/routes.ts";
 import { workspaceProjectRoutes } from "../src/project/workspace-routes.ts";
 import { createContext, type Env, now, random } from "./context.ts";
+import { mountDocs } from "./docs.ts";
 import { idempotent } from "./idempotent.ts";
-import { mountDocuments } from "./openapi.ts";
+import { mountOpenapi } from "./openapi.ts";
 import { answerError } from "./problem.ts";
 import { mountHealth } from "./ready.ts";
 
@@ -72,7 +73,7 @@ const routers = [
 ];
 for (const each of routers) api.route("/", each);
 app.route("/api/v1", api);
-mountDocuments(app);
+mountDocs(app, mountOpenapi(app));
 mountHealth(app);
 
 app.notFound((c) => {

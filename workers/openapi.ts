@@ -12,16 +12,21 @@ const about = {
   security: [{ apiKey: [] }],
 };
 
-/** `/openapi.json`, made once from the schemas that validate. */
-export function mountDocuments(app: OpenAPIHono<ApiEnv>): void {
+/** The OpenAPI document. */
+export type ApiDocument = ReturnType<OpenAPIHono<ApiEnv>["getOpenAPI31Document"]>;
+
+/** Mounts `/openapi.json`; returns the document, made once from the schemas that validate. */
+export function mountOpenapi(app: OpenAPIHono<ApiEnv>): () => ApiDocument {
   app.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
     type: "http",
     scheme: "bearer",
     bearerFormat: "msk_…",
   });
-  let document: unknown;
-  app.get("/openapi.json", (c) => {
-    document ??= app.getOpenAPI31Document(about);
-    return c.json(document);
-  });
+  let made: ApiDocument | undefined;
+  const document = () => {
+    made ??= app.getOpenAPI31Document(about);
+    return made;
+  };
+  app.get("/openapi.json", (c) => c.json(document()));
+  return document;
 }
