@@ -60,7 +60,7 @@ export function firstLines(settings: Settings, facts: Facts): { curl: string; ps
   const curl = [
     `curl -s -X POST ${apiUrl(settings)}/projects`,
     `-H "Authorization: Bearer ${facts.apiKey}" -H "Content-Type: application/json"`,
-    `-d '{"name": "Smile Dental", "data": {"postgres": true}}' | tee ${answer}`,
+    `-d '{"name": "Smile Dental", "data": {"postgres": true}}' | tee ${answer}; echo`,
   ].join(" ");
   const url = `$(sed 's/.*"database_url":"\\([^"]*\\)".*/\\1/' ${answer})`;
   return { curl, psql: `${facts.psql} "${url}" -c 'select current_database(), version()'` };

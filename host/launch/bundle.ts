@@ -17,8 +17,9 @@ import { readIfExists, writeAtomically } from "../file.ts";
 // Everything a bundle is made of. The lock file stands for node_modules.
 const sources = ["wrangler.toml", "package.json", "package-lock.json", "workers", "src"];
 
-function hashOf(repository: string): string {
-  const hash = createHash("sha256");
+function hashOf(repository: string, directory: string): string {
+  // The paths too: the kept options hold them.
+  const hash = createHash("sha256").update(`${repository}\0${directory}`);
   const add = (path: string): void => {
     const full = join(repository, path);
     if (statSync(full).isDirectory()) {
@@ -64,24 +65,26 @@ function linkProject(repository: string, project: string): void {
   for (const name of names) symlinkSync(join(repository, name), join(project, name));
 }
 
-function run(project: string, output: string, directory: string): Promise<void> {
-  const args = [wranglerProgram(), "deploy", "--dry-run", "--outdir", output];
+/** Runs a Node program to its end; resolves to its output. */
+function run(args: readonly string[], cwd: string, directory: string): Promise<string> {
   const child = spawn(process.execPath, args, {
-    cwd: project,
+    cwd,
     env: wranglerEnvironment(directory),
     stdio: ["ignore", "pipe", "pipe"],
   });
+  let output = "";
   let said = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
-    });
-  }
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+  });
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`The Worker does not build:\n${said.trim()}`));
+      if (code === 0) resolve(output);
+      else reject(new Error(`The Worker does not build:\n${output}${said}`));
     });
   });
 }
@@ -89,23 +92,39 @@ function run(project: string, output: string, directory: string): Promise<void> 
 /** Where `bundle` puts what it makes, in the Worker's directory. */
 export function bundlePaths(directory: string) {
   const output = join(directory, "bundle");
-  return { output, main: join(output, "main.js"), stamp: join(directory, "bundle.sha256") };
+  return {
+    output,
+    main: join(output, "main.js"),
+    /** What wrangler.toml means to Miniflare, without secrets. */
+    options: join(directory, "options.json"),
+    stamp: join(directory, "bundle.sha256"),
+  };
 }
 
-/** Makes the bundle unless it is there and the sources are as they were. True when it did. */
-export async function bundle(repository: string, directory: string): Promise<boolean> {
-  const { output, main, stamp } = bundlePaths(directory);
-  const hash = hashOf(repository);
-  const isMade = statSync(main, { throwIfNoEntry: false }) !== undefined;
-  if (isMade && readIfExists(stamp) === hash) return false;
+async function build(repository: string, directory: string): Promise<void> {
+  const { output, options } = bundlePaths(directory);
   const project = join(directory, "project");
   const part = `${output}.part`;
   linkProject(repository, project);
   rmSync(part, { recursive: true, force: true });
-  await run(project, part, directory);
-  rmSync(stamp, { force: true });
+  const printer = join(import.meta.dirname, "wrangler-options.ts");
+  const [, text] = await Promise.all([
+    run([wranglerProgram(), "deploy", "--dry-run", "--outdir", part], project, directory),
+    run([printer, join(project, "wrangler.toml")], project, directory),
+  ]);
+  writeAtomically(options, text);
   rmSync(output, { recursive: true, force: true });
   renameSync(part, output);
+}
+
+/** Makes the bundle unless it is there and the sources are as they were. True when it did. */
+export async function bundle(repository: string, directory: string): Promise<boolean> {
+  const { main, stamp } = bundlePaths(directory);
+  const hash = hashOf(repository, directory);
+  const isMade = statSync(main, { throwIfNoEntry: false }) !== undefined;
+  if (isMade && readIfExists(stamp) === hash) return false;
+  rmSync(stamp, { force: true });
+  await build(repository, directory);
   writeAtomically(stamp, hash);
   return true;
 }

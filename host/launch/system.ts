@@ -93,12 +93,13 @@ async function startHost(system: System): Promise<void> {
 
 async function startWorker(system: System): Promise<void> {
   const { settings, record, pids } = system;
-  const { log } = homePaths(settings.home);
+  const { log, worker } = homePaths(settings.home);
   const ready = Promise.withResolvers<void>();
   const kept = keepRunning({
     name: "Worker",
     args: [program("launch/worker.ts"), "--home", settings.home, "--port", String(settings.port)],
-    env: childEnvironment(),
+    // Miniflare is 5 MB of source: compiled once, it loads in half the time.
+    env: { ...childEnvironment(), NODE_COMPILE_CACHE: join(worker, "compiled") },
     log: join(log, "worker.log"),
     onStart: (pid) => {
       record.add("Worker", settings.home, pid);

@@ -9,11 +9,11 @@
 // Messages  to the launcher: {"ready": true, "workerd": PID}, again whenever workerd was restarted.
 // Cron      triggers of wrangler.toml fire here, as a local Worker's do not by themselves.
 // Ends      on SIGTERM, when the launcher is gone, and when workerd is gone for good.
-import { chmodSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { extname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { V4ModuleDefinition } from "miniflare";
+import type { V4ModuleDefinition, V4WorkerOptions } from "miniflare";
 import { readIfExists, writeAtomically } from "../file.ts";
 import { log, messageOf } from "../log.ts";
 import { bundlePaths, wranglerEnvironment } from "./bundle.ts";
@@ -22,6 +22,7 @@ import { type Database, migrate } from "./migrate.ts";
 import { keepSecrets } from "./secrets.ts";
 import { homePaths } from "./settings.ts";
 
+type WorkerOptions = Pick<V4WorkerOptions, "bindings" | "cronTriggers">;
 type ModuleType = V4ModuleDefinition["type"];
 
 const repository = resolve(import.meta.dirname, "../..");
@@ -91,18 +92,15 @@ function listModules(output: string) {
 async function createRuntime({ home, port }: Options, onRestart: () => void) {
   const { state, worker, secrets: file } = homePaths(home);
   const { Log, LogLevel, Miniflare, convertV4MiniflareOptions } = await import("miniflare");
-  const { unstable_getMiniflareWorkerOptions, unstable_readConfig } = await import("wrangler");
   const secrets = keepSecrets(file);
-  const config = unstable_readConfig({ config: join(worker, "project", "wrangler.toml") });
-  const { modulesRules: _, ...workerOptions } =
-    unstable_getMiniflareWorkerOptions(config).workerOptions;
-  const { output } = bundlePaths(worker);
+  const { output, options: optionsFile } = bundlePaths(worker);
+  const workerOptions: WorkerOptions = JSON.parse(readFileSync(optionsFile, "utf8"));
   const options = convertV4MiniflareOptions({
     ...workerOptions,
     modules: listModules(output),
     modulesRoot: output,
     bindings: {
-      ...(workerOptions.bindings ?? {}),
+      ...workerOptions.bindings,
       MIOSA_ADMIN_KEY: secrets.admin_key,
       MIOSA_SEALING_KEYS: JSON.stringify(secrets.sealing_keys),
       MIOSA_HOST_KEY: JSON.stringify(secrets.host_key),
@@ -118,7 +116,7 @@ async function createRuntime({ home, port }: Options, onRestart: () => void) {
     telemetry: { enabled: false },
     unsafeHandleRuntimeRestart: onRestart,
   });
-  return { runtime: new Miniflare(options), crons: config.triggers.crons ?? [] };
+  return { runtime: new Miniflare(options), crons: workerOptions.cronTriggers ?? [] };
 }
 
 type Runtime = Awaited<ReturnType<typeof createRuntime>>["runtime"];
