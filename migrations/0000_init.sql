@@ -153,6 +153,7 @@ CREATE TABLE `operation` (
 	`steps_total` integer NOT NULL,
 	`attempts` integer NOT NULL,
 	`input` text NOT NULL,
+	`step_milliseconds` text DEFAULT '{}' NOT NULL,
 	`lease_token` text NOT NULL,
 	`error_code` text,
 	`error_message` text,

@@ -8,6 +8,7 @@ import { clusterRoutes } from "../src/cluster/routes.ts";
 import { ApiError } from "../src/core/error.ts";
 import { newId } from "../src/core/id.ts";
 import type { RouteEnv } from "../src/core/route.ts";
+import { startTiming } from "../src/core/timing.ts";
 import { databaseRoutes } from "../src/database/routes.ts";
 import { operationRoutes } from "../src/operation/routes.ts";
 import { dataServiceRoutes } from "../src/project/data-service-routes.ts";
@@ -34,15 +35,29 @@ export const app = new OpenAPIHono<ApiEnv>();
 app.use(async (c, next) => {
   const theirs = c.req.header("x-request-id") ?? "";
   const requestId = /^[\w-]{1,64}$/.test(theirs) ? theirs : newId({ now, random });
+  const timing = startTiming(now);
   c.set("requestId", requestId);
+  c.set("timing", timing);
   await next();
   c.res = new Response(c.res.body, c.res);
   c.res.headers.set("x-request-id", requestId);
+  const laps = timing.header();
+  if (laps !== null) c.res.headers.set("server-timing", laps);
 });
 app.onError((error, c) => answerError(error, c.var.requestId));
 
 const api = new OpenAPIHono<ApiEnv>();
 api.use(bodyLimit({ maxSize: bodyBytesMax, onError: refuseLarge }));
+// Some public clients name another type, or none, for the JSON they send.
+api.use(async (c, next) => {
+  const isJson = /\bjson\b/.test(c.req.header("content-type") ?? "");
+  if (c.req.raw.body !== null && !isJson) {
+    const headers = new Headers(c.req.raw.headers);
+    headers.set("content-type", "application/json");
+    c.req.raw = new Request(c.req.raw, { headers });
+  }
+  await next();
+});
 api.use(async (c, next) => {
   const context = await createContext(c.env);
   const header = c.req.header("authorization");
@@ -52,6 +67,7 @@ api.use(async (c, next) => {
   c.set("context", context);
   c.set("actor", entered);
   c.set("receipt", () => []);
+  c.var.timing.lap("authenticate");
   await next();
 });
 api.use(

@@ -3,6 +3,7 @@ import type { Actor } from "./actor.ts";
 import type { Statement } from "./batch.ts";
 import type { Context } from "./context.ts";
 import { ApiError, type FieldErrors } from "./error.ts";
+import type { Timing } from "./timing.ts";
 
 /**
  * What an `Idempotency-Key` adds to a verb's own batch: that the path now names what the request
@@ -17,6 +18,7 @@ export interface RouteEnv {
     readonly actor: Actor;
     readonly requestId: string;
     readonly receipt: Receipt;
+    readonly timing: Timing;
   };
 }
 

@@ -85,8 +85,14 @@ async function doStep(context: Context, definition: AnyOperation, row: Operation
   const stop = reasonToUnwind(context, definition, row);
   if (stop !== null) return await unwind(context, row, stop);
   try {
+    const since = context.now().getTime();
     const outcome = await stepOf(definition, row).do(context, argumentsOf(definition, row));
-    return await transition(context, row, forward(context, definition, row, outcome), outcome);
+    const took = { [row.step]: context.now().getTime() - since };
+    const change = {
+      ...forward(context, definition, row, outcome),
+      stepMilliseconds: { ...row.stepMilliseconds, ...took },
+    };
+    return await transition(context, row, change, outcome);
   } catch (error) {
     if (error instanceof LeaseLost) throw error;
     const failure = failureOf(error);

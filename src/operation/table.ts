@@ -40,6 +40,11 @@ export const operation = sqliteTable(
     attempts: integer("attempts").notNull(),
     /** Ids and numbers a step needs; never a secret. */
     input: text("input", { mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    /** Milliseconds each finished step took, by its name. */
+    stepMilliseconds: text("step_milliseconds", { mode: "json" })
+      .$type<Record<string, number>>()
+      .notNull()
+      .default({}),
     /** Fences out a runner whose lane was taken over: every transition must present it. */
     leaseToken: text("lease_token").notNull(),
     errorCode: text("error_code"),

@@ -54,7 +54,7 @@ projectRoutes.openapi(
     },
   }),
   async (c) => {
-    const { context, actor, requestId, receipt } = c.var;
+    const { context, actor, requestId, receipt, timing } = c.var;
     requireScope(actor, "projects:write");
     const input = c.req.valid("json");
     const postgres = postgresOf(input.data);
@@ -67,10 +67,13 @@ projectRoutes.openapi(
       workspace: workspaceOf(input),
       postgres,
     });
+    timing.lap("commit");
     if (postgres !== null) await context.drive(laneOf(id), driveMilliseconds);
+    timing.lap("drive");
     const { row, databases } = await readProject(context, id);
     c.header("Cache-Control", "no-store");
     const data = { ...renderProject(row), databases: await renderCreated(context, databases) };
+    timing.lap("render");
     return c.json({ data }, 201);
   },
 );
