@@ -1,0 +1,71 @@
+// The Context of a verb test: the real D1 of the Workers pool, everything else set by the test.
+import { env } from "cloudflare:workers";
+import { drizzle } from "drizzle-orm/d1";
+import type { Context, LogEntry } from "../../src/core/context.ts";
+import { base64 } from "../../src/core/id.ts";
+import { readKeyring } from "../../src/core/seal.ts";
+import { type CrashPoint, createFuse, fusedD1, fusedPort } from "./crash.ts";
+import { createFakeCluster } from "./fake-cluster.ts";
+import { createClock, createRandom } from "./source.ts";
+
+/** A keyring whose last key is the current one; the same version is the same key. */
+export function keyringOf(...versions: [string, ...string[]]) {
+  const seed = (text: string) => [...text].reduce((sum, it) => sum * 31 + it.charCodeAt(0), 7);
+  const keyOf = (version: string) => base64(createRandom(seed(version))(32));
+  const keys = Object.fromEntries(versions.map((version) => [version, keyOf(version)]));
+  return readKeyring(JSON.stringify({ current: versions.at(-1), keys }));
+}
+
+/**
+ * A context over empty tables with its instruments: clock, cluster, and what was nudged and logged.
+ * The same calls give the same ids and names every time.
+ */
+export async function createTestContext() {
+  await emptyTables();
+  const clock = createClock();
+  const cluster = createFakeCluster();
+  const random = createRandom(1);
+  const nudges: string[] = [];
+  const log: LogEntry[] = [];
+  const keyring = await keyringOf("k1");
+  const nudge = async (lane: string) => {
+    nudges.push(lane);
+  };
+
+  /** A runner over the same rows and the same cluster, that dies at `point`. */
+  function createRunner(point: CrashPoint | null) {
+    const { perform, hasCrashed } = createFuse(point);
+    const context: Context = {
+      db: drizzle(fusedD1(env.DB, perform)),
+      now: clock.now,
+      random,
+      keyring,
+      cluster: fusedPort(cluster.port, perform),
+      nudge,
+      drive: nudge,
+      log: (entry) => {
+        log.push(entry);
+      },
+    };
+    return { context, hasCrashed };
+  }
+
+  const { context } = createRunner(null);
+  return { context, clock, cluster, nudges, log, createRunner };
+}
+export type TestContext = Awaited<ReturnType<typeof createTestContext>>;
+
+/** The names of the tables of D1, without SQLite's and the platform's own. */
+export async function tableNames(): Promise<string[]> {
+  const { results } = await env.DB.prepare(
+    `select name from sqlite_master where type = 'table'
+     and name not like 'sqlite%' and name not like '\\_cf%' escape '\\' and name != 'd1_migrations'`,
+  ).all<{ name: string }>();
+  return results.map(({ name }) => name);
+}
+
+async function emptyTables(): Promise<void> {
+  const names = await tableNames();
+  const statements = ["pragma defer_foreign_keys = on", ...names.map((it) => `delete from ${it}`)];
+  await env.DB.batch(statements.map((text) => env.DB.prepare(text)));
+}
