@@ -17,7 +17,13 @@ export async function client(
   const { command, prefix } = commandOf(installation, program);
   const { host, user, password } = installation.superuser;
   const { stdout } = await run(command, [...prefix, ...args], {
-    env: { PGHOST: host, PGUSER: user, PGPASSWORD: password, PGDATABASE: "postgres", ...environment },
+    env: {
+      PGHOST: host,
+      PGUSER: user,
+      PGPASSWORD: password,
+      PGDATABASE: "postgres",
+      ...environment,
+    },
   });
   return stdout;
 }

@@ -1,0 +1,210 @@
+// Create → first row over the returned URL, beside what an operator would do by hand and beside
+// raw SQL on an open connection: one run, one cluster, interleaved.
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+import { type Installation, install } from "./installation.ts";
+import { createByHand } from "./peer.ts";
+import { line, machine, ms, table } from "./report.ts";
+import { median, percentile, rateOf, timed } from "./statistics.ts";
+
+const rounds = 100;
+const rateRounds = 3;
+const ratePerRound = 64;
+const concurrency = 8;
+const populations = [10, 200, 1000];
+const roundsPerPopulation = 15;
+const sparesWanted = 8;
+
+/** What one create told of itself. */
+interface Created {
+  readonly url: string;
+  readonly timing: ReadonlyMap<string, number>;
+  readonly databaseId: string;
+}
+
+/** `npm run bench -- provision` */
+export async function run(): Promise<void> {
+  line("Starting a system of the bench's own …");
+  const installation = await install();
+  const database = new pg.Client({ ...installation.superuser, database: "postgres" });
+  await database.connect();
+  try {
+    line(`Machine: ${machine()}\n`);
+    await population(installation, database);
+    await latency(installation, database);
+    await rate(installation);
+  } finally {
+    await database.end();
+    await installation.stop();
+  }
+}
+
+async function latency(installation: Installation, database: pg.Client): Promise<void> {
+  const ours: number[] = [];
+  const byHand: number[] = [];
+  const raw: number[] = [];
+  const parts = new Map<string, number[]>();
+  for (let round = 0; round < rounds; round++) {
+    await untilSpares(database);
+    ours.push(await measureCreate(installation, parts));
+    await untilSpares(database);
+    byHand.push((await timed(() => createByHand(installation, `hand_${round}`))).milliseconds);
+    raw.push((await timed(() => createRaw(database, `raw_${round}`))).milliseconds);
+  }
+  line(`Latency, ${rounds} rounds (ms; beside ${populations.at(-1)} other databases)`);
+  const row = (name: string, values: number[]) => [
+    name,
+    ...[50, 95, 99].map((p) => ms(percentile(values, p))),
+    `${(percentile(values, 50) / percentile(byHand, 50)).toFixed(2)}×`,
+  ];
+  table(
+    ["", "p50", "p95", "p99", "p50 against the peer"],
+    [
+      row("API create → first row", ours),
+      row("peer: psql create role, createdb, psql select 1", byHand),
+      row("raw SQL on an open connection, no row read", raw),
+    ],
+  );
+  line("Where a create's milliseconds go (medians)");
+  table(
+    ["part", "ms"],
+    [...parts].map(([name, values]) => [name, ms(median(values))]),
+  );
+}
+
+async function rate(installation: Installation): Promise<void> {
+  const ours: number[] = [];
+  const raw: number[] = [];
+  for (let round = 0; round < rateRounds; round++) {
+    ours.push(
+      await rateOf(ratePerRound, concurrency, async () => {
+        await firstRow((await create(installation)).url);
+      }),
+    );
+    raw.push(await rawRate(installation, `rate_${round}`));
+  }
+  line(`Sustained rate, concurrency ${concurrency}, ${rateRounds} × ${ratePerRound} databases`);
+  table(
+    ["", "per second (median)", "share of raw"],
+    [
+      ["API create → first row", ms(median(ours)), share(ours, raw)],
+      ["raw SQL on open connections", ms(median(raw)), "100 %"],
+    ],
+  );
+}
+
+async function population(installation: Installation, database: pg.Client): Promise<void> {
+  const rows: string[][] = [];
+  for (const wanted of populations) {
+    const found = await countDatabases(database);
+    for (let made = found; made < wanted; made++) {
+      await createRaw(database, `fill_${wanted}_${made}`);
+    }
+    const there = await countDatabases(database);
+    const values: number[] = [];
+    for (let round = 0; round < roundsPerPopulation; round++) {
+      await untilSpares(database);
+      values.push(await measureCreate(installation));
+    }
+    rows.push([String(there), ms(percentile(values, 50)), ms(percentile(values, 95))]);
+  }
+  line(`Cost by databases in the cluster (${roundsPerPopulation} creates each, ms)`);
+  table(["databases", "p50", "p95"], rows);
+}
+
+async function measureCreate(
+  installation: Installation,
+  parts?: Map<string, number[]>,
+): Promise<number> {
+  const made = await timed(() => create(installation));
+  const read = await timed(() => firstRow(made.result.url));
+  if (parts !== undefined) {
+    const note = (name: string, value: number) =>
+      parts.set(name, [...(parts.get(name) ?? []), value]);
+    const { timing, databaseId } = made.result;
+    const steps = await stepsOf(installation, databaseId);
+    for (const [name, value] of timing) note(name, value);
+    for (const [name, value] of steps) note(`… of drive: step ${name}`, value);
+    const inside = [...timing.values()].reduce((sum, value) => sum + value, 0);
+    note("HTTP and the rest of the request", made.milliseconds - inside);
+    note("client: connect and first row", read.milliseconds);
+  }
+  return made.milliseconds + read.milliseconds;
+}
+
+async function create({ apiUrl, apiKey }: Installation): Promise<Created> {
+  const response = await fetch(`${apiUrl}/projects`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
+    body: JSON.stringify({ name: "Bench", data: { postgres: true } }),
+  });
+  const { data } = (await response.json()) as {
+    data: { databases: { id: string; database_url: string | null }[] };
+  };
+  const [made] = data.databases;
+  if (made?.database_url == null) throw new Error("A create answered without a working URL.");
+  const laps = (response.headers.get("server-timing") ?? "").matchAll(/(\w+);dur=(\d+)/g);
+  const timing = new Map([...laps].map(([, name = "", value]) => [name, Number(value)] as const));
+  return { url: made.database_url, timing, databaseId: made.id };
+}
+
+async function stepsOf({ apiUrl, apiKey }: Installation, databaseId: string) {
+  const response = await fetch(`${apiUrl}/operations?database_id=${databaseId}`, {
+    headers: { authorization: `Bearer ${apiKey}` },
+  });
+  const { data } = (await response.json()) as {
+    data: { step_milliseconds: Record<string, number> }[];
+  };
+  return Object.entries(data[0]?.step_milliseconds ?? {});
+}
+
+async function firstRow(url: string): Promise<void> {
+  const client = new pg.Client(url);
+  await client.connect();
+  await client.query("select 1");
+  await client.end();
+}
+
+async function createRaw(database: pg.Client, name: string): Promise<void> {
+  await database.query(`create role ${name} login`);
+  await database.query(`create database ${name} owner ${name}`);
+}
+
+async function rawRate({ superuser }: Installation, prefix: string): Promise<number> {
+  const clients = Array.from(
+    { length: concurrency },
+    () => new pg.Client({ ...superuser, database: "postgres" }),
+  );
+  await Promise.all(clients.map((client) => client.connect()));
+  const idle = [...clients];
+  const result = await rateOf(ratePerRound, concurrency, async (index) => {
+    const client = idle.pop();
+    if (client === undefined) throw new Error("More work than connections.");
+    await createRaw(client, `${prefix}_${index}`);
+    idle.push(client);
+  });
+  await Promise.all(clients.map((client) => client.end()));
+  return result;
+}
+
+// Refilling the spares between two measurements would slow whichever comes next.
+async function untilSpares(database: pg.Client): Promise<void> {
+  for (;;) {
+    const { rows } = await database.query<{ spares: number }>(
+      `select count(*)::int as spares from pg_database where datname like 'miosa\\_spare\\_%'`,
+    );
+    if ((rows[0]?.spares ?? 0) >= sparesWanted) return;
+    await delay(20);
+  }
+}
+
+async function countDatabases(database: pg.Client): Promise<number> {
+  const { rows } = await database.query<{ found: number }>(
+    "select count(*)::int as found from pg_database where not datistemplate",
+  );
+  return rows[0]?.found ?? 0;
+}
+
+function share(ours: number[], raw: number[]): string {
+  return `${((median(ours) / median(raw)) * 100).toFixed(0)} %`;
+}
