@@ -11,12 +11,20 @@ import { becomeServiceUser, chooseUser, giveHome } from "./privilege.ts";
 import { homePaths, makeHome, readSettings } from "./settings.ts";
 import { runSystem } from "./system.ts";
 
-function onSignals(end: () => void): void {
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-    process.on(signal, () => {
-      end();
-    });
-  }
+const impatientMilliseconds = 1500;
+
+/** Aborts when this process is asked to end. One Ctrl-C comes twice: from the terminal and npm. */
+function endOnSignals(): AbortSignal {
+  const ending = new AbortController();
+  let askedAt = 0;
+  const end = () => {
+    if (!ending.signal.aborted) say("Stopping");
+    else if (performance.now() - askedAt > impatientMilliseconds) say("Still stopping");
+    askedAt = performance.now();
+    ending.abort();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, end);
+  return ending.signal;
 }
 
 async function main(): Promise<void> {
@@ -31,18 +39,15 @@ async function main(): Promise<void> {
     becomeServiceUser(settings, user);
   }
   checkSandbox(binaries);
-  const ending = new AbortController();
-  onSignals(() => {
-    if (ending.signal.aborted) return say("Still stopping");
-    say("Stopping");
-    ending.abort();
-  });
+  const ending = endOnSignals();
   await lockHome(settings.shown.home);
-  await runSystem(settings, binaries, ending.signal);
-  if (ending.signal.aborted) say("Stopped");
+  await runSystem(settings, binaries, ending);
+  say("Stopped");
 }
 
 process.umask(0o077);
+// A terminal that was closed must not keep the rest from an orderly end.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 try {
   await main();
   process.exit(0);
