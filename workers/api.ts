@@ -1,10 +1,12 @@
 // The HTTP surface: what stands in front of every route, and where the routes are mounted.
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { authenticate } from "../src/account/authenticate.ts";
 import { enterWorkspace } from "../src/account/find.ts";
 import { workspaceRoutes } from "../src/account/routes.ts";
 import { clusterRoutes } from "../src/cluster/routes.ts";
+import type { Context } from "../src/core/context.ts";
 import { ApiError } from "../src/core/error.ts";
 import { newId } from "../src/core/id.ts";
 import type { RouteEnv } from "../src/core/route.ts";
@@ -15,7 +17,7 @@ import { dataServiceRoutes } from "../src/project/data-service-routes.ts";
 import { environmentRoutes } from "../src/project/environment-routes.ts";
 import { projectRoutes } from "../src/project/routes.ts";
 import { workspaceProjectRoutes } from "../src/project/workspace-routes.ts";
-import { createContext, type Env, now, random } from "./context.ts";
+import { type Env, now, random } from "./context.ts";
 import { mountDocs } from "./docs.ts";
 import { idempotent } from "./idempotent.ts";
 import { mountOpenapi } from "./openapi.ts";
@@ -29,54 +31,6 @@ export interface ApiEnv extends RouteEnv {
   readonly Bindings: Env;
 }
 
-/** The whole API. */
-export const app = new OpenAPIHono<ApiEnv>();
-
-app.use(async (c, next) => {
-  const theirs = c.req.header("x-request-id") ?? "";
-  const requestId = /^[\w-]{1,64}$/.test(theirs) ? theirs : newId({ now, random });
-  const timing = startTiming(now);
-  c.set("requestId", requestId);
-  c.set("timing", timing);
-  await next();
-  c.res = new Response(c.res.body, c.res);
-  c.res.headers.set("x-request-id", requestId);
-  const laps = timing.header();
-  if (laps !== null) c.res.headers.set("server-timing", laps);
-});
-app.onError((error, c) => answerError(error, c.var.requestId));
-
-const api = new OpenAPIHono<ApiEnv>();
-api.use(bodyLimit({ maxSize: bodyBytesMax, onError: refuseLarge }));
-// Some public clients name another type, or none, for the JSON they send.
-api.use(async (c, next) => {
-  const isJson = /\bjson\b/.test(c.req.header("content-type") ?? "");
-  if (c.req.raw.body !== null && !isJson) {
-    const headers = new Headers(c.req.raw.headers);
-    headers.set("content-type", "application/json");
-    c.req.raw = new Request(c.req.raw, { headers });
-  }
-  await next();
-});
-api.use(async (c, next) => {
-  const context = await createContext(c.env);
-  const header = c.req.header("authorization");
-  const actor = await authenticate(context, header, c.env.MIOSA_ADMIN_KEY);
-  const workspace = c.req.header("x-miosa-workspace");
-  const entered = workspace === undefined ? actor : await enterWorkspace(context, actor, workspace);
-  c.set("context", context);
-  c.set("actor", entered);
-  c.set("receipt", () => []);
-  c.var.timing.lap("authenticate");
-  await next();
-});
-api.use(
-  idempotent(async (path, c) => {
-    const headers = new Headers(c.req.raw.headers);
-    return app.fetch(new Request(new URL(`/api/v1${path}`, c.req.url), { headers }), c.env);
-  }),
-);
-
 const routers = [
   workspaceRoutes,
   workspaceProjectRoutes,
@@ -87,31 +41,94 @@ const routers = [
   operationRoutes,
   clusterRoutes,
 ];
-for (const each of routers) api.route("/", each);
-app.route("/api/v1", api);
-mountDocs(app, mountOpenapi(app));
-mountHealth(app);
 
-app.notFound((c) => {
-  const allowed = methodsOf(new URL(c.req.url).pathname);
-  const error =
-    allowed.length === 0
-      ? new ApiError(404, "NOT_FOUND", "There is nothing at this path; see /docs.")
-      : new ApiError(405, "METHOD_NOT_ALLOWED", `This path takes ${allowed.join(", ")}.`);
-  const response = answerError(error, c.var.requestId);
-  if (allowed.length > 0) response.headers.set("allow", allowed.join(", "));
-  return response;
-});
+/** Makes the ports of one isolate from its bindings; a test puts its own here. */
+export type ContextOf = (env: Env) => Promise<Context>;
 
-function refuseLarge(): never {
-  throw new ApiError(413, "BODY_TOO_LARGE", "The body is larger than 1 MiB.");
+/** The whole API. */
+export function createApp(contextOf: ContextOf): OpenAPIHono<ApiEnv> {
+  const app = new OpenAPIHono<ApiEnv>();
+  app.use(nameRequest);
+  app.onError((error, c) => answerError(error, c.var.requestId));
+  app.route("/api/v1", createApi(contextOf, app));
+  mountDocs(app, mountOpenapi(app));
+  mountHealth(app, contextOf);
+  app.notFound((c) => answerUnknown(methodsOf(app, c.req.path), c.var.requestId));
+  return app;
 }
 
-function methodsOf(pathname: string): string[] {
+function createApi(contextOf: ContextOf, app: OpenAPIHono<ApiEnv>): OpenAPIHono<ApiEnv> {
+  const api = new OpenAPIHono<ApiEnv>();
+  api.use(bodyLimit({ maxSize: bodyBytesMax, onError: refuseLarge }));
+  api.use(readAsJson);
+  api.use(async (c, next) => {
+    const context = await contextOf(c.env);
+    const header = c.req.header("authorization");
+    const actor = await authenticate(context, header, c.env.MIOSA_ADMIN_KEY);
+    const workspace = c.req.header("x-miosa-workspace");
+    c.set("context", context);
+    c.set(
+      "actor",
+      workspace === undefined ? actor : await enterWorkspace(context, actor, workspace),
+    );
+    c.set("receipt", () => []);
+    c.var.timing.lap("authenticate");
+    await next();
+  });
+  api.use(
+    idempotent(async (path, c) => {
+      const headers = new Headers(c.req.raw.headers);
+      return app.fetch(new Request(new URL(`/api/v1${path}`, c.req.url), { headers }), c.env);
+    }),
+  );
+  for (const each of routers) api.route("/", each);
+  return api;
+}
+
+const nameRequest: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  const theirs = c.req.header("x-request-id") ?? "";
+  const requestId = /^[\w-]{1,64}$/.test(theirs) ? theirs : newId({ now, random });
+  const timing = startTiming(now);
+  c.set("requestId", requestId);
+  c.set("timing", timing);
+  await next();
+  c.res = new Response(c.res.body, c.res);
+  c.res.headers.set("x-request-id", requestId);
+  const laps = timing.header();
+  if (laps !== null) c.res.headers.set("server-timing", laps);
+};
+
+// Some public clients name another type, or none, for the JSON they send.
+const readAsJson: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  const isJson = /\bjson\b/.test(c.req.header("content-type") ?? "");
+  if (c.req.raw.body !== null && !isJson) {
+    const headers = new Headers(c.req.raw.headers);
+    headers.set("content-type", "application/json");
+    c.req.raw = new Request(c.req.raw, { headers });
+  }
+  await next();
+};
+
+function answerUnknown(allowed: readonly string[], requestId: string): Response {
+  if (allowed.length === 0) {
+    const message = "There is nothing at this path; see /docs.";
+    return answerError(new ApiError(404, "NOT_FOUND", message), requestId);
+  }
+  const message = `This path takes ${allowed.join(", ")}.`;
+  const response = answerError(new ApiError(405, "METHOD_NOT_ALLOWED", message), requestId);
+  response.headers.set("allow", allowed.join(", "));
+  return response;
+}
+
+function methodsOf(app: OpenAPIHono<ApiEnv>, pathname: string): string[] {
   return app.openAPIRegistry.definitions.flatMap((definition) => {
     if (definition.type !== "route") return [];
     const { method, path } = definition.route;
     const pattern = new RegExp(`^${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`);
     return pattern.test(pathname) ? [method.toUpperCase()] : [];
   });
+}
+
+function refuseLarge(): never {
+  throw new ApiError(413, "BODY_TOO_LARGE", "The body is larger than 1 MiB.");
 }
