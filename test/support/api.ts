@@ -1,0 +1,119 @@
+// The whole API over a test's own ports: real D1, a cluster in memory, lanes run in this process.
+import { env } from "cloudflare:workers";
+import { sha256 } from "../../src/account/authenticate.ts";
+import { apiKey, organization, workspace } from "../../src/account/table.ts";
+import type { Context } from "../../src/core/context.ts";
+import { newId } from "../../src/core/id.ts";
+import { runLane } from "../../src/operation/run.ts";
+import { createApp } from "../../workers/api.ts";
+import { registry } from "../../workers/registry.ts";
+import { createTestContext } from "./context.ts";
+import { anInstallation } from "./seed.ts";
+
+/** One call of the API. */
+export interface Call {
+  readonly body?: unknown;
+  /** The API key; null sends none. The admin key when absent. */
+  readonly key?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of every shape.
+export type Json = any;
+
+/** What came back. */
+export interface Answer {
+  readonly status: number;
+  readonly body: Json;
+  readonly headers: Headers;
+}
+
+/** An installation with one cluster, its API and keys of several kinds. */
+export async function createTestApi(options: { readonly databasesMax?: number } = {}) {
+  const test = await createTestContext();
+  const context: Context = {
+    ...test.context,
+    drive: async (lane) => {
+      await runLane(test.context, registry, lane);
+    },
+  };
+  const { actor } = await anInstallation(context, options.databasesMax);
+  const app = createApp(async () => context);
+
+  async function call(method: string, path: string, { body, key, headers = {} }: Call = {}) {
+    const token = key === undefined ? adminKey : key;
+    const request = new Request(`http://api.test${path}`, {
+      method,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(body === undefined
+        ? {}
+        : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const response = await app.fetch(request, { ...env, MIOSA_ADMIN_KEY: adminKey });
+    const text = await response.text();
+    const isJson = response.headers.get("content-type")?.includes("json") === true;
+    const answer: Answer = {
+      status: response.status,
+      body: isJson ? JSON.parse(text) : text,
+      headers: response.headers,
+    };
+    return answer;
+  }
+
+  /** A key of the test's organization with these scopes, bound to a workspace or not. */
+  async function addKey(scopes: string[], workspaceId: string | null = null): Promise<string> {
+    const key = `msk_u_${newId(context).replaceAll("-", "")}`;
+    await insertKey(context, key, { organizationId: actor.organizationId, workspaceId, scopes });
+    return key;
+  }
+
+  return { ...test, context, actor, call, addKey, addStranger: () => addStranger(context) };
+}
+export type TestApi = Awaited<ReturnType<typeof createTestApi>>;
+
+/** The key `anInstallation` makes. */
+export const adminKey = "msk_a_test_0123456789";
+
+// Another organization's all-powerful key.
+async function addStranger(context: Context): Promise<string> {
+  const [id, key] = [newId(context), `msk_u_${newId(context).replaceAll("-", "")}`];
+  const times = { createdAt: context.now(), updatedAt: context.now() };
+  await context.db
+    .insert(organization)
+    .values({ id, name: "Stranger", slug: `stranger-${id}`, projectsMax: 10, ...times });
+  await context.db.insert(workspace).values({
+    id: newId(context),
+    organizationId: id,
+    name: "Default",
+    slug: "default",
+    metadata: {},
+    settings: {},
+    isDefault: true,
+    ...times,
+  });
+  await insertKey(context, key, { organizationId: id, workspaceId: null, scopes: ["*"] });
+  return key;
+}
+
+async function insertKey(
+  context: Context,
+  key: string,
+  owner: { organizationId: string; workspaceId: string | null; scopes: string[] },
+): Promise<void> {
+  await context.db.insert(apiKey).values({
+    id: newId(context),
+    ...owner,
+    name: "test",
+    keyPrefix: key.slice(0, 12),
+    keyHash: await sha256(key),
+    isAdmin: false,
+    rateLimitRpm: 600,
+    status: "active",
+    createdAt: context.now(),
+    updatedAt: context.now(),
+  });
+}
