@@ -3,7 +3,7 @@
 # at the next boot, any server the packages bring, and without making their own Postgres cluster.
 set -eu
 umask 022
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8
 
 wait_for_lock="DPkg::Lock::Timeout=600"
 
@@ -27,9 +27,10 @@ trap 'exit 143' TERM
 
 mkdir -p "$(dirname "$cluster")"
 printf 'create_main_cluster = false\n' >"$cluster"
-if [ ! -e "$policy" ]; then
+# One of ours that is already there was left by an install that was killed.
+if [ ! -e "$policy" ] || grep -q miosa-install "$policy"; then
   ours=yes
-  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  printf '#!/bin/sh\n# %s\nexit 101\n' "miosa-install: start no server meanwhile" >"$policy"
   chmod 755 "$policy"
 fi
 
@@ -39,6 +40,8 @@ has_pgbouncer() {
 before=
 if has_pgbouncer; then before=yes; fi
 
+# Completes what an install that was cut short left half done; else does nothing.
+dpkg --configure -a
 apt-get -o "$wait_for_lock" -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@"
 
 # A PgBouncer that came just now must not come up by itself at the next boot.

@@ -37,9 +37,3 @@ export function parseMirrors(output: string): Mirrors | undefined {
   if (main === undefined || main === "") return undefined;
   return { main, security: find("Debian-Security", (codename) => codename.endsWith("-security")) };
 }
-
-/** The proxy apt uses, from the output of `apt-config dump`; empty when it uses none. */
-export function parseProxy(output: string): string {
-  const value = /^Acquire::https?::Proxy "([^"]*)";$/im.exec(output)?.[1] ?? "";
-  return value === "DIRECT" ? "" : value;
-}

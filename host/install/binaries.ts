@@ -3,7 +3,7 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { readIfExists, writeAtomically } from "../file.ts";
-import { mirrorFormat, parseCandidates, parseMirrors, parseProxy } from "./apt.ts";
+import { mirrorFormat, parseCandidates, parseMirrors } from "./apt.ts";
 import { findProgram, outputOf, say } from "./command.ts";
 import { choosePackages, findAllNative, findMissing, hasApt, wants } from "./native.ts";
 import { runAsRoot } from "./root.ts";
@@ -138,9 +138,8 @@ async function buildRootfs({ rootfs }: Places): Promise<boolean> {
   }
   await runAsRoot(`Installing ${tools.join(", ")}`, "apt.sh", ["install", ...tools]);
   if (isThere || mirrors === undefined) return true;
-  const proxy = parseProxy(outputOf("apt-config", ["dump"]) ?? "");
-  const title = `Building a Debian 13 root file system in ${rootfs} (once, a minute or two, 0.5 GB)`;
-  await runAsRoot(title, "rootfs.sh", [rootfs, mirrors.main, mirrors.security ?? "", proxy]);
+  const title = `Building a Debian 13 root file system in ${rootfs} (once: a minute, 0.5 GB)`;
+  await runAsRoot(title, "rootfs.sh", [rootfs, mirrors.main, mirrors.security ?? ""]);
   return true;
 }
 

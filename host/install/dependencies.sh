@@ -34,7 +34,8 @@ run_npm() {
 install() {
   is_current && return 0
   if [ -e node_modules ] && [ ! -w node_modules ] || [ ! -w . ]; then
-    say "Cannot write to $(pwd): it belongs to another user. Start as that user, or make a clone of your own."
+    say "Cannot write to $(pwd), which belongs to another user."
+    say "Start as that user, or make a clone of your own."
     return 1
   fi
   say "Installing npm packages (about 20 s the first time)"
@@ -62,7 +63,7 @@ node -e '
   const [major, minor] = process.versions.node.split(".").map(Number);
   process.exit(major > 22 || (major === 22 && minor >= 18) ? 0 : 1);
 ' || {
-  say "Node $(node -v) is too old for this machine's system: install Node 22.18 or newer and start again."
+  say "Node $(node -v) is too old here: install Node 22.18 or newer and start again."
   say "(On x86-64 Linux one comes with the npm packages; here it did not.)"
   exit 1
 }

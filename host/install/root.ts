@@ -1,6 +1,7 @@
 // What needs root, said once: as it is for root, through sudo for anybody else.
+import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { findProgram, runLong } from "./command.ts";
+import { findProgram, outputOf, runLong, say } from "./command.ts";
 
 const scripts = import.meta.dirname;
 
@@ -16,11 +17,17 @@ export async function runAsRoot(title: string, script: string, args: string[]): 
   const sudo = findProgram("sudo");
   const remedy = `Run this as root, then start again:\n  ${command.map(quote).join(" ")}`;
   if (sudo === undefined) throw new Error(`${title}: needs root, and sudo is not here. ${remedy}`);
-  // Without a terminal nobody can type the password that sudo may want.
-  const flags = process.stdin.isTTY ? [] : ["-n"];
-  await runLong(`${title} (with sudo)`, sudo, [...flags, ...command]).catch((error) => {
+  askForPassword(sudo, title);
+  await runLong(`${title} (with sudo)`, sudo, ["-n", ...command]).catch((error) => {
     throw new Error(`${error instanceof Error ? error.message : error}\n${remedy}`);
   });
+}
+
+// Before anything else is printed; without a terminal nobody could type it.
+function askForPassword(sudo: string, title: string): void {
+  if (outputOf(sudo, ["-n", "true"]) !== undefined || !process.stdin.isTTY) return;
+  say(`${title} needs root: sudo asks for your password.`);
+  spawnSync(sudo, ["-v"], { stdio: "inherit" });
 }
 
 /** A word for the shell. */

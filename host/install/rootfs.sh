@@ -1,10 +1,10 @@
 #!/bin/sh
 # Runs as root: builds a Debian 13 root file system with the servers, in one step as seen from
-# outside.    rootfs.sh DIRECTORY MIRROR SECURITY_MIRROR PROXY      (the last two may be empty)
+# outside.    rootfs.sh DIRECTORY MIRROR [SECURITY_MIRROR]
 # A half-built one, left by a run that was killed, is removed. Two at once: the second waits.
 set -eu
 umask 022
-target=$1 mirror=$2 security=$3 proxy=$4
+target=$1 mirror=$2 security=${3:-}
 packages=postgresql-17,pgbouncer,pgbackrest,openssl,ca-certificates
 
 mkdir -p "$(dirname "$target")"
@@ -24,7 +24,10 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-if [ -n "$proxy" ]; then export http_proxy="$proxy" https_proxy="$proxy"; fi
+# The tools have settings of their own; the way out is this machine's apt's.
+eval "$(apt-config shell http_proxy Acquire::http::Proxy https_proxy Acquire::https::Proxy)"
+if [ -n "${http_proxy:-}" ]; then export http_proxy; fi
+if [ -n "${https_proxy:-}" ]; then export https_proxy; fi
 
 with_mmdebstrap() {
   command -v mmdebstrap >/dev/null 2>&1 || return 1

@@ -18,8 +18,8 @@ export function checkSandbox(binaries: Binaries): void {
   if (status === 0) return;
   throw new Error(
     `The root file system ${path} cannot be used: ${stderr.trim()}\n` +
-      "Servers run in it through bubblewrap, which needs unprivileged user namespaces: allow them " +
-      "(sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0; in a " +
+      "Servers run in it through bubblewrap, which needs unprivileged user namespaces: allow " +
+      "them (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0; in a " +
       "container, its security profile), or install Postgres 17, PgBouncer 1.24 and pgBackRest " +
       "2.55 on this system itself.",
   );

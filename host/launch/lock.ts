@@ -42,7 +42,7 @@ export function lockHome(home: string): Promise<void> {
 export function alreadyRuns(home: string, pid: number | undefined): string {
   const who = pid === undefined ? "" : ` (process ${pid})`;
   return (
-    `MIOSA Postgres already runs in ${home}${who}. Stop it with Ctrl-C or \`kill ${pid ?? "PID"}\`,` +
-    " or start another one with its own MIOSA_HOME and MIOSA_PORT."
+    `MIOSA Postgres already runs in ${home}${who}. Stop it with Ctrl-C there, or start another` +
+    " one with its own MIOSA_HOME and MIOSA_PORT."
   );
 }

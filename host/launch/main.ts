@@ -2,13 +2,14 @@
 //
 // Settings are environment variables: MIOSA_HOME, MIOSA_PORT, MIOSA_ROOTFS, MIOSA_DATABASES_MAX.
 // Started by root it installs as root, then becomes the service user before anything serves.
+import { statSync } from "node:fs";
 import { ensureBinaries } from "../install/binaries.ts";
 import { say } from "../install/command.ts";
 import { isRoot } from "../install/root.ts";
 import { checkSandbox } from "../install/sandbox.ts";
 import { alreadyRuns, findRunning, lockHome } from "./lock.ts";
 import { becomeServiceUser, chooseUser, giveHome } from "./privilege.ts";
-import { homePaths, makeHome, readSettings } from "./settings.ts";
+import { homePaths, makeHome, pathProblem, readSettings, type Settings } from "./settings.ts";
 import { runSystem } from "./system.ts";
 
 const impatientMilliseconds = 1500;
@@ -27,14 +28,27 @@ function endOnSignals(): AbortSignal {
   return ending.signal;
 }
 
+function assertOwn(settings: Settings): void {
+  if (isRoot()) return;
+  const { home } = settings;
+  const problem = pathProblem(settings);
+  if (problem !== undefined) throw new Error(`${home} ${problem}: set MIOSA_HOME to another.`);
+  if (statSync(home).uid === process.getuid?.()) return;
+  throw new Error(
+    `${home} belongs to another user, as after a start by root: start as that user, or with an` +
+      " own MIOSA_HOME and MIOSA_PORT.",
+  );
+}
+
 async function main(): Promise<void> {
   const settings = makeHome(readSettings(process.env));
   const pid = await findRunning(settings.shown.home);
   if (pid !== undefined) throw new Error(alreadyRuns(settings.shown.home, pid));
+  assertOwn(settings);
   const { binaries: record } = homePaths(settings.home);
   const binaries = await ensureBinaries({ record, rootfs: settings.rootfs });
   if (isRoot()) {
-    const user = chooseUser(settings.home);
+    const user = chooseUser(settings);
     giveHome(settings.home, user);
     becomeServiceUser(settings, user);
   }

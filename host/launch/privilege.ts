@@ -1,5 +1,5 @@
 // Nothing that serves runs as root. A start by root installs, then becomes the service user: the
-// owner of the state directory, or user `miosa`, made when it is not there.
+// owner of the state directory or of the clone, or user `miosa`, made when it is not there.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -14,7 +14,7 @@ import {
 import { dirname, join, relative } from "node:path";
 import { findProgram, outputOf } from "../install/command.ts";
 import { quote } from "../install/root.ts";
-import { homePaths, type Settings, variables } from "./settings.ts";
+import { homePaths, pathProblem, type Settings, variables } from "./settings.ts";
 
 const serviceUser = "miosa";
 /** Holds mount points of places that the service user could not enter where they are. */
@@ -47,11 +47,14 @@ function makeUser(): User {
   throw new Error(`User ${serviceUser} could not be made with useradd: make it, then start again.`);
 }
 
+function ownerOf(path: string): User | undefined {
+  const { uid } = statSync(path);
+  return uid === 0 ? undefined : findUser(String(uid));
+}
+
 /** Who a start by root serves as. */
-export function chooseUser(home: string): User {
-  const { uid } = statSync(home);
-  const owner = uid === 0 ? undefined : findUser(String(uid));
-  return owner ?? findUser(serviceUser) ?? makeUser();
+export function chooseUser({ home, repository }: Settings): User {
+  return ownerOf(home) ?? ownerOf(repository) ?? findUser(serviceUser) ?? makeUser();
 }
 
 /** Gives the state directory to the user, unless it looks like a directory of something else. */
@@ -88,11 +91,6 @@ function canUse(user: User, places: readonly Place[]): boolean {
   const script = 'while [ $# -gt 0 ]; do test "$2" "$1" || exit 1; shift 2; done';
   const command = [...args, "/bin/sh", "-c", script, "sh", ...tests.flat()];
   return spawnSync(file, command, { cwd: "/", stdio: "ignore" }).status === 0;
-}
-
-// The host program's limits on a path (see its configuration), with room for cluster/.
-function isPlain(path: string): boolean {
-  return Buffer.byteLength(path) <= 60 && /^[\w./@+-]+$/.test(path);
 }
 
 // A place that the service user cannot enter is bound to one that it can, for it alone.
@@ -186,7 +184,7 @@ function assertReadable(repository: string): void {
 export function becomeServiceUser(settings: Settings, user: User): never {
   assertReadable(settings.repository);
   const places = placesOf(settings);
-  const isDirect = isPlain(settings.home) && canUse(user, places);
+  const isDirect = pathProblem(settings) === undefined && canUse(user, places);
   const seen = isDirect ? settings : seenSettings(settings, places);
   const bind = isDirect ? [] : bindCommand(places);
   const node = isDirect ? process.execPath : translate(process.execPath, places);

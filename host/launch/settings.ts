@@ -58,6 +58,19 @@ export function makeHome(settings: Settings): Settings {
   return { ...settings, home, shown: { ...settings.shown, home: shown } };
 }
 
+// The limits of the host program's configuration; cluster/ in it comes on top.
+const homeBytesMax = 64;
+const unusable = /[\p{Cc}'",\\%:]/u;
+
+/** What keeps servers from running with these paths, or undefined. */
+export function pathProblem({ home, rootfs }: Settings): string | undefined {
+  if (unusable.test(home) || unusable.test(rootfs)) {
+    return "has a quote, comma, colon, backslash or % in its path";
+  }
+  const isLong = Buffer.byteLength(home) > homeBytesMax;
+  return isLong ? `has a path of more than ${homeBytesMax} bytes, too long for sockets` : undefined;
+}
+
 /** Where things are in the state directory. */
 export function homePaths(home: string) {
   return {

@@ -20,6 +20,7 @@ import { homePaths, type Settings } from "./settings.ts";
 const hostStopSeconds = 180;
 const workerStopSeconds = 10;
 const housekeepingMilliseconds = 60_000;
+const lifeSignMilliseconds = 10_000;
 // A first start makes a Postgres cluster; one after a crash recovers it.
 const hostReadySeconds = 300;
 const workerReadySeconds = 60;
@@ -88,7 +89,14 @@ async function startHost(system: System): Promise<void> {
   });
   system.running.push(kept);
   const ready = waitFor(`http://127.0.0.1:${ports.http}/healthz`, hostReadySeconds, system.ending);
-  await orFails(ready, kept);
+  const startedAt = performance.now();
+  const sign = setInterval(() => {
+    const seconds = Math.round((performance.now() - startedAt) / 1000);
+    say(
+      `  ${seconds} s: Postgres is not ready yet; its log is in ${settings.shown.home}/cluster/log`,
+    );
+  }, lifeSignMilliseconds);
+  await orFails(ready, kept).finally(() => clearInterval(sign));
 }
 
 async function startWorker(system: System): Promise<void> {

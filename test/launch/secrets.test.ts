@@ -1,0 +1,50 @@
+import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { keepSecrets, publicKey } from "../../host/launch/secrets.ts";
+
+let home: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "secrets-"));
+});
+afterEach(() => rmSync(home, { recursive: true }));
+
+const file = () => join(home, "secrets.json");
+
+test("secrets are made once and kept", () => {
+  expect(keepSecrets(file())).toEqual(keepSecrets(file()));
+});
+
+test("only the owner may read them", () => {
+  keepSecrets(file());
+  expect(statSync(file()).mode & 0o777).toBe(0o600);
+});
+
+test("two installations share none", () => {
+  const one = keepSecrets(file());
+  const two = keepSecrets(`${file()}.2`);
+  expect(one.admin_key).not.toBe(two.admin_key);
+  expect(one.sealing_keys).not.toEqual(two.sealing_keys);
+  expect(one.host_key.d).not.toBe(two.host_key.d);
+  expect(one.cluster_id).not.toBe(two.cluster_id);
+});
+
+test("the admin key has the form clients expect, the sealing key 32 bytes", () => {
+  const { admin_key, sealing_keys } = keepSecrets(file());
+  expect(admin_key).toMatch(/^msk_a_[\w-]{43}$/);
+  expect(Buffer.from(sealing_keys.keys[sealing_keys.current] ?? "", "base64")).toHaveLength(32);
+});
+
+test("the host's half verifies what the control plane signs, and signs nothing", () => {
+  const secrets = keepSecrets(file());
+  const half = publicKey(secrets);
+  expect(half).not.toHaveProperty("d");
+  expect(half.kid).toBe(secrets.host_key.kid);
+  const message = Buffer.from("command");
+  const key = createPrivateKey({ key: secrets.host_key, format: "jwk" });
+  const signature = sign(null, message, key);
+  const verifier = createPublicKey({ key: half, format: "jwk" });
+  expect(verify(null, message, verifier, signature)).toBe(true);
+});

@@ -1,0 +1,34 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { makeHome, readSettings } from "../../host/launch/settings.ts";
+
+test("without variables the state is in the clone and the API at 8787", () => {
+  const { home, port, rootfs, repository, databasesMax } = readSettings({});
+  expect({ home, port, rootfs, databasesMax }).toEqual({
+    home: join(repository, ".miosa"),
+    port: 8787,
+    rootfs: join(repository, ".miosa/rootfs"),
+    databasesMax: 300,
+  });
+});
+
+test("a relative directory starts where the command was given", () => {
+  expect(readSettings({ MIOSA_HOME: "here" }).home).toBe(join(process.cwd(), "here"));
+});
+
+test.each(["0", "65536", "80a", "-1", "1e3", " "])("port %j is refused by name", (port) => {
+  expect(() => readSettings({ MIOSA_PORT: port })).toThrow("MIOSA_PORT");
+});
+
+test("the state directory is private, and has one name whichever link leads to it", () => {
+  const parent = realpathSync(mkdtempSync(join(tmpdir(), "settings-")));
+  mkdirSync(join(parent, "real"));
+  symlinkSync(join(parent, "real"), join(parent, "link"));
+  const { home, shown } = makeHome(readSettings({ MIOSA_HOME: join(parent, "link/state") }));
+  expect(home).toBe(join(parent, "real/state"));
+  expect(shown.home).toBe(home);
+  expect(statSync(home).mode & 0o777).toBe(0o700);
+  rmSync(parent, { recursive: true });
+});
