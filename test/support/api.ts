@@ -31,12 +31,16 @@ export interface Answer {
 /** An installation with one cluster, its API and keys of several kinds. */
 export async function createTestApi(options: { readonly databasesMax?: number } = {}) {
   const test = await createTestContext();
-  const context: Context = {
-    ...test.context,
-    drive: async (lane) => {
-      await runLane(test.context, registry, lane);
-    },
+  // One runner a lane, as its Durable Object is.
+  const running = new Map<string, Promise<unknown>>();
+  const drive = async (lane: string) => {
+    const after = (running.get(lane) ?? Promise.resolve()).then(() =>
+      runLane(test.context, registry, lane),
+    );
+    running.set(lane, after);
+    await after;
   };
+  const context: Context = { ...test.context, drive };
   const { actor } = await anInstallation(context, options.databasesMax);
   const app = createApp(async () => context);
 

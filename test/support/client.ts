@@ -1,0 +1,145 @@
+// A client of the platform, and what an operator with psql sees.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Client, type ClientConfig } from "pg";
+import { z } from "zod";
+import type { RunningSystem } from "./system.ts";
+
+/** How a call differs from a plain GET by the operator. */
+export interface Call {
+  readonly body?: unknown;
+  /** Null sends no key. */
+  readonly key?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An answer; `data` and `error` are the envelope's. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests read whatever JSON came.
+  readonly body: any;
+}
+
+/** Calls the API of a running system; a string body is sent as it is. */
+export async function call(
+  system: RunningSystem,
+  method: string,
+  path: string,
+  { body, key, headers = {} }: Call = {},
+): Promise<Answer> {
+  const { api_url, api_key, root_url } = system.dev();
+  const base = path.startsWith("/api/") || !path.startsWith("/") ? root_url : api_url;
+  const authorization = key === null ? {} : { authorization: `Bearer ${key ?? api_key}` };
+  const content = body === undefined ? {} : { "content-type": "application/json" };
+  const response = await fetch(`${base}${path}`, {
+    method,
+    headers: { ...authorization, ...content, ...headers },
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text, body: parse(text) };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Creates a project with Postgres and expects it to run at once. */
+export async function createProject(
+  system: RunningSystem,
+  fields: Readonly<Record<string, unknown>> = {},
+) {
+  const body = { name: "Smile Dental", data: { postgres: true }, ...fields };
+  const answer = await call(system, "POST", "/projects", { body });
+  const [database] = answer.body?.data?.databases ?? [];
+  if (answer.status !== 201 || database?.state !== "running") {
+    throw new Error(`The project does not run: ${answer.status} ${answer.text}`);
+  }
+  return { answer, project: answer.body.data, database } as const;
+}
+
+/** Runs `work` on a connection to a URL. */
+export async function withSql<Result>(
+  url: string,
+  work: (client: Client) => Promise<Result>,
+  config: ClientConfig = {},
+): Promise<Result> {
+  const client = new Client({ connectionString: url, ...config });
+  client.on("error", () => undefined);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** The rows of one query at a URL. */
+export async function query(url: string, text: string, values: readonly unknown[] = []) {
+  const { rows } = await withSql(url, (client) => client.query(text, [...values]));
+  return rows as readonly Record<string, unknown>[];
+}
+
+/** The rows of one query as the cluster's superuser, over the socket beside Postgres. */
+export async function operatorQuery(system: RunningSystem, text: string) {
+  const cluster = join(system.home, "cluster");
+  const Login = z.object({ user: z.string(), password: z.string() });
+  const login = Login.parse(JSON.parse(readFileSync(join(cluster, "control.json"), "utf8")));
+  const client = new Client({ ...login, host: join(cluster, "run"), database: "postgres" });
+  await client.connect();
+  const { rows } = await client.query(text).finally(() => client.end());
+  return rows as readonly Record<string, unknown>[];
+}
+
+/** Names of what tenants have in a cluster. Spares belong to nobody and are left out. */
+export async function tenantObjects(system: RunningSystem) {
+  const databases = await operatorQuery(
+    system,
+    "select datname as name from pg_database where datname like 'proj\\_%' order by 1",
+  );
+  const roles = await operatorQuery(
+    system,
+    "select rolname as name from pg_roles where rolname ~ '^(own|usr)_' order by 1",
+  );
+  const names = (rows: readonly Record<string, unknown>[]) => rows.map(({ name }) => String(name));
+  return { databases: names(databases), roles: names(roles) };
+}
+
+/** Every row of a list of the API. */
+// biome-ignore lint/suspicious/noExplicitAny: tests read whatever JSON came.
+export async function listAll(system: RunningSystem, path: string): Promise<any[]> {
+  const rows = [];
+  for (let cursor: string | null = ""; cursor !== null; ) {
+    const after = cursor === "" ? "" : `&cursor=${cursor}`;
+    const separator = path.includes("?") ? "&" : "?";
+    const { body } = await call(system, "GET", `${path}${separator}limit=100${after}`);
+    rows.push(...body.data);
+    cursor = body.next_cursor;
+  }
+  return rows;
+}
+
+/** Asks until the condition holds; the last answer when it does not in time is the error. */
+export async function until<Value>(
+  what: string,
+  look: () => Promise<Value>,
+  holds: (value: Value) => boolean,
+  seconds = 30,
+): Promise<Value> {
+  const deadline = performance.now() + seconds * 1000;
+  for (;;) {
+    const value = await look();
+    if (holds(value)) return value;
+    if (performance.now() > deadline) {
+      throw new Error(`${what} did not come true in ${seconds} s: ${JSON.stringify(value)}`);
+    }
+    await delay(100);
+  }
+}

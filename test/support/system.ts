@@ -1,0 +1,149 @@
+// A whole system of a test's own, started the way `npm start` does it: Worker, D1, host program,
+// Postgres and both poolers, on free ports, in a directory that goes away.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
+import { kill, makeRunDirectory, processesOf, removeRunDirectory } from "./process.ts";
+
+const repository = resolve(import.meta.dirname, "../..");
+// The first start on a machine builds a root file system.
+const readyMilliseconds = 900_000;
+const stopMilliseconds = 60_000;
+
+const DevFile = z.object({
+  api_url: z.string(),
+  api_key: z.string(),
+  root_url: z.string(),
+  host_url: z.string(),
+  cluster_id: z.string(),
+  ports: z.record(z.string(), z.int()),
+  pids: z.record(z.string(), z.int()),
+  pid_files: z.record(z.string(), z.string()),
+  /** The command that runs psql on this machine. */
+  psql: z.string(),
+});
+
+/** What `dev.json` says of a running system. */
+export type DevFile = z.infer<typeof DevFile>;
+
+/** The programs of a system that a test may kill. */
+export type Program =
+  | "launcher"
+  | "host"
+  | "worker"
+  | "workerd"
+  | "postgres"
+  | "pgbouncer_transaction"
+  | "pgbouncer_session";
+
+/** A state directory with a system that runs in it, whoever started it. */
+export interface RunningSystem {
+  readonly home: string;
+  /** Facts as they are now; throws while the system is down. */
+  readonly dev: () => DevFile;
+  /** The process id of a program as it is now. */
+  readonly pid: (program: Program) => number;
+}
+
+/** The root file system that all test runs of this clone share, should this machine need one. */
+export function rootfsDirectory(): string {
+  return process.env.MIOSA_ROOTFS ?? join(repository, ".miosa", "rootfs");
+}
+
+/** The system in a state directory. */
+export function systemIn(home: string): RunningSystem {
+  const dev = () => DevFile.parse(JSON.parse(readFileSync(join(home, "dev.json"), "utf8")));
+  const pid = (program: Program) => {
+    const { pids, pid_files } = dev();
+    const file = pid_files[program];
+    const text = file === undefined ? String(pids[program]) : readFileSync(file, "utf8");
+    const found = Number.parseInt(text, 10);
+    if (!(found > 1)) throw new Error(`The process of ${program} is not known.`);
+    return found;
+  };
+  return { home, dev, pid };
+}
+
+/** Starts a system and waits until it is ready. */
+export async function startSystem() {
+  const directory = makeRunDirectory();
+  const home = join(directory, "home");
+  const log = join(directory, "launcher.log");
+  const port = await freePort();
+  const system = systemIn(home);
+  let launcher: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    launcher = launch(home, port, log);
+    const deadline = performance.now() + readyMilliseconds;
+    while (!existsSync(join(home, "dev.json"))) {
+      const isOver = launcher.exitCode !== null || launcher.signalCode !== null;
+      if (isOver || performance.now() > deadline) {
+        throw new Error(`The system did not come up:\n${readFileSync(log, "utf8").slice(-4000)}`);
+      }
+      await delay(50);
+    }
+  }
+
+  async function stop(): Promise<void> {
+    if (launcher !== undefined && launcher.exitCode === null && launcher.signalCode === null) {
+      const ended = once(launcher, "exit", { signal: AbortSignal.timeout(stopMilliseconds) });
+      launcher.kill("SIGTERM");
+      await ended;
+    }
+  }
+
+  /** Kills every process of the system at once; nothing gets to say good-bye. */
+  async function crash(): Promise<void> {
+    const ended = launcher && once(launcher, "exit");
+    for (const pid of processesOf(directory)) kill(pid);
+    await ended;
+  }
+
+  await start().catch((error: unknown) => {
+    removeRunDirectory(directory);
+    throw error;
+  });
+  return {
+    ...system,
+    log,
+    start,
+    stop,
+    crash,
+    /** Stops it and removes its directory. */
+    remove: async () => {
+      await stop().finally(() => removeRunDirectory(directory));
+    },
+  };
+}
+export type OwnSystem = Awaited<ReturnType<typeof startSystem>>;
+
+function launch(home: string, port: number, log: string): ChildProcess {
+  const output = openSync(log, "a");
+  const child = spawn(process.execPath, [join(repository, "host/launch/main.ts")], {
+    env: {
+      ...process.env,
+      MIOSA_HOME: home,
+      MIOSA_PORT: String(port),
+      MIOSA_ROOTFS: rootfsDirectory(),
+    },
+    stdio: ["ignore", output, output],
+    detached: true,
+  });
+  closeSync(output);
+  return child;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("No port was given.");
+  return address.port;
+}
