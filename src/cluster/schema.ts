@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { Slug, Time } from "../core/schema.ts";
+import { isLoopback } from "./loopback.ts";
 import type { ClusterRow } from "./table.ts";
 
 const Port = z.int().min(1).max(65_535);
@@ -12,7 +13,7 @@ export const RegisterCluster = z
     host_url: z
       .url({ protocol: /^https?$/, error: "must be an http or https URL" })
       .refine(
-        (url) => url.startsWith("https:") || /^http:\/\/(127\.|localhost[:/]|\[::1\])/.test(url),
+        (url) => url.startsWith("https:") || isLoopback(new URL(url).hostname),
         "must be https unless it is on loopback",
       ),
     public_host: z

@@ -1,4 +1,5 @@
 import { getCluster } from "../cluster/find.ts";
+import { isLoopback } from "../cluster/loopback.ts";
 import type { ClusterRow } from "../cluster/table.ts";
 import type { Context } from "../core/context.ts";
 import { openPassword } from "./credential.ts";
@@ -42,8 +43,4 @@ export async function urlsOf(
 
 function bracketed(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
