@@ -14,7 +14,8 @@ import type { ApiEnv } from "./api.ts";
 
 const mutations = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 const pollMilliseconds = 50;
-const waitMilliseconds = 10_000;
+// Longer than a dead holder keeps its turn, shorter than clients wait for an answer.
+const waitMilliseconds = 15_000;
 
 /** Answers `GET path` to the same caller: for a request whose holder died after its commit. */
 export type Render = (path: string, c: RequestContext<ApiEnv>) => Promise<Response>;

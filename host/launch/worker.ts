@@ -121,8 +121,15 @@ async function createRuntime({ home, port }: Options, onRestart: () => void) {
 
 type Runtime = Awaited<ReturnType<typeof createRuntime>>["runtime"];
 
-/** Fires triggers at each full minute; one that still runs is not fired again. */
-function fireCrons(runtime: Runtime, crons: readonly string[]): void {
+// Local queues are memory: what was under way when workerd died waits for the sweep, which passes
+// over work that moved in the last 5 s.
+const catchUpMilliseconds = 6000;
+
+/**
+ * Fires triggers at each full minute; one that still runs is not fired again. The returned function
+ * fires all of them once, soon.
+ */
+function fireCrons(runtime: Runtime, crons: readonly string[]): () => void {
   const running = new Set<string>();
   const fire = async (cron: string, scheduledTime: Date) => {
     if (running.has(cron)) return;
@@ -143,6 +150,12 @@ function fireCrons(runtime: Runtime, crons: readonly string[]): void {
     setTimeout(onMinute, untilNextMinute(Date.now()));
   };
   setTimeout(onMinute, untilNextMinute(Date.now()));
+  return () => {
+    const fireAll = () => {
+      for (const cron of crons) void fire(cron, new Date());
+    };
+    setTimeout(fireAll, catchUpMilliseconds);
+  };
 }
 
 const goneMilliseconds = 3000;
@@ -164,7 +177,11 @@ function giveUp(error: unknown): never {
 
 async function run(options: Options): Promise<void> {
   prepareEnvironment(options.home);
-  const tell = () => process.send?.({ ready: true, workerd: findRuntime() });
+  let catchUp = () => {};
+  const tell = () => {
+    process.send?.({ ready: true, workerd: findRuntime() });
+    catchUp();
+  };
   const { runtime, crons } = await createRuntime(options, tell);
   const stop = () => {
     runtime.dispose().then(() => process.exit(0), giveUp);
@@ -174,7 +191,7 @@ async function run(options: Options): Promise<void> {
   const db: Database = await runtime.getD1Database("DB");
   const applied = await migrate(db, join(repository, "migrations"));
   if (applied.length > 0) log("info", "Applied migrations", { names: applied.join(" ") });
-  fireCrons(runtime, crons);
+  catchUp = fireCrons(runtime, crons);
   watchRuntime();
   tell();
 }

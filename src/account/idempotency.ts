@@ -10,8 +10,9 @@ import { seal, unseal } from "../core/seal.ts";
 import { idempotencyKey } from "./table.ts";
 
 const keptHours = 24;
-// Longer than any request is driven; after it the holder counts as dead.
-const lockSeconds = 15;
+// Longer than a request is driven; after it the holder counts as dead. One that is merely slow is
+// fenced out when it commits, so this is about waiting, not about safety.
+const lockSeconds = 8;
 const keyLengthMax = 255;
 
 /** A request under a key. */
