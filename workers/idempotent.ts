@@ -14,6 +14,7 @@ import type { ApiEnv } from "./api.ts";
 
 const mutations = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 const pollMilliseconds = 50;
+const pollMillisecondsMax = 500;
 // Longer than a dead holder keeps its turn, shorter than clients wait for an answer.
 const waitMilliseconds = 15_000;
 
@@ -48,10 +49,12 @@ export function idempotent(render: Render): MiddlewareHandler<ApiEnv> {
 }
 
 async function waitForTurn(context: Context, request: KeyedRequest) {
-  for (let waited = 0; waited < waitMilliseconds; waited += pollMilliseconds) {
+  let pause = pollMilliseconds;
+  for (let waited = 0; waited < waitMilliseconds; waited += pause) {
     const turn = await takeTurn(context, request);
     if (turn.kind !== "wait") return turn;
-    await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
+    pause = Math.min(pause * 1.5, pollMillisecondsMax);
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
   const message = "The same request is still being carried out; repeat it later.";
   throw new ApiError(409, "IDEMPOTENCY_IN_PROGRESS", message, { retryAfterSeconds: 2 });
