@@ -3,16 +3,22 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const parent = join(tmpdir(), "miosa-e2e");
+// By user: one cannot clean up after another.
+const parent = join(tmpdir(), `miosa-e2e-${process.getuid?.() ?? 0}`);
 
-/** A new directory of this process; directories of test runs that are no more go away first. */
+/** A new directory of this process; what is left of runs that are no more goes away first. */
 export function makeRunDirectory(): string {
+  removeLeftovers();
   mkdirSync(parent, { recursive: true });
-  for (const name of readdirSync(parent)) {
+  return mkdtempSync(join(parent, `run-${process.pid}-`));
+}
+
+/** Ends and removes what runs left that were killed. */
+export function removeLeftovers(): void {
+  for (const name of existsSync(parent) ? readdirSync(parent) : []) {
     const owner = Number(/^run-(\d+)-/.exec(name)?.[1]);
     if (!existsSync(`/proc/${owner}`)) removeRunDirectory(join(parent, name));
   }
-  return mkdtempSync(join(parent, `run-${process.pid}-`));
 }
 
 /** Ends what still runs for a directory, and removes it. */

@@ -1,0 +1,111 @@
+// kill -9 of any part while creates come in. Law: every effect has a row before it, so what was
+// promised is there afterwards, and nothing else is.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { burst, type Created } from "../support/burst.ts";
+import { call, createProject, listAll, query, tenantObjects, until } from "../support/client.ts";
+import { kill } from "../support/process.ts";
+import { type OwnSystem, type Program, startSystem } from "../support/system.ts";
+
+const count = 50;
+let system: OwnSystem;
+
+beforeAll(async () => {
+  system = await startSystem();
+});
+
+afterAll(() => system?.remove());
+
+const isReady = async () => {
+  const { root_url } = system.dev();
+  return fetch(`${root_url}/readyz`).then(
+    ({ status }) => status === 200,
+    () => false,
+  );
+};
+
+/** Every database of the API, once no operation is under way any more. */
+async function settledDatabases() {
+  await until("readiness", isReady, (ready) => ready, 60);
+  return until(
+    "the end of all operations",
+    () => listAll(system, "/databases"),
+    (databases) => databases.every(({ state }) => state === "running"),
+    120,
+  );
+}
+
+/** Rows, databases and roles name the same things, and no more. */
+async function expectNoOrphan(): Promise<void> {
+  const databases = await settledDatabases();
+  const projects = await listAll(system, "/projects");
+  expect(projects.map(({ id }) => id).sort()).toEqual(
+    databases.map(({ project_id }) => project_id).sort(),
+  );
+  const inCluster = await tenantObjects(system);
+  const names = databases.map(({ database }) => database).sort();
+  expect(inCluster.databases).toEqual(names);
+  expect(inCluster.roles.filter((name) => name.startsWith("own_"))).toEqual(
+    names.map((name) => name.replace("proj_", "own_")),
+  );
+  expect(inCluster.roles).toHaveLength(2 * names.length);
+  const { body } = await call(system, "GET", "/admin/clusters");
+  expect(body.data[0].databases_count).toBe(names.length);
+  const operations = await listAll(system, "/operations");
+  expect(operations.filter(({ status }) => status !== "succeeded")).toEqual([]);
+}
+
+async function expectWorking(created: readonly Created[], user: string): Promise<void> {
+  expect(created.map(({ answer }) => answer.status)).toEqual(Array(count).fill(201));
+  const projects = await listAll(system, `/projects?external_user_id=${user}`);
+  const keys = projects.map(({ external_project_id }) => external_project_id);
+  expect(keys.sort()).toEqual(created.map(({ key }) => key).sort());
+  const databases = await listAll(system, `/databases?external_user_id=${user}`);
+  expect(databases).toHaveLength(count);
+  for (const { id, database } of databases) {
+    const { body } = await call(system, "GET", `/databases/${id}/credentials`);
+    const rows = await query(body.data.database_url, "select current_database() as name");
+    expect(rows).toEqual([{ name: database }]);
+  }
+}
+
+const programs: Program[] = ["workerd", "host", "postgres", "pgbouncer_transaction"];
+
+describe("kill -9 during a burst of 50 creates", () => {
+  test.each(programs)(
+    "of %s leaves 50 working databases and no orphan",
+    async (program) => {
+      const created = await burst(system, {
+        count,
+        concurrency: 8,
+        externalUserId: program,
+        disturbAt: 15,
+        disturb: () => kill(system.pid(program)),
+      });
+      await expectNoOrphan();
+      await expectWorking(created, program);
+    },
+    300_000,
+  );
+});
+
+test("kill -9 of everything loses nothing, and the next start goes on", async () => {
+  const { database } = await createProject(system);
+  await query(database.database_url, "create table kept (n int)");
+  await query(database.database_url, "insert into kept values (1), (2)");
+  const half = burst(system, {
+    count: 10,
+    concurrency: 8,
+    externalUserId: "everything",
+    disturbAt: 3,
+    disturb: () => {
+      restarted = system.crash().then(() => system.start());
+    },
+  });
+  let restarted: Promise<void> | undefined;
+  expect((await half).map(({ answer }) => answer.status)).toEqual(Array(10).fill(201));
+  await restarted;
+  expect(await query(database.database_url, "select sum(n)::int as n from kept")).toEqual([
+    { n: 3 },
+  ]);
+  await expectNoOrphan();
+}, 300_000);
