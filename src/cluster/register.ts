@@ -21,7 +21,7 @@ export async function registerCluster(
   input: ClusterRegistration,
 ): Promise<{ readonly row: ClusterRow; readonly isNew: boolean }> {
   const { controlPassword, id, ...facts } = input;
-  const purpose = purposeOf(id);
+  const purpose = controlPasswordPurpose(id);
   const controlPasswordSealed = await seal(context.keyring, context, purpose, controlPassword);
   const now = context.now();
   const [row] = await context.db
@@ -48,9 +48,10 @@ export function openControlPassword(
   context: Pick<Context, "keyring">,
   row: ClusterRow,
 ): Promise<string> {
-  return unseal(context.keyring, purposeOf(row.id), row.controlPasswordSealed);
+  return unseal(context.keyring, controlPasswordPurpose(row.id), row.controlPasswordSealed);
 }
 
-function purposeOf(clusterId: string): string {
+/** What a cluster's login is sealed for. */
+export function controlPasswordPurpose(clusterId: string): string {
   return `cluster:${clusterId}:control-password`;
 }

@@ -30,7 +30,8 @@ export async function readKeyring(json: string): Promise<Keyring> {
     );
   }
   const current = parsed.current ?? "";
-  if (!keys.has(current)) throw new Error("Sealing keys: `current` must name one of `keys`.");
+  if (!/^[A-Za-z0-9-]+$/.test(current) || !keys.has(current))
+    throw new Error("Sealing keys: `current` must name one of `keys`.");
   return { current, keys };
 }
 
@@ -73,6 +74,11 @@ export async function reseal(
   const { dataKey } = await open(keyring, purpose, sealed, ["encrypt"]);
   const [, , , , nonce, ciphertext] = sealed.split(".");
   return ["s1", await wrap(keyring, source, dataKey, purpose), nonce, ciphertext].join(".");
+}
+
+/** LIKE pattern of the secrets sealed under the keyring's current key. */
+export function currentSealPattern({ current }: Keyring): string {
+  return `s1.${current}.%`;
 }
 
 async function wrap(keyring: Keyring, source: IdSource, dataKey: CryptoKey, purpose: string) {

@@ -9,7 +9,12 @@ const iterations = 4096;
 /** A fresh password, url-safe, and the same sealed for the database with this id. */
 export async function newPassword(context: Context, databaseId: string) {
   const password = randomToken(context, passwordBytes);
-  const passwordSealed = await seal(context.keyring, context, purposeOf(databaseId), password);
+  const passwordSealed = await seal(
+    context.keyring,
+    context,
+    passwordPurpose(databaseId),
+    password,
+  );
   return { password, passwordSealed };
 }
 
@@ -18,7 +23,7 @@ export function openPassword(
   context: Context,
   row: { readonly id: string; readonly passwordSealed: string },
 ): Promise<string> {
-  return unseal(context.keyring, purposeOf(row.id), row.passwordSealed);
+  return unseal(context.keyring, passwordPurpose(row.id), row.passwordSealed);
 }
 
 /**
@@ -48,7 +53,8 @@ async function hmac(key: ArrayBuffer, text: string): Promise<ArrayBuffer> {
   return crypto.subtle.sign("HMAC", imported, utf8(text));
 }
 
-function purposeOf(databaseId: string): string {
+/** What a database's password is sealed for. */
+export function passwordPurpose(databaseId: string): string {
   return `database:${databaseId}:password`;
 }
 
