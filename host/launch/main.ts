@@ -9,7 +9,14 @@ import { isRoot } from "../install/root.ts";
 import { checkSandbox } from "../install/sandbox.ts";
 import { alreadyRuns, findRunning, lockHome } from "./lock.ts";
 import { becomeServiceUser, chooseUser, giveHome } from "./privilege.ts";
-import { homePaths, makeHome, pathProblem, readSettings, type Settings } from "./settings.ts";
+import {
+  homePaths,
+  isForeign,
+  makeHome,
+  pathProblem,
+  readSettings,
+  type Settings,
+} from "./settings.ts";
 import { runSystem } from "./system.ts";
 
 const impatientMilliseconds = 1500;
@@ -28,9 +35,13 @@ function endOnSignals(): AbortSignal {
   return ending.signal;
 }
 
+/** Refuses a state directory that is not one, before anything is written or given away. */
 function assertOwn(settings: Settings): void {
-  if (isRoot()) return;
   const { home } = settings;
+  if (isForeign(home)) {
+    throw new Error(`${home} holds files of something else: name an empty one as MIOSA_HOME.`);
+  }
+  if (isRoot()) return;
   const problem = pathProblem(settings);
   if (problem !== undefined) throw new Error(`${home} ${problem}: set MIOSA_HOME to another.`);
   if (statSync(home).uid === process.getuid?.()) return;

@@ -14,7 +14,7 @@ import {
 import { dirname, join, relative } from "node:path";
 import { findProgram, outputOf } from "../install/command.ts";
 import { quote } from "../install/root.ts";
-import { homePaths, pathProblem, type Settings, variables } from "./settings.ts";
+import { pathProblem, type Settings, variables } from "./settings.ts";
 
 const serviceUser = "miosa";
 /** Holds mount points of places that the service user could not enter where they are. */
@@ -57,16 +57,10 @@ export function chooseUser({ home, repository }: Settings): User {
   return ownerOf(home) ?? ownerOf(repository) ?? findUser(serviceUser) ?? makeUser();
 }
 
-/** Gives the state directory to the user, unless it looks like a directory of something else. */
+/** Gives the state directory to the user. */
 export function giveHome(home: string, user: User): void {
   if (statSync(home).uid === user.uid) return;
-  const { binaries, secrets } = homePaths(home);
   const names = readdirSync(home).filter((name) => !name.startsWith("rootfs"));
-  if (names.length > 0 && !existsSync(binaries) && !existsSync(secrets)) {
-    throw new Error(
-      `${home} holds files of something else: name an empty directory as MIOSA_HOME.`,
-    );
-  }
   for (const name of names) lchownSync(join(home, name), user.uid, user.gid);
   chownSync(home, user.uid, user.gid);
 }

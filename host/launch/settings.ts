@@ -1,5 +1,5 @@
 // What a start was asked for, from the environment, and where things are in the state directory.
-import { mkdirSync, realpathSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 /** Paths as this process sees them; `shown` has them as the person who started it does. */
@@ -69,6 +69,14 @@ export function pathProblem({ home, rootfs }: Settings): string | undefined {
   }
   const isLong = Buffer.byteLength(home) > homeBytesMax;
   return isLong ? `has a path of more than ${homeBytesMax} bytes, too long for sockets` : undefined;
+}
+
+/** True for a directory that holds files, but none that a start has made. */
+export function isForeign(home: string): boolean {
+  const names = readdirSync(home);
+  const { binaries, secrets } = homePaths(home);
+  const isOurs = names.some((name) => name.startsWith("rootfs"));
+  return names.length > 0 && !isOurs && !existsSync(binaries) && !existsSync(secrets);
 }
 
 /** Where things are in the state directory. */

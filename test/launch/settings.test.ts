@@ -1,8 +1,16 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { makeHome, readSettings } from "../../host/launch/settings.ts";
+import { isForeign, makeHome, pathProblem, readSettings } from "../../host/launch/settings.ts";
 
 test("without variables the state is in the clone and the API at 8787", () => {
   const { home, port, rootfs, repository, databasesMax } = readSettings({});
@@ -32,3 +40,20 @@ test("the state directory is private, and has one name whichever link leads to i
   expect(statSync(home).mode & 0o777).toBe(0o700);
   rmSync(parent, { recursive: true });
 });
+
+test("a directory with files of something else is told from a state directory", () => {
+  const home = mkdtempSync(join(tmpdir(), "settings-"));
+  expect(isForeign(home)).toBe(false);
+  writeFileSync(join(home, "thesis.txt"), "");
+  expect(isForeign(home)).toBe(true);
+  writeFileSync(join(home, "secrets.json"), "");
+  expect(isForeign(home)).toBe(false);
+  rmSync(home, { recursive: true });
+});
+
+test.each(["/tmp/a,b", "/tmp/it's", "/tmp/a:b", `/tmp/${"a".repeat(70)}`])(
+  "servers could not run in %s, and that is said before they try",
+  (home) => {
+    expect(pathProblem(readSettings({ MIOSA_HOME: home }))).toBeDefined();
+  },
+);
