@@ -104,7 +104,8 @@ describe("in its own database a tenant", () => {
     const { username } = new URL(theirs);
     const rows = await query(
       mine,
-      "select query from pg_stat_activity where usename = $1 and query <> '<insufficient privilege>'",
+      `select query from pg_stat_activity
+       where usename = $1 and query <> '<insufficient privilege>'`,
       [username],
     );
     expect(rows.filter((row) => row.query !== null && row.query !== "")).toEqual([]);

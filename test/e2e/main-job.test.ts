@@ -55,7 +55,7 @@ describe("a project created with postgres", () => {
     expect(rows).toEqual([{ id: 1, note: "ümlaut" }]);
   });
 
-  test("lets its role use the schema public, extensions of its own and temporary tables", async () => {
+  test("lets its role make schemas, temporary tables and trusted extensions", async () => {
     await withSql(made.database.database_url, async (client) => {
       await client.query("begin");
       await client.query("create schema app");
@@ -139,7 +139,7 @@ describe("the two URLs", () => {
 });
 
 describe("the other environments", () => {
-  test("get a database with credentials of their own when their env is first asked for", async () => {
+  test("get a database and a login of their own when their env is first asked for", async () => {
     const { project, database } = await createProject(system, {
       data: { postgres: { size: "medium" } },
     });

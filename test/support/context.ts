@@ -59,7 +59,8 @@ export type TestContext = Awaited<ReturnType<typeof createTestContext>>;
 export async function tableNames(): Promise<string[]> {
   const { results } = await env.DB.prepare(
     `select name from sqlite_master where type = 'table'
-     and name not like 'sqlite%' and name not like '\\_cf%' escape '\\' and name != 'd1_migrations'`,
+     and name not like 'sqlite%' and name not like '\\_cf%' escape '\\'
+     and name != 'd1_migrations'`,
   ).all<{ name: string }>();
   return results.map(({ name }) => name);
 }

@@ -1,0 +1,90 @@
+// Rules about who may know whom.
+import { basename } from "node:path";
+import { type CodeFile, type Finding, type Import, importsOf } from "./code-file.ts";
+
+/** A folder of src/ imports only folders to its left, and itself. */
+export const ladder = [
+  "core",
+  "contract",
+  "account",
+  "operation",
+  "webhook",
+  "usage",
+  "cluster",
+  "backup",
+  "environment",
+  "database",
+  "project",
+  "deployment",
+  "sandbox",
+];
+
+const nounOf = (path: string) => /^src\/([^/]+)\//.exec(path)?.[1];
+const roomOf = (path: string) => path.split("/")[0] ?? "";
+const isRoutes = (path: string) => /(^|-)routes\.ts$/.test(basename(path));
+
+type Judge = (found: Import) => string | null;
+
+function findingsOf(files: readonly CodeFile[], judge: Judge): Finding[] {
+  return files.flatMap(importsOf).flatMap((found) => {
+    const remedy = judge(found);
+    return remedy === null ? [] : [{ file: found.file, line: found.line, remedy }];
+  });
+}
+
+const climbsLadder: Judge = ({ file, target }) => {
+  const [from, to] = [nounOf(file), nounOf(target ?? "")];
+  if (from === undefined || to === undefined) return null;
+  if (!ladder.includes(from)) return `add src/${from} to the ladder in test/support/tidy-import.ts`;
+  if (ladder.indexOf(to) <= ladder.indexOf(from)) return null;
+  return `src/${to} is right of src/${from}: move the shared part left, or hand it in`;
+};
+
+const leavesContract: Judge = ({ file, specifier, target }) => {
+  if (nounOf(file) !== "contract" || specifier === "zod") return null;
+  return nounOf(target ?? "") === "contract" ? null : "src/contract imports zod alone";
+};
+
+const leavesSrc: Judge = ({ file, specifier, target }) => {
+  if (roomOf(file) !== "src") return null;
+  if (/^(node|cloudflare):/.test(specifier)) return `${specifier} is for a port of the Context`;
+  const isOurs = target === null || roomOf(target) === "src";
+  return isOurs ? null : `src/ imports nothing of ${roomOf(target)}/: hand it in`;
+};
+
+const leavesHost: Judge = ({ file, target }) => {
+  if (roomOf(file) !== "host" || target === null) return null;
+  const isOurs = roomOf(target) === "host" || nounOf(target) === "contract";
+  return isOurs ? null : "host/ knows src/contract alone: put what both need there";
+};
+
+const knowsWorkers: Judge = ({ file, target }) => {
+  if (target === null || roomOf(target) !== "workers") return null;
+  const mayKnow = ["workers", "test"].includes(roomOf(file));
+  return mayKnow ? null : "nothing imports workers/: move what is shared into src/";
+};
+
+const knowsRoutes: Judge = ({ file, target }) => {
+  if (target === null || !isRoutes(target)) return null;
+  const mayKnow = ["workers", "test"].includes(roomOf(file));
+  return mayKnow ? null : "routes are leaves: move what is shared into a verb or a schema";
+};
+
+const usesAlias: Judge = ({ specifier }) => {
+  if (specifier.startsWith(".")) {
+    const isWhole = /\.(ts|json|sql|html|css|txt|js)$/.test(specifier);
+    return isWhole ? null : "write the whole file name with its .ts";
+  }
+  return /^[@~#]\/|^src\//.test(specifier) ? "write a relative path: there are no aliases" : null;
+};
+
+/** The rules, by name. */
+export const importRules: Record<string, (files: readonly CodeFile[]) => Finding[]> = {
+  "a folder of src/ imports only folders to its left": (files) => findingsOf(files, climbsLadder),
+  "src/contract imports zod alone": (files) => findingsOf(files, leavesContract),
+  "src/ imports no runtime and no other room": (files) => findingsOf(files, leavesSrc),
+  "host/ imports src/contract alone": (files) => findingsOf(files, leavesHost),
+  "nothing imports workers/": (files) => findingsOf(files, knowsWorkers),
+  "routes are leaves": (files) => findingsOf(files, knowsRoutes),
+  "imports are relative paths or packages": (files) => findingsOf(files, usesAlias),
+};
