@@ -17,7 +17,7 @@ export interface LaneRest {
 }
 
 /**
- * Runs a lane's operations in the order they were begun until none is due.
+ * Runs a lane's due operations one at a time, in the order they were begun, until none is due.
  * Called by one runner at a time; a second one fences the first out by taking the lease.
  */
 export async function runLane(
@@ -37,15 +37,16 @@ export async function runLane(
   }
 }
 
-// The lowest unfinished operation, if it is due. An attempt counts before it runs, so that a step
-// which kills its runner also meets the limit.
+// The lowest unfinished operation that is due: one that waits, or is to be retried later, does not
+// hold up the others. An attempt counts before it runs, so that a step which kills its runner also
+// meets the limit.
 async function lease(context: Context, lane: string) {
   const now = context.now();
-  const isActive = inArray(operation.status, [...active]);
+  const isActive = and(eq(operation.lane, lane), inArray(operation.status, [...active]));
   const head = context.db
     .select({ id: operation.id })
     .from(operation)
-    .where(and(eq(operation.lane, lane), isActive))
+    .where(and(isActive, lte(operation.runAfter, now)))
     .orderBy(asc(operation.seq))
     .limit(1);
   const take = context.db
@@ -57,13 +58,13 @@ async function lease(context: Context, lane: string) {
       startedAt: sql`coalesce(started_at, ${now.getTime()})`,
       updatedAt: now,
     })
-    .where(and(eq(operation.id, head), lte(operation.runAfter, now)))
+    .where(eq(operation.id, head))
     .returning();
   const due = context.db
     .select({ at: operation.runAfter })
     .from(operation)
-    .where(and(eq(operation.lane, lane), isActive))
-    .orderBy(asc(operation.seq))
+    .where(isActive)
+    .orderBy(asc(operation.runAfter))
     .limit(1);
   const [taken, rest] = await context.db.batch([take, due]);
   return { row: taken[0] ?? null, dueAt: rest[0]?.at ?? null };
