@@ -40,6 +40,8 @@ export default defineConfig({
           include: ["test/*/**/*.test.ts"],
           exclude: [...inNode, ...wholeSystem],
           setupFiles: ["test/support/migrate.ts"],
+          // The laws play an operation some dozen times, on machines that are busy.
+          testTimeout: 60_000,
         },
       },
       { test: { name: "node", include: inNode } },

@@ -37,13 +37,12 @@ type Perform = ReturnType<typeof createFuse>["perform"];
 
 /** A cluster port whose effects go through a fuse. */
 export function fusedPort(port: ClusterPort, perform: Perform): ClusterPort {
-  return {
-    createDatabase: (...input) => perform(() => port.createDatabase(...input)),
-    dropDatabase: (...input) => perform(() => port.dropDatabase(...input)),
-    setPools: (...input) => perform(() => port.setPools(...input)),
-    probe: (...input) => perform(() => port.probe(...input)),
-    checkReady: (...input) => perform(() => port.checkReady(...input)),
-  };
+  return new Proxy(port, {
+    get: (target, name) => {
+      const effect = Reflect.get(target, name) as (...input: unknown[]) => Promise<unknown>;
+      return (...input: unknown[]) => perform(() => effect(...input));
+    },
+  });
 }
 
 /** A D1 whose queries and batches go through a fuse. */

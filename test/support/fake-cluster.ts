@@ -9,6 +9,9 @@ import type {
 /** Whether a call that fails has had its effect. */
 export type Failure = "before" | "after";
 
+// What an empty database takes on disk.
+const databaseBytes = 8_000_000;
+
 /** One call that was made. */
 export interface ClusterCallRecord {
   readonly name: keyof ClusterPort;
@@ -38,6 +41,16 @@ function createEffects() {
       roles.delete(loginRole);
       roles.delete(ownerRole);
     },
+    createLogin: ({ loginRole, verifier }: DatabaseSpec) => {
+      roles.set(loginRole, { verifier });
+    },
+    dropLogin: ({ loginRole }: DatabaseNames) => {
+      roles.delete(loginRole);
+    },
+    measure: (name: string) => {
+      if (!databases.has(name)) throw new Error("The database does not exist.");
+      return databaseBytes;
+    },
     setPools: (name: string, wanted: DatabasePools | null) => {
       if (wanted === null) pools.delete(name);
       else pools.set(name, wanted);
@@ -59,21 +72,25 @@ export function createFakeCluster() {
   const calls: ClusterCallRecord[] = [];
   const failures = new Map<number, Failure>();
 
-  async function perform(
+  async function perform<Result>(
     name: keyof ClusterPort,
     clusterId: string,
-    effect: () => void,
-  ): Promise<void> {
+    effect: () => Result,
+  ): Promise<Result> {
     calls.push({ name, clusterId });
     const failure = failures.get(calls.length);
     if (failure === "before") throw new Error("The cluster did not answer.");
-    effect();
+    const result = effect();
     if (failure === "after") throw new Error("The cluster's answer was lost.");
+    return result;
   }
 
   const port: ClusterPort = {
     createDatabase: (id, spec) => perform("createDatabase", id, () => effects.createDatabase(spec)),
     dropDatabase: (id, names) => perform("dropDatabase", id, () => effects.dropDatabase(names)),
+    createLogin: (id, spec) => perform("createLogin", id, () => effects.createLogin(spec)),
+    dropLogin: (id, names) => perform("dropLogin", id, () => effects.dropLogin(names)),
+    measure: (id, name) => perform("measure", id, () => effects.measure(name)),
     setPools: (id, name, wanted) => perform("setPools", id, () => effects.setPools(name, wanted)),
     probe: (id, url) => perform("probe", id, () => effects.probe(url)),
     checkReady: (id) => perform("checkReady", id, effects.checkReady),

@@ -1,0 +1,83 @@
+import { eq } from "drizzle-orm";
+import { beforeEach, describe, expect, test } from "vitest";
+import { place, release, reserve } from "../../src/cluster/place.ts";
+import { registerCluster } from "../../src/cluster/register.ts";
+import { cluster } from "../../src/cluster/table.ts";
+import { commit } from "../../src/core/batch.ts";
+import { newId } from "../../src/core/id.ts";
+import { createTestContext, type TestContext } from "../support/context.ts";
+
+let house: TestContext;
+
+beforeEach(async () => {
+  house = await createTestContext();
+});
+
+async function aCluster(name: string, databasesMax = 2): Promise<string> {
+  const id = newId(house.context);
+  await registerCluster(house.context, {
+    id,
+    name,
+    hostUrl: "https://host.test",
+    publicHost: "db.test",
+    transactionPort: 6432,
+    sessionPort: 6433,
+    controlUser: "miosa_control",
+    controlPassword: "a password only tests know",
+    databasesMax,
+  });
+  return id;
+}
+
+const take = (id: string) => commit(house.context, [reserve(house.context, id)]);
+
+describe("placement", () => {
+  test("without a cluster says so, and when to come again", async () => {
+    await expect(place(house.context)).rejects.toMatchObject({
+      status: 503,
+      code: "NO_CAPACITY",
+      options: { retryAfterSeconds: 30 },
+    });
+  });
+
+  test("takes the emptiest cluster, the oldest of equals", async () => {
+    const [one, two] = [await aCluster("one"), await aCluster("two")];
+    expect(await place(house.context)).toBe(one);
+    await take(one);
+    expect(await place(house.context)).toBe(two);
+    await take(two);
+    expect(await place(house.context)).toBe(one);
+  });
+
+  test("passes over a full cluster, and refuses when all are full", async () => {
+    const [small, other] = [await aCluster("small", 1), await aCluster("other", 2)];
+    await take(other);
+    await take(small);
+    expect(await place(house.context)).toBe(other);
+    await take(other);
+    await expect(place(house.context)).rejects.toMatchObject({ code: "NO_CAPACITY" });
+  });
+
+  test("passes over a draining cluster", async () => {
+    const [one, two] = [await aCluster("one"), await aCluster("two")];
+    const { db } = house.context;
+    await db.update(cluster).set({ state: "draining" }).where(eq(cluster.id, one));
+    expect(await place(house.context)).toBe(two);
+  });
+
+  test("gives the last place to one of two that race for it", async () => {
+    const id = await aCluster("one", 1);
+    const both = await Promise.allSettled([take(id), take(id)]);
+    expect(both.filter(({ status }) => status === "rejected")).toHaveLength(1);
+    const [row] = await house.context.db.select().from(cluster);
+    expect(row?.databasesCount).toBe(1);
+  });
+
+  test("has the place again after it was released, and never counts below none", async () => {
+    const id = await aCluster("one", 1);
+    await take(id);
+    await commit(house.context, [release(house.context, id)]);
+    expect(await place(house.context)).toBe(id);
+    await expect(commit(house.context, [release(house.context, id)])).rejects.toThrow();
+  });
+});
