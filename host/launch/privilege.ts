@@ -90,9 +90,11 @@ function canUse(user: User, places: readonly Place[]): boolean {
 // A place that the service user cannot enter is bound to one that it can, for it alone.
 const bindScript = [
   "set -e",
+  "mount=$1",
+  "shift",
   'while [ "$1" != -- ]; do',
-  '  mount --bind "$1" "$2"',
-  '  if [ "$3" = ro ]; then mount -o remount,bind,ro "$2"; fi',
+  '  "$mount" --bind "$1" "$2"',
+  '  if [ "$3" = ro ]; then "$mount" -o remount,bind,ro "$2"; fi',
   "  shift 3",
   "done",
   "shift",
@@ -106,6 +108,7 @@ function bindCommand(places: readonly Place[]): readonly string[] {
     // Whatever the umask: the service user has to pass.
     for (const path of [seen, dirname(seen), neutralRoot]) chmodSync(path, 0o755);
   }
+  const mount = program("mount");
   const unshare = [program("unshare"), "--mount", "--propagation", "private"];
   if (spawnSync(unshare[0] ?? "", [...unshare.slice(1), "true"]).status !== 0) {
     throw new Error(
@@ -118,7 +121,7 @@ function bindCommand(places: readonly Place[]): readonly string[] {
     seen,
     isWritable ? "rw" : "ro",
   ]);
-  return [...unshare, "--", "/bin/sh", "-c", bindScript, "sh", ...binds, "--"];
+  return [...unshare, "--", "/bin/sh", "-c", bindScript, "sh", mount, ...binds, "--"];
 }
 
 const kept = ["PATH", "TERM", "LANG", "TZ", "NO_COLOR", "FORCE_COLOR", "CI"];
