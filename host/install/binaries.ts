@@ -29,7 +29,7 @@ export interface Places {
 const inRootfs = ["usr/lib/postgresql/17/bin/postgres", "usr/sbin/pgbouncer", "usr/bin/pgbackrest"];
 
 /** True when a root file system holds the programs. */
-export function isRootfs(path: string): boolean {
+function isRootfs(path: string): boolean {
   return inRootfs.every((program) => existsSync(join(path, program)));
 }
 
@@ -96,7 +96,7 @@ function findBinaries(places: Places): Binaries | undefined {
 }
 
 /** Versions by package, from a root file system's package database. */
-export function versionsIn(rootfs: string): Record<string, string> {
+function versionsIn(rootfs: string): Record<string, string> {
   const status = readIfExists(join(rootfs, "var/lib/dpkg/status")) ?? "";
   const names = ["postgresql-17", "pgbouncer", "pgbackrest"];
   return Object.fromEntries(

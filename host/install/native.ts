@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { findProgram, findPrograms, outputOf } from "./command.ts";
-import { findVersion, isAtLeast, versionNumbers } from "./version.ts";
+import { findVersion, isAtLeast } from "./version.ts";
 
 /** A program that is wanted: its oldest good version, and where to ask which one it is. */
 export interface Want {
@@ -54,7 +54,7 @@ function versionOf(id: WantId, path: string): string | undefined {
 }
 
 /** The newest one of this machine, also when it is too old; undefined when there is none. */
-export function findNative(id: WantId): Found | undefined {
+function findNative(id: WantId): Found | undefined {
   const found = paths[id]().flatMap((path) => {
     const version = versionOf(id, path);
     return version === undefined ? [] : [{ path, version }];
@@ -96,9 +96,4 @@ export function choosePackages(
 /** True when apt is there to be asked. */
 export function hasApt(): boolean {
   return findProgram("apt-get") !== undefined && findProgram("apt-cache") !== undefined;
-}
-
-/** The major version of Postgres that stands in its package's name. */
-export function majorOf({ version }: Found): number {
-  return versionNumbers(version)[0] ?? 0;
 }

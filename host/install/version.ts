@@ -1,7 +1,7 @@
 // Versions as programs and Debian packages say them: "17.11", "1.24.1-1+deb13u2", "2:1.0".
 
 /** The upstream numbers of a version, without epoch and revision: [1, 24, 1]. */
-export function versionNumbers(version: string): readonly number[] {
+function versionNumbers(version: string): readonly number[] {
   const upstream = /^(?:\d+:)?(\d+(?:\.\d+)*)/.exec(version)?.[1];
   return upstream === undefined ? [] : upstream.split(".").map(Number);
 }
