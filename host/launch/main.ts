@@ -38,17 +38,17 @@ function endOnSignals(): AbortSignal {
 /** Refuses a state directory that is not one, before anything is written or given away. */
 function assertOwn(settings: Settings): void {
   const { home } = settings;
+  if (!isRoot() && statSync(home).uid !== process.getuid?.()) {
+    throw new Error(
+      `${home} belongs to another user, as after a start by root: start as that user, or with an` +
+        " own MIOSA_HOME and MIOSA_PORT.",
+    );
+  }
   if (isForeign(home)) {
     throw new Error(`${home} holds files of something else: name an empty one as MIOSA_HOME.`);
   }
-  if (isRoot()) return;
-  const problem = pathProblem(settings);
+  const problem = isRoot() ? undefined : pathProblem(settings);
   if (problem !== undefined) throw new Error(`${home} ${problem}: set MIOSA_HOME to another.`);
-  if (statSync(home).uid === process.getuid?.()) return;
-  throw new Error(
-    `${home} belongs to another user, as after a start by root: start as that user, or with an` +
-      " own MIOSA_HOME and MIOSA_PORT.",
-  );
 }
 
 async function main(): Promise<void> {
