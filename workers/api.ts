@@ -1,7 +1,6 @@
 // The HTTP surface: what stands in front of every route, and where the routes are mounted.
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { authenticate } from "../src/account/authenticate.ts";
 import { enterWorkspace } from "../src/account/find.ts";
 import { workspaceRoutes } from "../src/account/routes.ts";
@@ -11,6 +10,7 @@ import { ApiError } from "../src/core/error.ts";
 import { newId } from "../src/core/id.ts";
 import type { RouteEnv } from "../src/core/route.ts";
 import { startTiming } from "../src/core/timing.ts";
+import { databaseChangeRoutes } from "../src/database/change-routes.ts";
 import { databaseRoutes } from "../src/database/routes.ts";
 import { operationRoutes } from "../src/operation/routes.ts";
 import { dataServiceRoutes } from "../src/project/data-service-routes.ts";
@@ -25,6 +25,7 @@ import { answerError } from "./problem.ts";
 import { mountHealth } from "./ready.ts";
 
 const bodyBytesMax = 1024 * 1024;
+const drainedBytesMax = 32 * bodyBytesMax;
 
 /** Bindings of the Worker beside what routes find. */
 export interface ApiEnv extends RouteEnv {
@@ -38,6 +39,7 @@ const routers = [
   environmentRoutes,
   dataServiceRoutes,
   databaseRoutes,
+  databaseChangeRoutes,
   operationRoutes,
   clusterRoutes,
 ];
@@ -59,8 +61,7 @@ export function createApp(contextOf: ContextOf): OpenAPIHono<ApiEnv> {
 
 function createApi(contextOf: ContextOf, app: OpenAPIHono<ApiEnv>): OpenAPIHono<ApiEnv> {
   const api = new OpenAPIHono<ApiEnv>();
-  api.use(bodyLimit({ maxSize: bodyBytesMax, onError: refuseLarge }));
-  api.use(readAsJson);
+  api.use(readBody);
   api.use(async (c, next) => {
     const context = await contextOf(c.env);
     const header = c.req.header("authorization");
@@ -98,15 +99,26 @@ const nameRequest: MiddlewareHandler<ApiEnv> = async (c, next) => {
   if (laps !== null) c.res.headers.set("server-timing", laps);
 };
 
-// Some public clients name another type, or none, for the JSON they send.
-const readAsJson: MiddlewareHandler<ApiEnv> = async (c, next) => {
-  const isJson = /\bjson\b/.test(c.req.header("content-type") ?? "");
-  if (c.req.raw.body !== null && !isJson) {
-    const headers = new Headers(c.req.raw.headers);
-    headers.set("content-type", "application/json");
-    c.req.raw = new Request(c.req.raw, { headers });
+// Reads the body to its end, also when it is refused: a client that is still sending would find a
+// broken connection in place of the answer. Some public clients name another type, or none, for
+// the JSON they send.
+const readBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  const { body } = c.req.raw;
+  if (body === null) return next();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes <= bodyBytesMax) chunks.push(chunk);
+    if (bytes > drainedBytesMax) break;
   }
-  await next();
+  if (bytes > bodyBytesMax) {
+    throw new ApiError(413, "BODY_TOO_LARGE", "The body is larger than 1 MiB.");
+  }
+  const headers = new Headers(c.req.raw.headers);
+  headers.set("content-type", "application/json");
+  c.req.raw = new Request(c.req.raw, { headers, body: await new Blob(chunks).arrayBuffer() });
+  return next();
 };
 
 function answerUnknown(allowed: readonly string[], requestId: string): Response {
@@ -127,8 +139,4 @@ function methodsOf(app: OpenAPIHono<ApiEnv>, pathname: string): string[] {
     const pattern = new RegExp(`^${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`);
     return pattern.test(pathname) ? [method.toUpperCase()] : [];
   });
-}
-
-function refuseLarge(): never {
-  throw new ApiError(413, "BODY_TOO_LARGE", "The body is larger than 1 MiB.");
 }

@@ -52,8 +52,8 @@ export function localCluster(
   return {
     perform: async ({ name, input }) => {
       try {
-        await (effects[name] as (...rest: unknown[]) => Promise<void>)(...input);
-        return { error: null };
+        const effect = effects[name] as (...rest: unknown[]) => Promise<number | undefined>;
+        return { error: null, value: (await effect(...input)) ?? null };
       } catch (error) {
         return { error: error instanceof Error ? error.message : String(error) };
       }

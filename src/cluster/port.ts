@@ -19,21 +19,31 @@ export type ClusterCall = {
 }[keyof ClusterPort];
 
 /** How an effect ended; errors cross as words, since classes do not survive the way. */
-export type ClusterReply = { readonly error: string | null };
+export type ClusterReply =
+  | { readonly error: string }
+  | { readonly error: null; readonly value: number | null };
 
 /** The port that hands every effect to `send`. */
 export function clusterPort(
   send: (clusterId: string, call: ClusterCall) => Promise<ClusterReply>,
 ): ClusterPort {
   const perform = async (clusterId: string, call: ClusterCall) => {
-    const { error } = await send(clusterId, call);
-    if (error !== null) throw new Error(`${call.name}: ${error}`);
+    const reply = await send(clusterId, call);
+    if (reply.error !== null) throw new Error(`${call.name}: ${reply.error}`);
+    return reply.value;
+  };
+  const effect = async (clusterId: string, call: ClusterCall) => {
+    await perform(clusterId, call);
   };
   return {
-    createDatabase: (clusterId, ...input) => perform(clusterId, { name: "createDatabase", input }),
-    dropDatabase: (clusterId, ...input) => perform(clusterId, { name: "dropDatabase", input }),
-    setPools: (clusterId, ...input) => perform(clusterId, { name: "setPools", input }),
-    checkReady: (clusterId, ...input) => perform(clusterId, { name: "checkReady", input }),
-    probe: (clusterId, ...input) => perform(clusterId, { name: "probe", input }),
+    createDatabase: (clusterId, ...input) => effect(clusterId, { name: "createDatabase", input }),
+    dropDatabase: (clusterId, ...input) => effect(clusterId, { name: "dropDatabase", input }),
+    createLogin: (clusterId, ...input) => effect(clusterId, { name: "createLogin", input }),
+    dropLogin: (clusterId, ...input) => effect(clusterId, { name: "dropLogin", input }),
+    measure: async (clusterId, ...input) =>
+      Number(await perform(clusterId, { name: "measure", input })),
+    setPools: (clusterId, ...input) => effect(clusterId, { name: "setPools", input }),
+    checkReady: (clusterId, ...input) => effect(clusterId, { name: "checkReady", input }),
+    probe: (clusterId, ...input) => effect(clusterId, { name: "probe", input }),
   };
 }

@@ -15,14 +15,19 @@ export async function createFromTemplate(query: Query, name: string): Promise<vo
   );
 }
 
-/** Gives the schema `public` of a database to a role, by a short hop into that database. */
+/** Gives the schema `public` of a database to a role. */
 export async function ownSchema(query: Query, login: ControlLogin, name: string, owner: string) {
+  await inDatabase(query, login, name, `alter schema public owner to ${identifier(owner)}`);
+}
+
+/** Runs SQL in another database of the cluster, by a short hop within Postgres itself. */
+export async function inDatabase(query: Query, login: ControlLogin, name: string, text: string) {
   await query(
     `select miosa.dblink_exec(
        format('host=''%s'' port=%s dbname=%s user=%s password=''%s''',
          trim('"' from split_part(current_setting('unix_socket_directories'), ',', 1)),
          current_setting('port'), $1::text, $2::text, $3::text), $4)`,
-    [name, login.user, login.password, `alter schema public owner to ${identifier(owner)}`],
+    [name, login.user, login.password, text],
   );
 }
 

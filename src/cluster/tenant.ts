@@ -8,13 +8,14 @@ import type { Query, SqlPool } from "./sql.ts";
 import {
   type ControlLogin,
   createFromTemplate,
+  inDatabase,
   ownSchema,
   releaseLock,
   takeLock,
 } from "./template.ts";
 
 /** The effects that are SQL. */
-export type TenantSql = Pick<LocalClusterPort, "createDatabase" | "dropDatabase" | "probe">;
+export type TenantSql = Omit<LocalClusterPort, "setPools" | "checkReady">;
 
 /** Binds the effects to one cluster's connections. */
 export function tenantSql(pool: SqlPool, login: () => Promise<ControlLogin>): TenantSql {
@@ -22,6 +23,9 @@ export function tenantSql(pool: SqlPool, login: () => Promise<ControlLogin>): Te
     createDatabase: (spec) =>
       pool.lend(async (query) => createDatabase(query, await login(), spec)),
     dropDatabase: (names) => pool.lend((query) => dropDatabase(query, names)),
+    createLogin: (spec) => pool.lend((query) => createLogin(query, spec)),
+    dropLogin: (names) => pool.lend(async (query) => dropLogin(query, await login(), names)),
+    measure: (name) => pool.lend((query) => measure(query, name)),
     probe: (url) => pool.lend((query) => probe(query, url)),
   };
 }
@@ -59,6 +63,35 @@ async function dropDatabase(query: Query, names: DatabaseNames): Promise<void> {
     drop role if exists ${login};
     drop role if exists ${owner};
     ${releaseLock(database)}`);
+}
+
+async function createLogin(query: Query, { ownerRole, loginRole, verifier }: DatabaseSpec) {
+  await query(createRoles(ownerRole, loginRole, verifier));
+}
+
+async function dropLogin(query: Query, login: ControlLogin, names: DatabaseNames): Promise<void> {
+  const [database, role] = [identifier(names.databaseName), identifier(names.loginRole)];
+  const found = await query(`
+    select exists (select from pg_database where datname = '${database}') as has_database
+    from pg_roles where rolname = '${role}'`);
+  if (found.length === 0) return;
+  // Nobody logs in with it any more; then nobody is left who did.
+  await query(`alter role ${role} nologin`);
+  await query(`select pg_terminate_backend(pid) from pg_stat_activity where usename = '${role}'`);
+  if (found[0]?.has_database === true) {
+    await inDatabase(
+      query,
+      login,
+      database,
+      `reassign owned by ${role} to ${identifier(names.ownerRole)}; drop owned by ${role}`,
+    );
+  }
+  await query(`drop role if exists ${role}`);
+}
+
+async function measure(query: Query, name: string): Promise<number> {
+  const [row] = await query(`select pg_database_size('${identifier(name)}')::float8 as bytes`);
+  return Number(row?.bytes);
 }
 
 async function probe(query: Query, url: string): Promise<void> {

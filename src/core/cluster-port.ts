@@ -34,7 +34,13 @@ export interface ClusterPort {
   createDatabase(clusterId: string, spec: DatabaseSpec): Promise<void>;
   /** Ends the database's connections, drops it, then its roles. */
   dropDatabase(clusterId: string, names: DatabaseNames): Promise<void>;
-  /** Sets the poolers' limits of a database; null goes back to the poolers' defaults. */
+  /** Makes a login role beside those a database has, or sets its verifier anew. */
+  createLogin(clusterId: string, spec: DatabaseSpec): Promise<void>;
+  /** Gives what a login role owns to the owner role, ends its sessions and drops it. */
+  dropLogin(clusterId: string, names: DatabaseNames): Promise<void>;
+  /** Bytes a database takes on disk. */
+  measure(clusterId: string, name: string): Promise<number>;
+  /** Sets the poolers' limits of a database; null, for one that is gone, forgets them. */
   setPools(clusterId: string, name: string, pools: DatabasePools | null): Promise<void>;
   /** Runs `SELECT 1` with the very URL, from the cluster's side; throws when it does not answer. */
   probe(clusterId: string, url: string): Promise<void>;

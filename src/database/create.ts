@@ -2,9 +2,10 @@ import { place, reserve } from "../cluster/place.ts";
 import type { Statement } from "../core/batch.ts";
 import type { Attribution } from "../core/column.ts";
 import type { Context } from "../core/context.ts";
-import { newId, opaqueName, type ProjectId } from "../core/id.ts";
+import { newId, type ProjectId } from "../core/id.ts";
 import { begin } from "../operation/define.ts";
 import { newPassword } from "./credential.ts";
+import { newDatabaseNames } from "./name.ts";
 import { provision } from "./provision.ts";
 import type { DatabaseSize } from "./size.ts";
 import { database } from "./table.ts";
@@ -28,8 +29,6 @@ export interface NewDatabase {
 /** The name the unnamed primary of an environment is stored under. */
 export const primaryName = "primary";
 
-const opaqueLength = 20;
-
 /**
  * A new database and the operation that makes it real, as statements for the verb's own batch.
  * @throws ApiError 503 NO_CAPACITY
@@ -38,7 +37,6 @@ export async function newDatabase(context: Context, input: NewDatabase) {
   const clusterId = input.clusterId ?? (await place(context));
   const id = newId(context);
   const now = context.now();
-  const suffix = opaqueName(context, opaqueLength);
   const { passwordSealed } = await newPassword(context, id);
   const row = {
     id,
@@ -52,9 +50,7 @@ export async function newDatabase(context: Context, input: NewDatabase) {
     size: input.size,
     state: "provisioning" as const,
     clusterId,
-    databaseName: `proj_${suffix}`,
-    ownerRole: `own_${suffix}`,
-    loginRole: `usr_${opaqueName(context, opaqueLength)}`,
+    ...newDatabaseNames(context),
     passwordSealed,
     ...input.attribution,
     createdAt: now,

@@ -4,22 +4,23 @@ import { z } from "zod";
 import { release } from "../cluster/place.ts";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
-import { TerminalError } from "../core/error.ts";
 import { begin, type Do, defineOperation, next } from "../operation/define.ts";
 import { laneOf } from "./create.ts";
+import { loadDatabase } from "./load.ts";
+import { requireUnprotected } from "./protect.ts";
 import { type DatabaseRow, database } from "./table.ts";
 
 const DestroyInput = z.object({ databaseId: z.string() });
 type DestroyInput = z.infer<typeof DestroyInput>;
 
 const drop: Do<DestroyInput> = async (context, { input }) => {
-  const row = await load(context, input.databaseId);
+  const { row } = await loadDatabase(context, input.databaseId);
   await context.cluster.dropDatabase(row.clusterId, namesOf(row));
   return next();
 };
 
 const closePool: Do<DestroyInput> = async (context, { input }) => {
-  const row = await load(context, input.databaseId);
+  const { row } = await loadDatabase(context, input.databaseId);
   await context.cluster.setPools(row.clusterId, row.databaseName, null);
   const now = context.now();
   const change = { state: "deleted", deletedAt: now, updatedAt: now } as const;
@@ -31,12 +32,6 @@ const closePool: Do<DestroyInput> = async (context, { input }) => {
 
 function namesOf({ databaseName, ownerRole, loginRole }: DatabaseRow) {
   return { databaseName, ownerRole, loginRole };
-}
-
-async function load(context: Context, id: string): Promise<DatabaseRow> {
-  const [row] = await context.db.select().from(database).where(eq(database.id, id));
-  if (row === undefined) throw new TerminalError("GONE", "The database no longer exists.");
-  return row;
 }
 
 /** `database.destroy`: connections end, then the database, its roles and its pooler lines go. */
@@ -52,8 +47,12 @@ export const destroy = defineOperation<DestroyInput>({
   },
 });
 
-/** Begins to destroy a database; a second active operation on it aborts the batch. */
+/**
+ * Begins to destroy a database; a second active operation on it aborts the batch.
+ * @throws ApiError 409 DELETION_PROTECTED
+ */
 export function beginDestroy(context: Context, row: DatabaseRow, requestId: string | null) {
+  requireUnprotected(row);
   const operation = begin(
     context,
     destroy,

@@ -3,7 +3,7 @@ import { allClusters } from "../cluster/find.ts";
 import type { ClusterRow } from "../cluster/table.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
-import { notFound } from "../core/error.ts";
+import { conflict, notFound } from "../core/error.ts";
 import type { ProjectId } from "../core/id.ts";
 import type { PageRequest } from "../core/page.ts";
 import type { DatabaseState } from "./status.ts";
@@ -111,6 +111,18 @@ export function withClusters(
     const cluster = byId.get(row.clusterId);
     return cluster === undefined ? [] : [{ row, cluster }];
   });
+}
+
+/** @throws ApiError 409 DATABASE_NOT_RUNNING, with its state; `what` is what it was needed for. */
+export function requireRunning(found: PlacedDatabase, what: string): PlacedDatabase {
+  const { id, state, errorMessage } = found.row;
+  if (state === "running") return found;
+  const why = errorMessage === null ? "" : `: ${errorMessage}`;
+  throw conflict(
+    "DATABASE_NOT_RUNNING",
+    `The database is ${state}${why}. ${what} needs it running.`,
+    { state, resource_id: id },
+  );
 }
 
 function visibleTo(actor: Actor) {

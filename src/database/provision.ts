@@ -2,13 +2,10 @@
 // with that very URL.
 import { eq } from "drizzle-orm";
 import { z } from "zod";
-import { allClusters } from "../cluster/find.ts";
 import { release } from "../cluster/place.ts";
-import type { Context } from "../core/context.ts";
-import { TerminalError } from "../core/error.ts";
 import { type Do, defineOperation, next, type Undo } from "../operation/define.ts";
 import { openPassword, scramVerifier } from "./credential.ts";
-import { withClusters } from "./find.ts";
+import { loadDatabase } from "./load.ts";
 import { databaseSizes, poolsToSet } from "./size.ts";
 import { database } from "./table.ts";
 import { urlsOf } from "./url.ts";
@@ -25,7 +22,7 @@ const ProvisionInput = z.object({
 type ProvisionInput = z.infer<typeof ProvisionInput>;
 
 const create: Do<ProvisionInput> = async (context, { input }) => {
-  const { row } = await load(context, input.databaseId);
+  const { row } = await loadDatabase(context, input.databaseId);
   const verifier = await scramVerifier(context, await openPassword(context, row));
   await context.cluster.createDatabase(input.clusterId, { ...namesOf(input), verifier });
   return next();
@@ -49,7 +46,7 @@ const drop: Undo<ProvisionInput> = async (context, { input, failure }) => {
 const publish: Do<ProvisionInput> = async (context, { input }) => {
   const pools = poolsToSet(input.size);
   if (pools !== null) await context.cluster.setPools(input.clusterId, input.databaseName, pools);
-  const { row, cluster } = await load(context, input.databaseId);
+  const { row, cluster } = await loadDatabase(context, input.databaseId);
   const { databaseUrl } = await urlsOf(context, row, cluster);
   await context.cluster.probe(input.clusterId, databaseUrl);
   return next(
@@ -64,16 +61,6 @@ const closePool: Undo<ProvisionInput> = async (context, { input }) => {
   await context.cluster.setPools(input.clusterId, input.databaseName, null);
   return [];
 };
-
-async function load(context: Context, id: string) {
-  const [rows, clusters] = await context.db.batch([
-    context.db.select().from(database).where(eq(database.id, id)),
-    allClusters(context),
-  ]);
-  const [found] = withClusters(rows, clusters);
-  if (found === undefined) throw new TerminalError("GONE", "The database no longer exists.");
-  return found;
-}
 
 function namesOf({ databaseName, ownerRole, loginRole }: ProvisionInput) {
   return { databaseName, ownerRole, loginRole };

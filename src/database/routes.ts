@@ -1,13 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { requireScope } from "../core/actor.ts";
-import { conflict } from "../core/error.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
 import { driveMilliseconds, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json, listOf, PageParameters } from "../core/schema.ts";
 import { commitExclusively } from "../operation/find.ts";
 import { laneOf } from "./create.ts";
 import { beginDestroy } from "./destroy.ts";
-import { findDatabase, listDatabases, type PlacedDatabase } from "./find.ts";
+import { findDatabase, listDatabases, requireRunning } from "./find.ts";
 import { Credentials, Database, renderCredentials, renderDatabase } from "./schema.ts";
 import { databaseStates } from "./status.ts";
 import { urlsOf } from "./url.ts";
@@ -92,7 +91,7 @@ databaseRoutes.openapi(
     const { context, actor } = c.var;
     requireScope(actor, "databases:write");
     const found = await findDatabase(context, actor, c.req.valid("param").id);
-    const { row, cluster } = requireRunning(found);
+    const { row, cluster } = requireRunning(found, "Logging in");
     c.header("Cache-Control", "no-store");
     return c.json({ data: renderCredentials(await urlsOf(context, row, cluster)) }, 200);
   },
@@ -126,14 +125,3 @@ databaseRoutes.openapi(
     return c.json({ data }, 202);
   },
 );
-
-function requireRunning(found: PlacedDatabase): PlacedDatabase {
-  const { state, errorMessage } = found.row;
-  if (state === "running") return found;
-  throw conflict(
-    "DATABASE_NOT_RUNNING",
-    `The database is ${state}${errorMessage === null ? "" : `: ${errorMessage}`}. ` +
-      "Credentials exist once it is running.",
-    { state, resource_id: found.row.id },
-  );
-}

@@ -37,6 +37,7 @@ export const Database = z
     database: z.string().openapi({ example: "proj_k3v9q2m7xw4r5t6yabcd" }),
     proxy_status: z.enum(["ready", "pending"]),
     connection_test: z.object({ status: z.string(), host: z.string(), port: z.int() }).nullable(),
+    deletion_protection: z.boolean(),
     error_message: z.string().nullable(),
     ...attributionAnswer,
     created_at: Time,
@@ -50,6 +51,14 @@ export const CreatedDatabase = Database.extend({
   database_url: z.string().nullable(),
   database_url_session: z.string().nullable(),
 }).openapi("CreatedDatabase");
+
+/** Body of `databases.update`. */
+export const UpdateDatabase = z
+  .strictObject({
+    size: z.enum(databaseSizes, `must be one of ${databaseSizes.join(", ")}`).optional(),
+    deletion_protection: z.boolean("must be true or false").optional(),
+  })
+  .openapi("UpdateDatabase");
 
 /** How to log in; the URL under every name a public client looks for. */
 export const Credentials = z
@@ -99,6 +108,7 @@ export function renderDatabase({ row, cluster }: PlacedDatabase): z.infer<typeof
     database: row.databaseName,
     proxy_status: isRunning ? "ready" : "pending",
     connection_test: isRunning ? { status: "ok", host, port } : null,
+    deletion_protection: row.deletionProtection,
     error_message: row.errorMessage,
     external_workspace_id: row.externalWorkspaceId,
     external_user_id: row.externalUserId,

@@ -32,6 +32,13 @@ export const database = sqliteTable(
     ownerRole: text("owner_role").notNull(),
     loginRole: text("login_role").notNull(),
     passwordSealed: text("password_sealed").notNull(),
+    /** The login of a rotation that is under way, and its password. */
+    pendingLoginRole: text("pending_login_role"),
+    pendingPasswordSealed: text("pending_password_sealed"),
+    /** While set, it is not deleted. */
+    deletionProtection: integer("deletion_protection", { mode: "boolean" })
+      .notNull()
+      .default(false),
     /** Why it failed, in words for the caller. */
     errorMessage: text("error_message"),
     deletedAt: timeColumn("deleted_at"),

@@ -97,6 +97,8 @@ export interface OperationSubject {
   readonly projectId: string | null;
   readonly resourceId: string;
   readonly requestId?: string | null;
+  /** Begins that much later. */
+  readonly delaySeconds?: number;
 }
 
 /** A new operation: its id, and the statement that creates it, for the verb's own batch. */
@@ -107,10 +109,12 @@ export function begin<Input extends Record<string, unknown>>(
   input: Input,
 ): { readonly id: string; readonly statement: Statement } {
   const now = context.now();
+  const { delaySeconds = 0, ...rest } = subject;
+  const runAfter = new Date(now.getTime() + delaySeconds * 1000);
   const names = Object.keys(definition.steps);
   const id = newId(context);
   const statement = context.db.insert(operation).values({
-    ...subject,
+    ...rest,
     id,
     kind: definition.name,
     status: "pending",
@@ -120,8 +124,8 @@ export function begin<Input extends Record<string, unknown>>(
     attempts: 0,
     input: definition.input.parse(input) as Record<string, unknown>,
     leaseToken: "",
-    runAfter: now,
-    deadlineAt: new Date(now.getTime() + definition.deadlineMinutes * 60_000),
+    runAfter,
+    deadlineAt: new Date(runAfter.getTime() + definition.deadlineMinutes * 60_000),
     createdAt: now,
     updatedAt: now,
   });

@@ -34,7 +34,7 @@ export function renderOperation(row: OperationRow): z.infer<typeof Operation> {
     status: row.status,
     project_id: row.projectId,
     resource_id: row.resourceId,
-    database_id: row.kind.startsWith("database.") ? row.resourceId : null,
+    database_id: row.kind.startsWith("database.") ? (row.resourceId.split("/")[0] ?? null) : null,
     current_step: row.finishedAt === null ? row.step : null,
     steps_done: row.stepsDone,
     steps_total: row.stepsTotal,

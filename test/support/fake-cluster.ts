@@ -27,6 +27,7 @@ export interface ClusterState {
 
 /** The effects on a state in memory. */
 function createEffects() {
+  const stored = { bytes: databaseBytes };
   const roles = new Map<string, { readonly verifier: string | null }>();
   const databases = new Map<string, { readonly owner: string }>();
   const pools = new Map<string, DatabasePools>();
@@ -49,7 +50,7 @@ function createEffects() {
     },
     measure: (name: string) => {
       if (!databases.has(name)) throw new Error("The database does not exist.");
-      return databaseBytes;
+      return stored.bytes;
     },
     setPools: (name: string, wanted: DatabasePools | null) => {
       if (wanted === null) pools.delete(name);
@@ -63,12 +64,12 @@ function createEffects() {
     checkReady: () => undefined,
   };
   const state: ClusterState = { roles, databases, pools };
-  return { state, effects };
+  return { state, effects, stored };
 }
 
 /** A cluster port over memory. */
 export function createFakeCluster() {
-  const { state, effects } = createEffects();
+  const { state, effects, stored } = createEffects();
   const calls: ClusterCallRecord[] = [];
   const failures = new Map<number, Failure>();
 
@@ -103,6 +104,10 @@ export function createFakeCluster() {
     /** Lets the n-th call from now fail: before its effect, or after it. */
     failAt: (call: number, failure: Failure) => {
       failures.set(calls.length + call, failure);
+    },
+    /** Sets what every database is measured to take. */
+    store: (bytes: number) => {
+      stored.bytes = bytes;
     },
     isEmpty: () => Object.values(state).every((things) => things.size === 0),
   };

@@ -1,0 +1,20 @@
+import { eq } from "drizzle-orm";
+import { allClusters } from "../cluster/find.ts";
+import type { Context } from "../core/context.ts";
+import { TerminalError } from "../core/error.ts";
+import { type PlacedDatabase, withClusters } from "./find.ts";
+import { database } from "./table.ts";
+
+/**
+ * The database an operation works on, whatever its state.
+ * @throws TerminalError GONE
+ */
+export async function loadDatabase(context: Context, id: string): Promise<PlacedDatabase> {
+  const [rows, clusters] = await context.db.batch([
+    context.db.select().from(database).where(eq(database.id, id)),
+    allClusters(context),
+  ]);
+  const [found] = withClusters(rows, clusters);
+  if (found === undefined) throw new TerminalError("GONE", "The database no longer exists.");
+  return found;
+}

@@ -1,0 +1,27 @@
+import { eq } from "drizzle-orm";
+import type { Statement } from "../core/batch.ts";
+import type { Context } from "../core/context.ts";
+import { conflict } from "../core/error.ts";
+import { type DatabaseRow, database } from "./table.ts";
+
+/** Protects a database from deletion, or no longer. */
+export function protectStatement(
+  context: Context,
+  databaseId: string,
+  deletionProtection: boolean,
+): Statement {
+  return context.db
+    .update(database)
+    .set({ deletionProtection, updatedAt: context.now() })
+    .where(eq(database.id, databaseId));
+}
+
+/** @throws ApiError 409 DELETION_PROTECTED */
+export function requireUnprotected(row: DatabaseRow): void {
+  if (!row.deletionProtection) return;
+  throw conflict(
+    "DELETION_PROTECTED",
+    `The database ${row.id} is protected; set its \`deletion_protection\` to false first.`,
+    { database_id: row.id },
+  );
+}

@@ -1,0 +1,123 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { sizeLimits } from "../../src/database/size.ts";
+import { createTestApi, type TestApi } from "../support/api.ts";
+
+let api: TestApi;
+let path: string;
+let projectId: string;
+beforeEach(async () => {
+  api = await createTestApi();
+  const body = { name: "Smile Dental", data: { postgres: true } };
+  const { data } = (await api.call("POST", "/api/v1/projects", { body })).body;
+  projectId = data.id;
+  path = `/api/v1/databases/${data.databases[0].id}`;
+});
+
+const patch = (body: unknown, call = {}) => api.call("PATCH", path, { body, ...call });
+
+describe("PATCH size", () => {
+  it("resizes a running database, in the poolers and in the answer", async () => {
+    const { status, body } = await patch({ size: "medium" });
+    expect(status).toBe(200);
+    expect(body.data).toMatchObject({ size: "medium", state: "running", storage_mb: 10_240 });
+    expect(api.cluster.pools.get(body.data.database)).toEqual(sizeLimits.medium.pools);
+  });
+
+  it("to the size it has is 200 and no operation", async () => {
+    expect((await patch({ size: "small" })).status).toBe(200);
+    const { body } = await api.call("GET", "/api/v1/operations?kind=database.resize");
+    expect(body.total).toBe(0);
+  });
+
+  it("below what is stored is 422 with both numbers", async () => {
+    await patch({ size: "medium" });
+    api.cluster.store(2 * 1024 ** 3);
+    const { status, body } = await patch({ size: "small" });
+    expect(status).toBe(422);
+    expect(body.error.details).toEqual({ stored_bytes: 2 * 1024 ** 3, storage_bytes: 1024 ** 3 });
+    expect((await api.call("GET", path)).body.data.size).toBe("medium");
+  });
+
+  it("while another operation is under way is 409 naming it", async () => {
+    api.cluster.failAt(2, "before");
+    const slow = await patch({ size: "medium" });
+    expect(slow.status).toBe(202);
+    const other = await patch({ size: "large" });
+    expect(other.status).toBe(409);
+    expect(other.body.error.details.operation_id).toBe(slow.body.data.operation_id);
+  });
+
+  it.each([
+    ["size", { size: "huge" }],
+    ["size", { size: -1 }],
+    ["deletion_protection", { deletion_protection: "yes" }],
+    ["body", { sise: "small" }],
+  ])("refuses a wrong %s with 422", async (field, body) => {
+    const answer = await patch(body);
+    expect(answer.status).toBe(422);
+    expect(answer.body.errors).toHaveProperty(field);
+  });
+
+  it("needs the scope, and is 404 for a stranger", async () => {
+    const key = await api.addKey(["databases:read"]);
+    expect((await patch({ size: "medium" }, { key })).status).toBe(403);
+    const stranger = await api.addStranger();
+    expect((await patch({ size: "medium" }, { key: stranger })).status).toBe(404);
+    expect((await patch({ size: "medium" }, { key: null })).status).toBe(401);
+  });
+});
+
+describe("deletion protection", () => {
+  it("refuses to delete the database or its project until it is cleared", async () => {
+    await patch({ deletion_protection: true });
+    for (const each of [path, `/api/v1/projects/${projectId}`]) {
+      const { status, body } = await api.call("DELETE", each);
+      expect([status, body.error.code]).toEqual([409, "DELETION_PROTECTED"]);
+    }
+    await patch({ deletion_protection: false });
+    expect((await api.call("DELETE", path)).status).toBe(204);
+  });
+});
+
+describe("POST credentials/rotate", () => {
+  const rotate = (body?: unknown, call = {}) =>
+    api.call("POST", `${path}/credentials/rotate`, { body, ...call });
+  const credentials = async () => (await api.call("GET", `${path}/credentials`)).body.data;
+
+  it("gives a new login and password at once; the old login lives for the overlap", async () => {
+    const before = await credentials();
+    const { status, body, headers } = await rotate({ overlap_seconds: 60 });
+    expect(status).toBe(200);
+    expect(headers.get("cache-control")).toBe("no-store");
+    expect(body.data.user).not.toBe(before.user);
+    expect(body.data.password).not.toBe(before.password);
+    expect(body.data.database).toBe(before.database);
+    expect(await credentials()).toMatchObject({ url: body.data.url });
+    expect(api.cluster.roles.has(before.user)).toBe(true);
+    api.clock.advance(61);
+    await api.context.drive(`project:${projectId}`, 2000);
+    expect(api.cluster.roles.has(before.user)).toBe(false);
+  });
+
+  it("without an overlap ends the old login at once", async () => {
+    const before = await credentials();
+    await rotate({ overlap_seconds: 0 });
+    expect(api.cluster.roles.has(before.user)).toBe(false);
+  });
+
+  it("leaves the database free for other work during the overlap", async () => {
+    await rotate();
+    expect((await patch({ size: "medium" })).status).toBe(200);
+    expect((await rotate()).status).toBe(200);
+  });
+
+  it.each([-1, 1.5, "soon", 1e9])("refuses an overlap of %s with 422", async (overlap) => {
+    expect((await rotate({ overlap_seconds: overlap })).status).toBe(422);
+  });
+
+  it("needs the scope, and is 404 for a stranger", async () => {
+    const key = await api.addKey(["databases:read"]);
+    expect((await rotate({}, { key })).status).toBe(403);
+    expect((await rotate({}, { key: await api.addStranger() })).status).toBe(404);
+  });
+});
