@@ -13,7 +13,7 @@ export interface Scenario {
 
 /** The scenario of an operation, from the file that has its name. */
 export async function scenarioOf(operation: string): Promise<Scenario> {
-  const name = operation.replaceAll(".", "-");
+  const name = operation.replaceAll(/[._]/g, "-");
   try {
     const module: { scenario: Scenario } = await import(`./scenario/${name}.ts`);
     return module.scenario;

@@ -12,7 +12,8 @@ import { kill, makeRunDirectory, processesOf, removeRunDirectory } from "./proce
 const repository = resolve(import.meta.dirname, "../..");
 // The first start on a machine builds a root file system.
 const readyMilliseconds = 900_000;
-const stopMilliseconds = 60_000;
+// Postgres writes everything down before it stops.
+const stopMilliseconds = 180_000;
 
 const DevFile = z.object({
   api_url: z.string(),
@@ -99,7 +100,8 @@ export async function startSystem() {
 
   /** Kills every process of the system at once; nothing gets to say good-bye. */
   async function crash(): Promise<void> {
-    const ended = launcher && once(launcher, "exit");
+    const isOver = launcher?.exitCode !== null || launcher.signalCode !== null;
+    const ended = isOver || launcher === undefined ? null : once(launcher, "exit");
     for (const pid of processesOf(directory)) kill(pid);
     await ended;
   }
@@ -114,9 +116,9 @@ export async function startSystem() {
     start,
     stop,
     crash,
-    /** Stops it and removes its directory. */
+    /** Ends it at once, since nobody needs its data any more, and removes its directory. */
     remove: async () => {
-      await stop().finally(() => removeRunDirectory(directory));
+      await crash().finally(() => removeRunDirectory(directory));
     },
   };
 }
