@@ -68,7 +68,7 @@ async function expectWorking(created: readonly Created[], user: string): Promise
   }
 }
 
-const programs: Program[] = ["workerd", "host", "postgres", "pgbouncer_transaction"];
+const programs: Program[] = ["postgres", "workerd", "host", "pgbouncer_transaction"];
 
 describe("kill -9 during a burst of 50 creates", () => {
   test.each(programs)(
