@@ -2,10 +2,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Binaries } from "../host/install/binaries.ts";
+import { freePort } from "../test/support/host.ts";
 
 /** A running system, as a bench sees it. */
 export interface Installation {
@@ -53,14 +53,4 @@ export async function install(): Promise<Installation> {
   const { user, password } = read("cluster/control.json");
   const superuser = { host: join(home, "cluster", "run"), user, password };
   return { apiUrl, apiKey, superuser, binaries: read("host.json").binaries, stop };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("No port was given.");
-  return address.port;
 }

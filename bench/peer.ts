@@ -8,7 +8,7 @@ import type { Installation } from "./installation.ts";
 const run = promisify(execFile);
 
 /** Runs one of Postgres' client programs without a sandbox around it, which would slow it down. */
-export async function client(
+async function client(
   installation: Installation,
   program: string,
   args: readonly string[],

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { ControlLogin } from "../../src/contract/host.ts";
 import { writeAtomically } from "../file.ts";
 import type { Binaries } from "../install/binaries.ts";
 import { say } from "../install/command.ts";
@@ -136,7 +137,8 @@ async function startWorker(system: System): Promise<void> {
 
 async function register({ settings, secrets, ports }: System): Promise<void> {
   const { cluster } = homePaths(settings.home);
-  const login = JSON.parse(readFileSync(join(cluster, "control.json"), "utf8"));
+  const file = readFileSync(join(cluster, "control.json"), "utf8");
+  const login = ControlLogin.parse(JSON.parse(file));
   await registerCluster(apiUrl(settings), secrets.admin_key, {
     id: secrets.cluster_id,
     name: "local",

@@ -2,6 +2,7 @@ import {
   type HostCommandInput,
   type HostCommandName,
   type HostCommandReport,
+  HostError,
   hostCommands,
 } from "../contract/host.ts";
 import type { IdSource } from "../core/id.ts";
@@ -34,15 +35,13 @@ export async function commandHost<Name extends HostCommandName>(
     body,
     signal: AbortSignal.timeout(timeoutMilliseconds),
   });
-  const answer = (await response.json()) as {
-    report?: unknown;
-    error?: { code?: string; message?: string };
-  };
+  const answer: unknown = await response.json();
   if (!response.ok) {
-    const { code = "UNKNOWN", message = "no message" } = answer.error ?? {};
+    const { code, message } = HostError.parse(answer).error;
     throw new Error(`Host refused ${command}: ${response.status} ${code}: ${message}`);
   }
-  return hostCommands[command].report.parse(answer.report) as HostCommandReport<Name>;
+  const { report } = answer as { report?: unknown };
+  return hostCommands[command].report.parse(report) as HostCommandReport<Name>;
 }
 
 /** @throws Error naming what is not ready on a cluster's host. */

@@ -3,7 +3,7 @@
 import { Client } from "@neondatabase/serverless";
 
 /** A row as the driver returns it. */
-export type Row = Record<string, unknown>;
+type Row = Record<string, unknown>;
 
 /** Runs one SQL text; with `values` it is one statement, without them it may be several. */
 export type Query = (text: string, values?: readonly unknown[]) => Promise<Row[]>;

@@ -31,7 +31,7 @@ export function requireScope(actor: Actor, scope: Scope): void {
 }
 
 /** True when one of the actor's scopes grants `scope`. */
-export function hasScope(actor: Actor, scope: Scope): boolean {
+function hasScope(actor: Actor, scope: Scope): boolean {
   const [resource = "", verb] = scope.split(":");
   const verbs = verb === "read" ? ["read", "write"] : ["write"];
   const resources = synonyms[resource] ?? [resource];

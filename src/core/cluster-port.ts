@@ -15,7 +15,7 @@ export interface DatabaseSpec extends DatabaseNames {
 }
 
 /** What one database may use of one pooler. */
-export interface PoolLimits {
+interface PoolLimits {
   /** Server connections (backends). */
   readonly pool_size: number;
   /** Client connections accepted; one more is refused with words. */

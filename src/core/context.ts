@@ -3,7 +3,7 @@ import type { ClusterPort } from "./cluster-port.ts";
 import type { Keyring } from "./seal.ts";
 
 /** D1 through drizzle, without a schema object: verbs name their tables. */
-export type Database = DrizzleD1Database;
+type Database = DrizzleD1Database;
 
 /** What happened, for operators: words and ids, never a secret. */
 export interface LogEntry {

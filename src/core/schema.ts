@@ -78,7 +78,7 @@ export function listOf<Schema extends z.ZodType>(schema: Schema) {
 }
 
 /** Every error there is. */
-export const ErrorAnswer = z
+const ErrorAnswer = z
   .object({
     error: z.object({
       code: z.string(),

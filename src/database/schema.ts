@@ -6,7 +6,7 @@ import { databaseStates } from "./status.ts";
 import type { DatabaseUrls } from "./url.ts";
 
 /** The engine every database runs on, as its clients name it. */
-export const engineVersion = "17";
+const engineVersion = "17";
 
 const megabyte = 1024 ** 2;
 

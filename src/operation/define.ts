@@ -36,7 +36,7 @@ export const waitFor = (seconds: number, ...statements: Statement[]): Outcome =>
 export const finish = (...statements: Statement[]): Outcome => ({ kind: "finish", statements });
 
 /** What a step may see of the operation it belongs to. */
-export interface StepArguments<Input> {
+interface StepArguments<Input> {
   readonly input: Input;
   readonly operationId: string;
   /** Why it unwinds; null while it goes forward. */

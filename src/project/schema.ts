@@ -14,7 +14,7 @@ import { type DatabaseSize, databaseSizes } from "../database/size.ts";
 import type { ProjectRow } from "./table.ts";
 
 /** `small`, `medium` or `large`. */
-export const Size = z.enum(databaseSizes, `must be one of ${databaseSizes.join(", ")}`);
+const Size = z.enum(databaseSizes, `must be one of ${databaseSizes.join(", ")}`);
 
 const Postgres = z.union(
   [z.boolean(), z.strictObject({ size: Size.optional() })],

@@ -19,10 +19,10 @@ export interface Call {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of every shape.
-export type Json = any;
+type Json = any;
 
 /** What came back. */
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly body: Json;
   readonly headers: Headers;
@@ -80,7 +80,7 @@ export async function createTestApi(options: { readonly databasesMax?: number } 
 export type TestApi = Awaited<ReturnType<typeof createTestApi>>;
 
 /** The key `anInstallation` makes. */
-export const adminKey = "msk_a_test_0123456789";
+const adminKey = "msk_a_test_0123456789";
 
 // Another organization's all-powerful key.
 async function addStranger(context: Context): Promise<string> {
