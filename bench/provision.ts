@@ -142,10 +142,26 @@ async function create({ apiUrl, apiKey }: Installation): Promise<Created> {
     data: { databases: { id: string; database_url: string | null }[] };
   };
   const [made] = data.databases;
-  if (made?.database_url == null) throw new Error("A create answered without a working URL.");
+  if (made === undefined) throw new Error(`A create answered ${response.status}.`);
   const laps = (response.headers.get("server-timing") ?? "").matchAll(/(\w+);dur=(\d+)/g);
   const timing = new Map([...laps].map(([, name = "", value]) => [name, Number(value)] as const));
-  return { url: made.database_url, timing, databaseId: made.id };
+  const url = made.database_url ?? (await untilRunning({ apiUrl, apiKey }, made.id));
+  return { url, timing, databaseId: made.id };
+}
+
+// A create that takes longer than 2 s answers before it is done; its time runs on.
+async function untilRunning(
+  { apiUrl, apiKey }: Pick<Installation, "apiUrl" | "apiKey">,
+  databaseId: string,
+): Promise<string> {
+  for (;;) {
+    const response = await fetch(`${apiUrl}/databases/${databaseId}/credentials`, {
+      headers: { authorization: `Bearer ${apiKey}` },
+    });
+    const { data } = (await response.json()) as { data?: { url: string } };
+    if (data !== undefined) return data.url;
+    await delay(20);
+  }
 }
 
 async function stepsOf({ apiUrl, apiKey }: Installation, databaseId: string) {

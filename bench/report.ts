@@ -17,7 +17,8 @@ export function table(header: readonly string[], rows: readonly (readonly string
 export function machine(): string {
   const [cpu] = cpus();
   const memoryGigabytes = Math.round(totalmem() / 1024 ** 3);
-  return `${cpus().length} × ${cpu?.model ?? "unknown CPU"}, ${memoryGigabytes} GB, Linux ${release()}`;
+  const cores = `${cpus().length} × ${cpu?.model ?? "unknown CPU"}`;
+  return `${cores}, ${memoryGigabytes} GB, Linux ${release()}`;
 }
 
 /** Milliseconds with one decimal. */

@@ -7,7 +7,8 @@ import { createContext, type Env } from "./context.ts";
 
 /**
  * Every minute: looks for work whose nudge was lost, forgets what is out of date, re-wraps what a
- * former sealing key sealed, and looks in on each cluster, whose lane then also makes spares and clears away what a dead maker left.
+ * former sealing key sealed, and looks in on each cluster, whose lane then also makes spares and
+ * clears away what a dead maker left.
  */
 export async function onCron(env: Env): Promise<void> {
   const context = await createContext(env);

@@ -41,7 +41,7 @@ function page(document: ApiDocument) {
       <body>
         <nav>
           <a href="#top"><b>${document.info.title}</b></a>
-          ${tags.map((tag) => html`<h4>${tag}</h4>${entries.filter((e) => tagOf(e) === tag).map(link)}`)}
+          ${tags.map((tag) => navigation(tag, entries))}
         </nav>
         <main id="top">
           <h1>${document.info.title}</h1>
@@ -68,6 +68,11 @@ function entriesOf(document: ApiDocument): Entry[] {
 
 function tagOf({ operation }: Entry): string {
   return operation.tags?.[0] ?? "other";
+}
+
+function navigation(tag: string, entries: readonly Entry[]) {
+  const ofTag = entries.filter((entry) => tagOf(entry) === tag);
+  return html`<h4>${tag}</h4>${ofTag.map(link)}`;
 }
 
 function link({ operation }: Entry) {
@@ -100,7 +105,10 @@ function parameters({ parameters: given = [] }: Operation) {
   return html`<table>
     ${rows.map(
       ({ name, in: place, required }) =>
-        html`<tr><td><code>${name}</code></td><td>${place}${required === true ? ", required" : ""}</td></tr>`,
+        html`<tr>
+          <td><code>${name}</code></td>
+          <td>${place}${required === true ? ", required" : ""}</td>
+        </tr>`,
     )}
   </table>`;
 }

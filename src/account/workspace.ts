@@ -47,7 +47,7 @@ export function newWorkspace(context: Context, organizationId: string, input: Ne
   return { row, statement: context.db.insert(workspace).values(row) };
 }
 
-/** @throws ApiError 409 NAME_TAKEN for a slug or external id that is in use, 403 for a bound key. */
+/** @throws ApiError 409 NAME_TAKEN for a slug or external id in use, 403 for a bound key. */
 export async function createWorkspace(
   context: Context,
   actor: Actor,

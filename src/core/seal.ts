@@ -35,7 +35,7 @@ export async function readKeyring(json: string): Promise<Keyring> {
   return { current, keys };
 }
 
-/** Seals `secret` for `purpose`, such as `database:<id>:password`; only the same purpose opens it. */
+/** Seals `secret` for `purpose`, such as `database:<id>:password`; only that purpose opens it. */
 export async function seal(
   keyring: Keyring,
   source: IdSource,

@@ -3,7 +3,7 @@ import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { operation } from "./table.ts";
 
-/** Asks an active operation to unwind at its next step; nothing happens to one that unwinds or has ended. */
+/** Asks an operation to unwind at its next step; one that unwinds or has ended goes on as it is. */
 export function requestCancel(context: Context, operationId: string): Statement {
   return context.db
     .update(operation)

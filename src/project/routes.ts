@@ -44,7 +44,7 @@ projectRoutes.openapi(
     operationId: "projects.create",
     summary: "Create a project, with a database if asked for",
     description:
-      "With `data.postgres` the answer normally holds a running database whose URL works at once; " +
+      "With `data.postgres` the answer normally holds a running database, its URL works at once; " +
       "when the cluster is slow it is still `provisioning` and finishes by itself.",
     tags: ["projects"],
     request: { body: body(CreateProject) },

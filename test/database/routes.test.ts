@@ -16,7 +16,7 @@ const databases = "/api/v1/databases";
 describe("POST /databases", () => {
   const create = (body: object, call = {}) => api.call("POST", databases, { body, ...call });
 
-  it("in a project without one in that environment makes its primary, whatever its name", async () => {
+  it("in an environment without one makes its primary, whatever its name", async () => {
     const body = { name: "app-db", project_id: project.id, environment: "staging" };
     const answer = await create(body);
     expect(answer.status).toBe(201);

@@ -80,7 +80,7 @@ it("lists, gets and deletes what a project has", async () => {
   expect((await api.call("GET", `${services}/${data.id}`)).status).toBe(404);
 });
 
-it("is 404 through another project, and for a stranger; 400 for an id that is no UUID", async () => {
+it("is 404 through another project and for a stranger, 400 for an id of no UUID", async () => {
   const { data } = (await add({ type: "postgres" })).body;
   const other = await api.call("POST", "/api/v1/projects", { body: { name: "Other" } });
   const path = `/api/v1/projects/${other.body.data.id}/data-services/${data.id}`;

@@ -259,7 +259,7 @@ describe("a project", () => {
     expect(body.total).toBe(0);
   });
 
-  it("is not deleted while one of its databases is being made: 409 names the operation", async () => {
+  it("is not deleted while one of its databases is made: 409 names the operation", async () => {
     api.cluster.failAt(1, "before");
     const added = await api.call("POST", `${projects}/${id}/data-services`, {
       body: { type: "postgres", name: "analytics" },

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { type TestContext, tableNames } from "./context.ts";
 
-// What may differ between two ways to the same end: times, tries, and random bytes drawn on the way.
+// What may differ between two ways to the same end: times, tries, random bytes drawn on the way.
 const passing = /^(seq|run_after|lease_token|attempts)$|_(at|sealed|milliseconds)$|^error_/;
 
 // An operation that an operation begins draws its id on the way.
