@@ -1,8 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { requireScope } from "../core/actor.ts";
+import { commit } from "../core/batch.ts";
+import { conflict } from "../core/error.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
-import { router } from "../core/route.ts";
+import { driveMilliseconds, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json, listOf, PageParameters } from "../core/schema.ts";
+import { requestCancel } from "./cancel.ts";
 import { findOperation, listOperations } from "./find.ts";
 import { Operation, renderOperation } from "./schema.ts";
 import { operationStatuses } from "./table.ts";
@@ -59,5 +62,33 @@ operationRoutes.openapi(
     requireScope(actor, "projects:read");
     const row = await findOperation(context, actor, c.req.valid("param").id);
     return c.json({ data: renderOperation(row) }, 200);
+  },
+);
+
+operationRoutes.openapi(
+  createRoute({
+    method: "post",
+    path: "/operations/{id}/cancel",
+    operationId: "operations.cancel",
+    summary: "Cancel an operation: it takes back what it did",
+    description: "One that is past its point of no return goes on to its end all the same.",
+    tags: ["operations"],
+    request: { params: IdParameters },
+    responses: {
+      200: json("The operation as it is now", dataOf(Operation)),
+      ...errors(400, 401, 403, 404, 409),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:write");
+    const row = await findOperation(context, actor, c.req.valid("param").id);
+    if (row.finishedAt !== null) {
+      const message = `The operation has ended: it is ${row.status}.`;
+      throw conflict("OPERATION_ENDED", message, { status: row.status });
+    }
+    await commit(context, [requestCancel(context, row.id)]);
+    await context.drive(row.lane, driveMilliseconds);
+    return c.json({ data: renderOperation(await findOperation(context, actor, row.id)) }, 200);
   },
 );

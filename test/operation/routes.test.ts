@@ -62,3 +62,23 @@ it("is 400 for no UUID, 401 without a key, 403 without the scope, 404 for a stra
   expect((await api.call("GET", path, { key: stranger })).status).toBe(404);
   expect((await api.call("GET", operations, { key: stranger })).body.total).toBe(0);
 });
+
+it("is canceled: what it did is taken back, and the cluster is as it was", async () => {
+  api.cluster.failAt(2, "before");
+  const body = { name: "Doomed", data: { postgres: true } };
+  const made = (await api.call("POST", "/api/v1/projects", { body })).body.data;
+  const path = `${operations}/${made.databases[0].operation_id}`;
+  const { status, body: answer } = await api.call("POST", `${path}/cancel`);
+  expect([status, answer.data.status]).toEqual([200, "canceled"]);
+  expect(api.cluster.databases.size).toBe(1);
+  const again = await api.call("POST", `${path}/cancel`);
+  expect([again.status, again.body.error.code]).toEqual([409, "OPERATION_ENDED"]);
+});
+
+it("is not canceled without the scope, or by a stranger", async () => {
+  const { body } = await api.call("GET", operations);
+  const path = `${operations}/${body.data[0].id}/cancel`;
+  const key = await api.addKey(["databases:read", "projects:read"]);
+  expect((await api.call("POST", path, { key })).status).toBe(403);
+  expect((await api.call("POST", path, { key: await api.addStranger() })).status).toBe(404);
+});
