@@ -15,7 +15,6 @@ export function createClock(start = new Date("2026-01-01T00:00:00.000Z")) {
     },
   };
 }
-export type Clock = ReturnType<typeof createClock>;
 
 /** Random bytes that are the same for the same seed (mulberry32). */
 export function createRandom(seed: number): (bytes: number) => Uint8Array {
