@@ -3,11 +3,11 @@ import { existsSync } from "node:fs";
 import { writePasswd } from "./binary.ts";
 import { prepareCertificate } from "./certificate.ts";
 import { type HostConfig, layout } from "./config.ts";
+import { addressesOf, readWanted, renderLimits } from "./database-file.ts";
 import { makePrivateDirectories, writeAtomically } from "./file.ts";
 import { log } from "./log.ts";
 import { configurePooler, consoleSession, poolerProgram } from "./pgbouncer.ts";
-import type { PoolMode } from "./pgbouncer-config.ts";
-import { readLimits, renderLimits } from "./pooler-limit.ts";
+import { type PoolMode, renderHba } from "./pgbouncer-config.ts";
 import { configurePostgres, controlSession, initialize, postgresProgram } from "./postgres.ts";
 import { prepareCluster, readControlVerifier } from "./prepare.ts";
 import { controlUser, keepSecrets } from "./secret.ts";
@@ -50,9 +50,11 @@ async function startPostgres(cluster: Cluster, signal: AbortSignal): Promise<voi
 
 async function startPooler(cluster: Cluster, mode: PoolMode, verifier: string): Promise<void> {
   const { config, secrets, programs, consoles } = cluster;
-  const lines = renderLimits(config, readLimits(config), mode);
+  const wanted = readWanted(config);
+  const databases = renderLimits(config, wanted, mode);
+  const texts = { databases, hba: renderHba(addressesOf(wanted)) };
   const users = { secrets, controlVerifier: verifier };
-  const change = configurePooler(config, mode, users, lines);
+  const change = configurePooler(config, mode, users, texts);
   if (change === "restart") await programs[mode].stop();
   await ensure(programs[mode]);
   // Also when no file changed: an earlier program may have ended between a write and its RELOAD.

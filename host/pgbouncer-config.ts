@@ -42,16 +42,26 @@ export function renderLine(config: HostConfig, database: string, limits: PoolLim
   ].join(" ");
 }
 
-// Rules apply from the top. A role of the platform never comes in but to the console, over its
-// Unix socket; a database of the platform is never reached, not even with a wrong password.
-export const poolerHba = [
-  `local pgbouncer ${controlUser} scram-sha-256`,
-  "local all all reject",
-  `host all ${controlUser},${poolerUser} all reject`,
-  `host ${reservedDatabases.join(",")} all all reject`,
-  "host all all all scram-sha-256",
-  "",
-].join("\n");
+/**
+ * Rules apply from the top. A role of the platform never comes in but to the console, over its
+ * Unix socket; a database of the platform is never reached, not even with a wrong password.
+ * `addresses` are those that alone may reach a database.
+ */
+export function renderHba(addresses: ReadonlyMap<string, readonly string[]>): string {
+  const restricted = [...addresses].flatMap(([database, allowed]) => [
+    ...allowed.map((address) => `host ${database} all ${address} scram-sha-256`),
+    `host ${database} all all reject`,
+  ]);
+  return [
+    `local pgbouncer ${controlUser} scram-sha-256`,
+    "local all all reject",
+    `host all ${controlUser},${poolerUser} all reject`,
+    `host ${reservedDatabases.join(",")} all all reject`,
+    ...restricted,
+    "host all all all scram-sha-256",
+    "",
+  ].join("\n");
+}
 
 /** The only roles PgBouncer knows by itself: itself, and who may use its console. */
 export function renderUsers(secrets: Secrets, controlVerifier: string): string {

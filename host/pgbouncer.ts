@@ -11,7 +11,6 @@ import {
   needsRestart,
   type PoolMode,
   poolerFiles,
-  poolerHba,
   poolerPort,
   renderPoolerConfig,
   renderUsers,
@@ -37,12 +36,12 @@ export function consoleSession(config: HostConfig, secrets: Secrets, mode: PoolM
 /** What a pooler that runs has to do about its new files. */
 export type FileChange = "none" | "reload" | "restart";
 
-/** Writes the files of one pooler. `databases` is the text of its per-database lines. */
+/** Writes the files of one pooler. `texts` are those that depend on single databases. */
 export function configurePooler(
   config: HostConfig,
   mode: PoolMode,
   users: { secrets: Secrets; controlVerifier: string },
-  databases: string,
+  texts: { databases: string; hba: string },
 ): FileChange {
   const files = poolerFiles(config, mode);
   makePrivateDirectories(files.socketDirectory);
@@ -50,9 +49,9 @@ export function configurePooler(
   const after = renderPoolerConfig(config, mode);
   const changes = [
     writeIfChanged(files.ini, after),
-    writeIfChanged(files.hba, poolerHba),
+    writeIfChanged(files.hba, texts.hba),
     writeIfChanged(files.users, renderUsers(users.secrets, users.controlVerifier)),
-    writeIfChanged(files.databases, databases),
+    writeIfChanged(files.databases, texts.databases),
   ];
   if (before !== "" && needsRestart(before, after)) return "restart";
   return changes.includes(true) ? "reload" : "none";

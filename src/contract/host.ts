@@ -26,6 +26,12 @@ export const PoolLimits = z.strictObject({
 });
 export type PoolLimits = z.infer<typeof PoolLimits>;
 
+/** A network, such as `203.0.113.0/24` or `2001:db8::/32`. */
+export const Cidr = z.union([z.cidrv4(), z.cidrv6()]);
+
+/** Memory of a backend that has no number of its own: that of the size `small`. */
+export const backendBytesMin = 64 * 1024 * 1024;
+
 /** The limits of a database that has no line of its own: those of the size `small`. */
 export const defaultPools = {
   transaction: { pool_size: 8, client_connections_max: 100 },

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   clientsMax,
   needsRestart,
-  poolerHba,
+  renderHba,
   renderLine,
   renderPoolerConfig,
   renderUsers,
@@ -61,7 +61,7 @@ describe("the line of a database", () => {
 });
 
 describe("the rules of who comes in", () => {
-  const rules = poolerHba.trim().split("\n");
+  const rules = renderHba(new Map()).trim().split("\n");
 
   test("let the console be reached over the Unix socket alone, by one role alone", () => {
     expect(rules.filter((rule) => rule.startsWith("local"))).toEqual([
@@ -79,6 +79,18 @@ describe("the rules of who comes in", () => {
     ]);
     expect(tcp[0]).toContain(" miosa_control,pgbouncer ");
     expect(tcp[1]).toMatch(/postgres,template0,template1,pgbouncer,pgb_auth,miosa_template/);
+  });
+});
+
+describe("a database with allowed addresses", () => {
+  test("is open to them alone, and every other database to everybody", () => {
+    const rules = renderHba(new Map([["proj_a", ["203.0.113.0/24", "2001:db8::/32"]]])).split("\n");
+    expect(rules.slice(4, 8)).toEqual([
+      "host proj_a all 203.0.113.0/24 scram-sha-256",
+      "host proj_a all 2001:db8::/32 scram-sha-256",
+      "host proj_a all all reject",
+      "host all all all scram-sha-256",
+    ]);
   });
 });
 

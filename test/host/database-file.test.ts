@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createPoolerLimits, readLimits } from "../../host/pooler-limit.ts";
+import { openDatabaseFile, readWanted } from "../../host/database-file.ts";
 import { aConfig } from "../support/host-config.ts";
 
 const pools = {
@@ -21,7 +21,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 function aSetting() {
   const seen: string[] = [];
   let failing = false;
-  const limits = createPoolerLimits(aConfig(directory), async () => {
+  const limits = openDatabaseFile(aConfig(directory), async () => {
     if (failing) throw new Error("the pooler is gone");
     seen.push(lines("transaction"));
   });
@@ -79,6 +79,6 @@ describe("limits of a database", () => {
 
   test("outlive the host program", async () => {
     await aSetting().limits.change("proj_a", pools);
-    expect(readLimits(aConfig(directory))).toEqual(new Map([["proj_a", pools]]));
+    expect(readWanted(aConfig(directory))).toEqual(new Map([["proj_a", pools]]));
   });
 });

@@ -1,0 +1,116 @@
+// What is wanted of single databases: kept in one file, rendered into the poolers' files. Calls
+// that come within a few milliseconds share one write and one RELOAD.
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
+import { Cidr, DatabaseName, defaultPools, PoolLimits } from "../src/contract/host.ts";
+import { type HostConfig, layout } from "./config.ts";
+import { readIfExists, writeAtomically, writeIfChanged } from "./file.ts";
+import { type PoolMode, poolerFiles, renderHba, renderLine } from "./pgbouncer-config.ts";
+
+const Wanted = z.object({
+  /** Limits in the poolers; without them those of the size `small`. */
+  transaction: PoolLimits.optional(),
+  session: PoolLimits.optional(),
+  /** `stopped` by its owner, `suspended` by this host; absent before its first stop or suspension. */
+  state: z.enum(["running", "suspended", "stopped"]).optional(),
+  /** 0 and absent: never. */
+  suspend_after_seconds: z.int().optional(),
+  /** Private memory of one backend; absent: what every backend is born with. */
+  bytes_per_backend: z.int().optional(),
+  /** Who may connect; absent or empty: everybody. */
+  allowed_addresses: z.array(Cidr).optional(),
+});
+/** What is wanted of one database. */
+export type Wanted = z.infer<typeof Wanted>;
+export type WantedByDatabase = ReadonlyMap<string, Wanted>;
+
+const gatherMilliseconds = 3;
+
+function wantedFile(config: HostConfig): string {
+  return join(layout(config.directory).pooler, "databases.json");
+}
+
+/** What is wanted of each database, as kept on disk. */
+export function readWanted(config: HostConfig): Map<string, Wanted> {
+  const kept = readIfExists(wantedFile(config));
+  if (kept === undefined) return new Map();
+  return new Map(Object.entries(z.record(DatabaseName, Wanted).parse(JSON.parse(kept))));
+}
+
+/** The include file of one pooler: a line for each database of which anything is wanted. */
+export function renderLimits(config: HostConfig, all: WantedByDatabase, mode: PoolMode): string {
+  const lines = [...all].map(([database, wanted]) => {
+    return `${renderLine(config, database, wanted[mode] ?? defaultPools[mode])}\n`;
+  });
+  return `[databases]\n${lines.join("")}`;
+}
+
+/** The addresses that may reach the databases not open to everybody. */
+export function addressesOf(all: WantedByDatabase): Map<string, readonly string[]> {
+  const pairs = [...all].map(([database, wanted]) => {
+    return [database, wanted.allowed_addresses ?? []] as const;
+  });
+  return new Map(pairs.filter(([, addresses]) => addresses.length > 0));
+}
+
+/** Writes everything; true when a pooler has to read its files again. */
+function write(config: HostConfig, all: WantedByDatabase): boolean {
+  writeAtomically(wantedFile(config), JSON.stringify(Object.fromEntries(all)));
+  const changes = (["transaction", "session"] as const).map((mode) =>
+    writeIfChanged(poolerFiles(config, mode).databases, renderLimits(config, all, mode)),
+  );
+  const hba = writeIfChanged(poolerFiles(config, "session").hba, renderHba(addressesOf(all)));
+  return hba || changes.includes(true);
+}
+
+/** Reads and changes what is wanted. */
+export interface DatabaseFile {
+  readonly all: WantedByDatabase;
+  /**
+   * Resolves when the change is on disk and read by both poolers. A field that is `undefined` is
+   * taken away; `undefined` for all of it forgets the database.
+   */
+  change(database: string, fields: Partial<Wanted> | undefined): Promise<void>;
+}
+
+/** `reload` makes both poolers read their files; rejects when one did not. */
+export function openDatabaseFile(config: HostConfig, reload: () => Promise<void>): DatabaseFile {
+  const all = readWanted(config);
+  let gathering: Promise<void> | undefined;
+  let last: Promise<void> = Promise.resolve();
+  // After a failed RELOAD the poolers' memory is unknown: the next call reloads in any case.
+  let inForce = true;
+
+  async function flush(previous: Promise<void>): Promise<void> {
+    await delay(gatherMilliseconds);
+    await previous.catch(() => undefined);
+    gathering = undefined;
+    const wasInForce = inForce;
+    inForce = false;
+    if (write(config, all) || !wasInForce) await reload();
+    inForce = true;
+  }
+
+  function put(database: string, fields: Partial<Wanted> | undefined): boolean {
+    const before = all.get(database);
+    if (fields === undefined) return all.delete(database);
+    // Parsed, so that the order of fields is always the same.
+    const after = Wanted.parse({ ...before, ...fields });
+    all.set(database, after);
+    return JSON.stringify(before) !== JSON.stringify(after);
+  }
+
+  return {
+    all,
+    change(database, fields) {
+      const isChanged = put(database, fields);
+      if (!isChanged && inForce && gathering === undefined) return last.catch(() => undefined);
+      if (gathering === undefined) {
+        gathering = flush(last);
+        last = gathering;
+      }
+      return gathering;
+    },
+  };
+}
