@@ -24,15 +24,23 @@ interface Created {
 
 /** `npm run bench -- provision` */
 export async function run(): Promise<void> {
-  line("Starting a system of the bench's own …");
+  line(`Machine: ${machine()}\n`);
+  await withSystem(async (installation, database) => {
+    await latency(installation, database);
+    await rate(installation);
+  });
+  await withSystem(population);
+}
+
+// Each part has a system of its own, so that it begins with an empty cluster.
+async function withSystem(
+  measure: (installation: Installation, database: pg.Client) => Promise<void>,
+): Promise<void> {
   const installation = await install();
   const database = new pg.Client({ ...installation.superuser, database: "postgres" });
   await database.connect();
   try {
-    line(`Machine: ${machine()}\n`);
-    await population(installation, database);
-    await latency(installation, database);
-    await rate(installation);
+    await measure(installation, database);
   } finally {
     await database.end();
     await installation.stop();
@@ -51,7 +59,7 @@ async function latency(installation: Installation, database: pg.Client): Promise
     byHand.push((await timed(() => createByHand(installation, `hand_${round}`))).milliseconds);
     raw.push((await timed(() => createRaw(database, `raw_${round}`))).milliseconds);
   }
-  line(`Latency, ${rounds} rounds (ms; beside ${populations.at(-1)} other databases)`);
+  line(`Latency, ${rounds} rounds (ms; ${3 * rounds} databases made)`);
   const row = (name: string, values: number[]) => [
     name,
     ...[50, 95, 99].map((p) => ms(percentile(values, p))),
@@ -160,7 +168,7 @@ async function untilRunning(
     });
     const { data } = (await response.json()) as { data?: { url: string } };
     if (data !== undefined) return data.url;
-    await delay(20);
+    await delay(100);
   }
 }
 

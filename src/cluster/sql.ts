@@ -26,11 +26,11 @@ export interface SqlAccess {
   readonly database: string;
 }
 
-// Six sockets at once is the limit of a Worker invocation; two are left for commands.
-const connectionsMax = 4;
+// A Worker may have six connections open at once.
+const connectionsMax = 6;
 const statementTimeoutMilliseconds = 60_000;
 
-/** A pool that connects when asked, up to four connections. */
+/** A pool that connects when asked, up to six connections. */
 export function createSqlPool(access: () => Promise<SqlAccess>): SqlPool {
   const idle: Client[] = [];
   const waiting: ((client: Client | null) => void)[] = [];
