@@ -241,6 +241,22 @@ describe("deletion", () => {
     await expect(query(database.database_url, "select 1")).rejects.toThrow();
   });
 
+  test("takes what a tenant made outside of its owner role too", async () => {
+    const { database } = await createProject(system);
+    const { username } = new URL(database.database_url);
+    await withSql(database.database_url_session, async (client) => {
+      await client.query("set role none");
+      await client.query("create schema mine");
+      await client.query("create table mine.thing as select 1 as n");
+      await client.query("select lo_create(0)");
+      await client.query(`alter default privileges grant select on tables to ${username}`);
+      await client.query(`alter role ${username} set work_mem = '8MB'`);
+    });
+    await call(system, "DELETE", `/databases/${database.id}`);
+    await until("404", () => call(system, "GET", `/databases/${database.id}`), isGone);
+    expect((await tenantObjects(system)).roles).not.toContain(username);
+  });
+
   test("ends connections that are in use", async () => {
     const { database } = await createProject(system);
     await withSql(database.database_url_session, async (client) => {

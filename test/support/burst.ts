@@ -43,20 +43,22 @@ export async function burst(system: RunningSystem, input: Burst): Promise<Create
   return created;
 }
 
-async function createPatiently(system: RunningSystem, externalUserId: string): Promise<Created> {
-  const key = randomUUID();
-  const deadline = performance.now() + attemptMilliseconds;
+/** Sends a create under a key once. */
+export function send(system: RunningSystem, key: string, externalUserId: string): Promise<Answer> {
   const body = {
     name: "Smile Dental",
     external_user_id: externalUserId,
     external_project_id: key,
     data: { postgres: true },
   };
+  return call(system, "POST", "/projects", { body, headers: { "idempotency-key": key } });
+}
+
+async function createPatiently(system: RunningSystem, externalUserId: string): Promise<Created> {
+  const key = randomUUID();
+  const deadline = performance.now() + attemptMilliseconds;
   for (let attempts = 1; ; attempts++) {
-    const headers = { "idempotency-key": key };
-    const answer = await call(system, "POST", "/projects", { body, headers }).catch(
-      (error: Error) => error,
-    );
+    const answer = await send(system, key, externalUserId).catch((error: Error) => error);
     if (!(answer instanceof Error) && !isWorthRepeating(answer)) return { key, answer, attempts };
     if (performance.now() > deadline) {
       const last = answer instanceof Error ? String(answer.cause ?? answer) : answer.text;
