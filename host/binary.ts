@@ -100,17 +100,21 @@ export interface Started {
   readonly exited: Promise<void>;
 }
 
-/** Starts a server that outlives this program; what it says before it has a log is in `output`. */
+/**
+ * Starts a server that outlives this program; what it says before it has a log is in `output`.
+ * `limits` are commands of the shell that becomes the server.
+ */
 export function startServer(
   config: HostConfig,
   name: ProgramName,
   args: readonly string[],
   output: string,
+  limits = "true",
 ): Started {
   const line = commandLine(config, name, args, "outlives");
-  const raiseFiles = ["-c", 'ulimit -n "$(ulimit -Hn)" && exec "$@"', "sh", ...line];
+  const limit = `ulimit -n "$(ulimit -Hn)" && ${limits} && exec "$@"`;
   const file = openSync(output, "w", 0o600);
-  const child = spawn("/bin/sh", raiseFiles, {
+  const child = spawn("/bin/sh", ["-c", limit, "sh", ...line], {
     env: environment,
     cwd: "/",
     detached: true,

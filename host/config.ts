@@ -104,6 +104,7 @@ export function layout(directory: string) {
     log: join(directory, "log"),
     secrets: join(directory, "secret.json"),
     control: join(directory, "control.json"),
+    transitions: join(directory, "transition.jsonl"),
     passwd: join(directory, "run", "passwd"),
   };
 }

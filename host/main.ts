@@ -10,9 +10,11 @@
 //             Postgres has none: it listens on a Unix socket only this user can reach.
 // Directory   data/          Postgres' data directory, data.part-…/ while it is being made
 //             run/           sockets and pid files: Postgres' own, transaction/, session/
-//             pooler/        settings of the poolers, databases.json (limits of single databases)
+//             pooler/        settings of the poolers, databases.json (what is wanted of single
+//                            databases: limits, stopped or suspended, memory, addresses)
 //             tls/           server.crt, server.key; on loopback the CA that signed them, ca.crt
 //             log/           postgres-*.json, pgbouncer-*.log; *.out before a server has its log
+//             transition.jsonl  when databases were suspended and woken
 //             secret.json    passwords; control.json the control plane's login, once all is ready
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -27,6 +29,7 @@ import {
 } from "./cluster.ts";
 import type { CommandHandlers } from "./command.ts";
 import { type HostConfig, layout, readConfig } from "./config.ts";
+import { openDatabases } from "./database.ts";
 import { createHandlers } from "./handler.ts";
 import { lockDirectory } from "./lock.ts";
 import { log, messageOf } from "./log.ts";
@@ -60,7 +63,9 @@ async function serve(cluster: Cluster) {
     throw new HostProblem(503, "starting", "The host is starting: try again in a second.");
   };
   let asked: Promise<ProgramId[]> | undefined;
-  const notReady = () => {
+  const notReady = async () => {
+    // Servers of an earlier host program answer before this one takes commands.
+    if (open === undefined) return ["host" as const];
     asked ??= findNotReady(cluster).finally(() => {
       asked = undefined;
     });
@@ -69,8 +74,8 @@ async function serve(cluster: Cluster) {
   const server = createHostServer({ gate, handlers, proxy, notReady }, readKeyPair(config));
   await listen(server, config);
   return {
-    open: () => {
-      open = createHandlers(cluster);
+    open: (handlers: CommandHandlers) => {
+      open = handlers;
     },
     renew: () => {
       const keyPair = readKeyPair(config);
@@ -134,12 +139,14 @@ async function run(config: HostConfig): Promise<void> {
     if (!ending.signal.aborted) throw error;
   });
   if (ending.signal.aborted) return;
-  http.open();
+  const databases = openDatabases(cluster);
+  http.open(createHandlers(cluster, databases));
   log("info", "Ready", { milliseconds: Math.round(performance.now() - startedAt) });
   onSignals(["SIGHUP"], () => renew(cluster, http));
   keepHouse(cluster);
   const programs = Object.values(cluster.programs);
   working.push(...programs.map((program) => supervise(program, ending.signal)));
+  working.push(databases.keep(ending.signal));
 }
 
 function giveUp(error: unknown): never {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { defaultPools, type PoolLimits, reservedDatabases } from "../src/contract/host.ts";
 import type { HostConfig } from "./config.ts";
 import { isLoopback, layout } from "./config.ts";
+import { networkOf } from "./network.ts";
 import { postgresPort } from "./postgres-config.ts";
 import { controlUser, poolerDatabase, poolerUser, type Secrets } from "./secret.ts";
 
@@ -49,7 +50,7 @@ export function renderLine(config: HostConfig, database: string, limits: PoolLim
  */
 export function renderHba(addresses: ReadonlyMap<string, readonly string[]>): string {
   const restricted = [...addresses].flatMap(([database, allowed]) => [
-    ...allowed.map((address) => `host ${database} all ${address} scram-sha-256`),
+    ...allowed.map((address) => `host ${database} all ${networkOf(address)} scram-sha-256`),
     `host ${database} all all reject`,
   ]);
   return [

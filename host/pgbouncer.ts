@@ -22,14 +22,20 @@ import type { Program } from "./supervise.ts";
 
 const stopSeconds = 10;
 
-/** A session with the console of one pooler. */
-export function consoleSession(config: HostConfig, secrets: Secrets, mode: PoolMode): Session {
+/** A session with the console of one pooler, whose every answer comes in time or is an error. */
+export function consoleSession(
+  config: HostConfig,
+  secrets: Secrets,
+  mode: PoolMode,
+  query_timeout = 5000,
+): Session {
   return createSession({
     host: poolerFiles(config, mode).socketDirectory,
     port: poolerPort(config, mode),
     user: controlUser,
     password: secrets.control_password,
     database: "pgbouncer",
+    query_timeout,
   });
 }
 

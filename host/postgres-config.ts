@@ -29,6 +29,8 @@ export function renderPostgresConfig(config: HostConfig): string {
     // For PgBouncer's look-ups: without them a full server would turn away every login.
     reserved_connections: 8,
     shared_buffers: "'256MB'",
+    // Together with what else a backend holds, less than the memory it is born with.
+    maintenance_work_mem: "'32MB'",
     dynamic_shared_memory_type: "'posix'",
     max_parallel_workers: 4,
     // Compiling costs each backend memory and short queries time.

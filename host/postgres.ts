@@ -8,6 +8,7 @@ import { layout } from "./config.ts";
 import { diskProblem, lastPostgresFatal, lastWords, startFailure } from "./failure.ts";
 import { writeIfChanged } from "./file.ts";
 import { log, messageOf } from "./log.ts";
+import { limitMemory } from "./memory.ts";
 import { hbaFile, postgresPort, renderPostgresConfig } from "./postgres-config.ts";
 import { endProcess, findProcess, isAlive, readPid } from "./process.ts";
 import { controlUser, type Secrets } from "./secret.ts";
@@ -91,7 +92,7 @@ export function postgresProgram(config: HostConfig, control: Session): Program {
 
   async function attempt(): Promise<Error | undefined> {
     let ended = false;
-    const { exited } = startServer(config, "postgres", ["-D", data], output);
+    const { exited } = startServer(config, "postgres", ["-D", data], output, limitMemory);
     exited.then(() => {
       ended = true;
     });

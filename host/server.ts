@@ -17,8 +17,8 @@ export interface ServerOptions {
   /** Throws until the host has started. */
   readonly handlers: () => CommandHandlers;
   readonly proxy: ReturnType<typeof createProxy>;
-  /** What does not answer at the moment; empty when all is well. */
-  readonly notReady: () => Promise<ProgramId[]>;
+  /** What does not answer or take commands at the moment; empty when all is well. */
+  readonly notReady: () => Promise<readonly (ProgramId | "host")[]>;
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

@@ -56,6 +56,19 @@ export const StatusReport = z.object({
   databases_max: z.int(),
 });
 
+const OneDatabase = z.strictObject({ database: DatabaseName });
+
+/** A change the host made by itself. */
+export const Transition = z.object({
+  /** Increases by one from transition to transition of a cluster. */
+  seq: z.int().min(1),
+  database: DatabaseName,
+  to: z.enum(["suspended", "woken"]),
+  /** The moment no backend was left, or clients were let through; ISO 8601, milliseconds. */
+  at: z.iso.datetime(),
+});
+export type Transition = z.infer<typeof Transition>;
+
 /** Every command a host accepts: what it takes, what it reports. All may be sent twice. */
 export const hostCommands = {
   status: { input: Nothing, report: StatusReport },
@@ -72,7 +85,55 @@ export const hostCommands = {
    * Takes a dropped database's limits away and ends its clients' connections. A database that
    * lives on is given the defaults with `pooler.set`, which ends none.
    */
-  "pooler.remove": { input: z.strictObject({ database: DatabaseName }), report: Nothing },
+  "pooler.remove": { input: OneDatabase, report: Nothing },
+  /**
+   * Ends a database's connections and refuses new ones until `database.start`, whatever is
+   * restarted meanwhile. 404 `unknown_database` when the cluster has none of that name.
+   */
+  "database.stop": { input: OneDatabase, report: Nothing },
+  /** Lets clients in again; also wakes a suspended database. 404 as above. */
+  "database.start": { input: OneDatabase, report: Nothing },
+  /**
+   * Suspends the database whenever for that long no statement came through the transaction port
+   * and the session port had no client; the next client waits while it wakes. 0 is never.
+   */
+  "database.suspend_after": {
+    input: z.strictObject({
+      database: DatabaseName,
+      seconds: z.union([z.literal(0), z.int().min(5).max(604_800)]),
+    }),
+    report: Nothing,
+  },
+  /** Private memory one backend may have; for a query that wants more it is `out of memory`. */
+  "database.memory": {
+    input: z.strictObject({
+      database: DatabaseName,
+      bytes_per_backend: z
+        .int()
+        .min(backendBytesMin)
+        .max(2 ** 40),
+    }),
+    report: Nothing,
+  },
+  /**
+   * Lets new clients in from these networks alone; none is from everywhere. Clients that come
+   * through the WebSocket proxy have the address of the host itself.
+   */
+  "database.allowed_addresses": {
+    input: z.strictObject({ database: DatabaseName, addresses: z.array(Cidr).max(100) }),
+    report: Nothing,
+  },
+  /**
+   * Suspensions and wakes since `after_seq`, the oldest first. Only the last ten thousand are
+   * kept: when the first `seq` is not the next one, those between are lost.
+   */
+  report: {
+    input: z.strictObject({
+      after_seq: z.int().min(0),
+      limit: z.int().min(1).max(1000),
+    }),
+    report: z.object({ transitions: z.array(Transition), last_seq: z.int().min(0) }),
+  },
 } as const;
 
 type Commands = typeof hostCommands;

@@ -11,6 +11,12 @@ function someHandlers() {
     status: vi.fn<CommandHandlers["status"]>(),
     "pooler.set": vi.fn<CommandHandlers["pooler.set"]>(async () => ({})),
     "pooler.remove": vi.fn<CommandHandlers["pooler.remove"]>(async () => ({})),
+    "database.stop": vi.fn<CommandHandlers["database.stop"]>(),
+    "database.start": vi.fn<CommandHandlers["database.start"]>(),
+    "database.suspend_after": vi.fn<CommandHandlers["database.suspend_after"]>(),
+    "database.memory": vi.fn<CommandHandlers["database.memory"]>(),
+    "database.allowed_addresses": vi.fn<CommandHandlers["database.allowed_addresses"]>(),
+    report: vi.fn<CommandHandlers["report"]>(),
   };
 }
 

@@ -87,7 +87,7 @@ describe("a database with allowed addresses", () => {
     const rules = renderHba(new Map([["proj_a", ["203.0.113.0/24", "2001:db8::/32"]]])).split("\n");
     expect(rules.slice(4, 8)).toEqual([
       "host proj_a all 203.0.113.0/24 scram-sha-256",
-      "host proj_a all 2001:db8::/32 scram-sha-256",
+      "host proj_a all 2001:db8:0:0:0:0:0:0/32 scram-sha-256",
       "host proj_a all all reject",
       "host all all all scram-sha-256",
     ]);

@@ -1,0 +1,146 @@
+// Stop, start, suspend and wake single databases. What is wanted is on disk before anything is
+// done, and is done again whenever a server came back without it.
+//
+//   stopped    poolers: DISABLE, which refuses with words; Postgres: no connections allowed
+//   suspended  poolers: PAUSE, which lets clients wait; Postgres stays open, so that a client that
+//              meets a pooler just restarted is served rather than refused
+import type { Backends } from "./backend.ts";
+import type { DatabaseFile } from "./database-file.ts";
+import type { Journal } from "./journal.ts";
+import { createLanes } from "./lane.ts";
+import { log, messageOf } from "./log.ts";
+import type { PoolerState } from "./pooler-state.ts";
+import { HostProblem } from "./problem.ts";
+
+export interface LifecycleOptions {
+  readonly file: DatabaseFile;
+  readonly journal: Journal;
+  readonly poolers: { readonly transaction: PoolerState; readonly session: PoolerState };
+  readonly backends: Backends;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Changes of the state of databases; those of one database happen one at a time. */
+export interface Lifecycle {
+  /** @throws HostProblem 404 when there is no such database. */
+  stop(database: string): Promise<void>;
+  /** @throws HostProblem 404 when there is no such database. */
+  start(database: string): Promise<void>;
+  /** False when somebody used it after all; then it runs on as if nothing had been tried. */
+  suspend(database: string): Promise<boolean>;
+  /** Lets waiting clients through; nothing unless it is suspended. */
+  wake(database: string): Promise<void>;
+  /** Looks whether servers do what is wanted and makes them. */
+  assert(database: string): Promise<void>;
+}
+
+/** Makes the lifecycle of all databases of a cluster. */
+export function createLifecycle(options: LifecycleOptions): Lifecycle {
+  const { file, journal, backends, now } = options;
+  const { transaction, session } = options.poolers;
+  const both = [transaction, session];
+  const inLane = createLanes();
+  const stateOf = (database: string) => file.all.get(database)?.state;
+
+  async function mustExist(database: string): Promise<void> {
+    if (await backends.exists(database)) return;
+    throw new HostProblem(404, "unknown_database", `There is no database ${database} here.`);
+  }
+
+  async function refuseClients(database: string): Promise<void> {
+    await Promise.all(both.map((pooler) => pooler.disable(database)));
+    await backends.allow(database, false);
+    await Promise.all(both.map((pooler) => pooler.kill(database)));
+    await backends.end(database);
+  }
+
+  async function letClientsIn(database: string): Promise<void> {
+    await Promise.all(both.map((pooler) => pooler.enable(database)));
+    await Promise.all(both.map((pooler) => pooler.resume(database)));
+  }
+
+  /** Whether a client is served or waits. An idle one of the transaction port does neither. */
+  async function isUsed(database: string): Promise<boolean> {
+    const [pooled, direct] = await Promise.all([transaction.use(), session.use()]);
+    const { waiting = 0, busy = 0 } = pooled.get(database) ?? {};
+    return waiting + busy + (direct.get(database)?.clients ?? 0) > 0;
+  }
+
+  /** True when no backend is left and clients wait from now on. */
+  async function holdClients(database: string): Promise<boolean> {
+    if (await isUsed(database)) return false;
+    await session.pause(database);
+    await transaction.pause(database);
+    if (await isUsed(database)) return false;
+    return (await backends.endIdle(database)) === 0 && !(await isUsed(database));
+  }
+
+  /** A suspension that came into force ends in the journal, however it ends. */
+  function recordWoken(database: string): void {
+    if (journal.lastOf(database) === "suspended") journal.record(database, "woken", now());
+  }
+
+  async function wake(database: string): Promise<void> {
+    await Promise.all(both.map((pooler) => pooler.resume(database)));
+    recordWoken(database);
+    await file.change(database, { state: "running" });
+  }
+
+  async function suspend(database: string): Promise<boolean> {
+    if (stateOf(database) === "stopped" || stateOf(database) === "suspended") return false;
+    await file.change(database, { state: "suspended" });
+    const isHeld = await holdClients(database).catch((error) => {
+      log("warn", `${database} is not suspended: ${messageOf(error)}`);
+      return false;
+    });
+    if (isHeld) journal.record(database, "suspended", now());
+    else await wake(database);
+    return isHeld;
+  }
+
+  async function assertSuspended(database: string): Promise<void> {
+    for (const pooler of both) {
+      if ((await pooler.facts()).get(database)?.isPaused) continue;
+      // A pooler that came back without its PAUSE may have served somebody meanwhile.
+      const isServed = ((await pooler.counts()).get(database) ?? 0) > 0;
+      if (isServed || !(await holdClients(database))) return wake(database);
+    }
+    if (journal.lastOf(database) !== "suspended") journal.record(database, "suspended", now());
+  }
+
+  async function assertStopped(database: string): Promise<void> {
+    const facts = await Promise.all(both.map((pooler) => pooler.facts()));
+    const isRefused = facts.every((one) => one.get(database)?.isDisabled);
+    if (!isRefused || (await backends.isAllowed(database))) await refuseClients(database);
+  }
+
+  return {
+    stop: (database) =>
+      inLane(database, async () => {
+        await mustExist(database);
+        if (stateOf(database) === "suspended") recordWoken(database);
+        await file.change(database, { state: "stopped" });
+        await refuseClients(database);
+      }),
+    start: (database) =>
+      inLane(database, async () => {
+        await mustExist(database);
+        await backends.allow(database, true);
+        await letClientsIn(database);
+        if (stateOf(database) === "suspended") return wake(database);
+        await file.change(database, { state: "running" });
+      }),
+    suspend: (database) => inLane(database, () => suspend(database)),
+    wake: (database) =>
+      inLane(database, async () => {
+        if (stateOf(database) === "suspended") await wake(database);
+      }),
+    assert: (database) =>
+      inLane(database, async () => {
+        const state = stateOf(database);
+        if (state === "stopped") await assertStopped(database);
+        if (state === "suspended") await assertSuspended(database);
+      }),
+  };
+}

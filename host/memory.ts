@@ -1,0 +1,101 @@
+// Private memory of backends. Postgres is started with the smallest limit, which every backend
+// inherits; those of a database with a larger one are raised when they appear.
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { backendBytesMin, DatabaseName } from "../src/contract/host.ts";
+import type { Backends } from "./backend.ts";
+import type { DatabaseFile, WantedByDatabase } from "./database-file.ts";
+
+const run = promisify(execFile);
+
+/** What `/bin/sh` does before it becomes Postgres. The hard limit stays, so it can be raised. */
+export const limitMemory = `ulimit -S -d ${backendBytesMin / 1024}`;
+
+const missesMax = 20;
+
+/** Sets the soft limit of a process of this user; one that is gone meanwhile is no error. */
+async function setLimit(pid: number, bytes: number | "unlimited"): Promise<void> {
+  await run("prlimit", [`--pid=${pid}`, `--data=${bytes}:`]).catch((error: unknown) => {
+    if (isRunning(pid)) throw error;
+  });
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return text.split(" ").map(Number).filter(Boolean);
+}
+
+export interface MemoryOptions {
+  readonly file: Pick<DatabaseFile, "all">;
+  readonly backends: Pick<Backends, "list">;
+  /** Postgres' process, undefined while there is none. */
+  readonly postmaster: () => number | undefined;
+}
+
+type Bytes = number | "unlimited";
+
+/** No tenant's query runs in processes without a database, or in the platform's databases. */
+function bytesFor(all: WantedByDatabase, database: string | null): Bytes {
+  if (database === null || !DatabaseName.safeParse(database).success) return "unlimited";
+  return all.get(database)?.bytes_per_backend ?? backendBytesMin;
+}
+
+/** Makes the look that gives every new process of Postgres the limit of its database. */
+export function createMemoryLimits({ file, backends, postmaster }: MemoryOptions) {
+  const given = new Map<number, Bytes>();
+  /** How often a process was looked for in vain: while it logs in, or as it never is listed. */
+  const misses = new Map<number, number>();
+  let parent: number | undefined;
+
+  async function limit(pids: readonly number[], isJustBorn: boolean): Promise<void> {
+    const listed = new Map((await backends.list()).map(({ pid, database }) => [pid, database]));
+    for (const pid of pids) {
+      const database = listed.get(pid);
+      if (database === undefined) {
+        misses.set(pid, (misses.get(pid) ?? 0) + 1);
+        continue;
+      }
+      const bytes = bytesFor(file.all, database);
+      if (!isJustBorn || bytes !== backendBytesMin) await setLimit(pid, bytes);
+      given.set(pid, bytes);
+    }
+  }
+
+  function forgetEnded(children: ReadonlySet<number>): void {
+    for (const known of [given, misses]) {
+      for (const pid of known.keys()) if (!children.has(pid)) known.delete(pid);
+    }
+  }
+
+  return {
+    /** Has the next look give every process its limit anew, after a limit changed. */
+    renew(): void {
+      parent = undefined;
+    },
+    async look(): Promise<void> {
+      const pid = postmaster();
+      if (pid === undefined) return;
+      const isJustBorn = pid === parent;
+      if (!isJustBorn) {
+        // Perhaps an earlier host program started it, without the limit.
+        await setLimit(pid, backendBytesMin);
+        given.clear();
+      }
+      const children = childrenOf(pid);
+      forgetEnded(new Set(children));
+      const isNew = (child: number) => !given.has(child) && (misses.get(child) ?? 0) < missesMax;
+      const fresh = children.filter(isNew);
+      if (fresh.length > 0) await limit(fresh, isJustBorn);
+      parent = pid;
+    },
+  };
+}

@@ -1,0 +1,105 @@
+// What one pooler does with each database, and the console commands that change it.
+import type { Session } from "./session.ts";
+
+/** One database in one pooler. */
+export interface PoolerFacts {
+  readonly isPaused: boolean;
+  readonly isDisabled: boolean;
+}
+
+/** Who uses a database through one pooler now. */
+export interface PoolUse {
+  /** Connected or waiting; in transaction mode a client may be connected and idle for days. */
+  readonly clients: number;
+  /** Clients that wait to be served. */
+  readonly waiting: number;
+  /** Backends at work for a client, or about to be. */
+  readonly busy: number;
+}
+
+/** One pooler as the lifecycle of databases sees it. Each command may be sent twice. */
+export interface PoolerState {
+  /** By database; one the pooler has not met is missing. */
+  facts(): Promise<ReadonlyMap<string, PoolerFacts>>;
+  /** By database; one without pools is missing. */
+  use(): Promise<ReadonlyMap<string, PoolUse>>;
+  /** Statements and transactions it answered since it started, by database. */
+  counts(): Promise<ReadonlyMap<string, number>>;
+  /** Rejects, paused or not, when backends are still at work after half a second. */
+  pause(database: string): Promise<void>;
+  resume(database: string): Promise<void>;
+  disable(database: string): Promise<void>;
+  enable(database: string): Promise<void>;
+  /** Ends its clients and backends, and leaves it paused. */
+  kill(database: string): Promise<void>;
+}
+
+/** A waiting PAUSE blocks the console it came from, hence a session for it alone. */
+export const pauseMilliseconds = 500;
+
+// RESUME alone of these commands objects to a state that is as wanted already.
+async function resume(console: Session, database: string): Promise<void> {
+  await console.query(`RESUME ${database}`).catch((error: Error) => {
+    if (!/not paused|no such database/.test(error.message)) throw error;
+  });
+}
+
+function sum<Row>(rows: readonly Row[], name: (row: Row) => string, value: (row: Row) => number) {
+  const sums = new Map<string, number>();
+  for (const row of rows) sums.set(name(row), (sums.get(name(row)) ?? 0) + value(row));
+  return sums;
+}
+
+function usesOf(rows: readonly Record<string, unknown>[]): Map<string, PoolUse> {
+  const total = (...columns: string[]) =>
+    sum(
+      rows,
+      (row) => String(row.database),
+      (row) => columns.reduce((count, column) => count + Number(row[column]), 0),
+    );
+  const clients = total("cl_active", "cl_waiting");
+  const waiting = total("cl_waiting");
+  const busy = total("sv_active", "sv_login");
+  const get = (counts: Map<string, number>, database: string) => counts.get(database) ?? 0;
+  return new Map(
+    [...clients.keys()].map((database) => [
+      database,
+      {
+        clients: get(clients, database),
+        waiting: get(waiting, database),
+        busy: get(busy, database),
+      },
+    ]),
+  );
+}
+
+async function command(console: Session, text: string): Promise<void> {
+  await console.query(text);
+}
+
+/** `pausing` is a session of its own with a `query_timeout` of `pauseMilliseconds`. */
+export function createPoolerState(console: Session, pausing: Session): PoolerState {
+  type Row = Record<string, unknown>;
+  return {
+    async facts() {
+      const rows = await console.query<Row>("SHOW DATABASES");
+      return new Map(
+        rows.map((row) => [
+          String(row.name),
+          { isPaused: Number(row.paused) === 1, isDisabled: Number(row.disabled) === 1 },
+        ]),
+      );
+    },
+    use: async () => usesOf(await console.query<Row>("SHOW POOLS")),
+    async counts() {
+      const rows = await console.query<Row>("SHOW STATS_TOTALS");
+      const count = (row: Row) => Number(row.query_count) + Number(row.xact_count);
+      return sum(rows, (row) => String(row.database), count);
+    },
+    pause: (database) => command(pausing, `PAUSE ${database}`),
+    resume: (database) => resume(console, database),
+    disable: (database) => command(console, `DISABLE ${database}`),
+    enable: (database) => command(console, `ENABLE ${database}`),
+    kill: (database) => command(console, `KILL ${database}`),
+  };
+}
