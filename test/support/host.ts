@@ -22,7 +22,8 @@ import { readIfExists } from "../../host/file.ts";
 import type { HostAddress, HostCommandInput, HostCommandName } from "../../src/contract/host.ts";
 import { createSigner } from "./host-token.ts";
 
-const parent = join(tmpdir(), "miosa-host-test");
+// By user: one cannot clean up after another.
+const parent = join(tmpdir(), `miosa-host-test-${process.getuid?.() ?? 0}`);
 const nobody = 65_534;
 const readyMilliseconds = 60_000;
 

@@ -2,7 +2,7 @@
 // Postgres and both poolers, on free ports, in a directory that goes away.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -81,12 +81,21 @@ export async function startSystem() {
   async function start(): Promise<void> {
     launcher = launch(home, port, log);
     const deadline = performance.now() + readyMilliseconds;
-    while (!existsSync(join(home, "dev.json"))) {
+    // The file may be there from before a crash.
+    while (!isUp(launcher)) {
       const isOver = launcher.exitCode !== null || launcher.signalCode !== null;
       if (isOver || performance.now() > deadline) {
         throw new Error(`The system did not come up:\n${readFileSync(log, "utf8").slice(-4000)}`);
       }
       await delay(50);
+    }
+  }
+
+  function isUp({ pid }: ChildProcess): boolean {
+    try {
+      return system.dev().pids.launcher === pid;
+    } catch {
+      return false;
     }
   }
 
