@@ -12,7 +12,7 @@ const Wanted = z.object({
   /** Limits in the poolers; without them those of the size `small`. */
   transaction: PoolLimits.optional(),
   session: PoolLimits.optional(),
-  /** `stopped` by its owner, `suspended` by this host; absent before its first stop or suspension. */
+  /** `stopped` by its owner, `suspended` by this host; absent before its first of either. */
   state: z.enum(["running", "suspended", "stopped"]).optional(),
   /** 0 and absent: never. */
   suspend_after_seconds: z.int().optional(),

@@ -35,18 +35,10 @@ export interface Lifecycle {
   assert(database: string): Promise<void>;
 }
 
-/** Makes the lifecycle of all databases of a cluster. */
-export function createLifecycle(options: LifecycleOptions): Lifecycle {
-  const { file, journal, backends, now } = options;
-  const { transaction, session } = options.poolers;
+// What the poolers and Postgres are told; it keeps no state.
+function createGate({ backends, poolers }: Pick<LifecycleOptions, "backends" | "poolers">) {
+  const { transaction, session } = poolers;
   const both = [transaction, session];
-  const inLane = createLanes();
-  const stateOf = (database: string) => file.all.get(database)?.state;
-
-  async function mustExist(database: string): Promise<void> {
-    if (await backends.exists(database)) return;
-    throw new HostProblem(404, "unknown_database", `There is no database ${database} here.`);
-  }
 
   async function refuseClients(database: string): Promise<void> {
     await Promise.all(both.map((pooler) => pooler.disable(database)));
@@ -75,6 +67,16 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     if (await isUsed(database)) return false;
     return (await backends.endIdle(database)) === 0 && !(await isUsed(database));
   }
+
+  return { refuseClients, letClientsIn, holdClients };
+}
+
+// The changes themselves, for callers that hold the database's lane.
+function createChanges(options: LifecycleOptions, gate: ReturnType<typeof createGate>) {
+  const { file, journal, backends, now } = options;
+  const { refuseClients, holdClients } = gate;
+  const both = [options.poolers.transaction, options.poolers.session];
+  const stateOf = (database: string) => file.all.get(database)?.state;
 
   /** A suspension that came into force ends in the journal, however it ends. */
   function recordWoken(database: string): void {
@@ -112,7 +114,30 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   async function assertStopped(database: string): Promise<void> {
     const facts = await Promise.all(both.map((pooler) => pooler.facts()));
     const isRefused = facts.every((one) => one.get(database)?.isDisabled);
-    if (!isRefused || (await backends.isAllowed(database))) await refuseClients(database);
+    // One that was logging in when all others were ended would wait for its time-out.
+    const uses = await Promise.all(both.map((pooler) => pooler.use()));
+    const isEmpty = uses.every((one) => (one.get(database)?.clients ?? 0) === 0);
+    if (isRefused && isEmpty && !(await backends.isAllowed(database))) return;
+    await refuseClients(database);
+  }
+
+  return { stateOf, recordWoken, wake, suspend, assertSuspended, assertStopped };
+}
+
+/** Makes the lifecycle of all databases of a cluster. */
+export function createLifecycle(options: LifecycleOptions): Lifecycle {
+  const { file, backends } = options;
+  const gate = createGate(options);
+  const { refuseClients, letClientsIn } = gate;
+  const { stateOf, recordWoken, wake, suspend, assertSuspended, assertStopped } = createChanges(
+    options,
+    gate,
+  );
+  const inLane = createLanes();
+
+  async function mustExist(database: string): Promise<void> {
+    if (await backends.exists(database)) return;
+    throw new HostProblem(404, "unknown_database", `There is no database ${database} here.`);
   }
 
   return {

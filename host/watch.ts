@@ -33,16 +33,15 @@ function isAwaited(pooled: PoolUse | undefined, direct: PoolUse | undefined): bo
   return waiting + busy + (direct?.clients ?? 0) > 0;
 }
 
-/** Makes the looks, with what they remember from one to the next. */
-export function createWatch(options: WatchOptions): Watch {
+// What both looks share: which databases, and what is remembered from one look to the next.
+function createLook(options: WatchOptions) {
   const { file, lifecycle, clock } = options;
-  const { transaction, session } = options.poolers;
   /** When a database was last seen in use, and how many statements it had answered by then. */
   const seen = new Map<string, { readonly at: number; readonly count: number }>();
   let pids = "";
 
   const having = (test: (wanted: Wanted) => boolean) =>
-    [...file.all].filter(([, wanted]) => test(wanted));
+    [...file.all].filter(([, wanted]) => test(wanted)).map(([database]) => database);
 
   async function all(databases: readonly string[], act: (database: string) => Promise<unknown>) {
     for (const result of await Promise.allSettled(databases.map(act))) {
@@ -52,9 +51,8 @@ export function createWatch(options: WatchOptions): Watch {
 
   async function assertAll(): Promise<void> {
     const now = options.poolerPids();
-    const held = having(({ state }) => state === "suspended" || state === "stopped");
     await all(
-      held.map(([database]) => database),
+      having(({ state }) => state === "suspended" || state === "stopped"),
       lifecycle.assert,
     );
     pids = now;
@@ -68,50 +66,56 @@ export function createWatch(options: WatchOptions): Watch {
     return true;
   }
 
+  return { having, all, assertAll, isInUse, seen, areNew: () => options.poolerPids() !== pids };
+}
+type Look = ReturnType<typeof createLook>;
+
+async function wakeAwaited({ poolers, lifecycle }: WatchOptions, look: Look): Promise<void> {
+  const held = look.having(({ state }) => state === "suspended" || state === "stopped");
+  if (held.length === 0) return;
+  if (look.areNew()) await look.assertAll();
+  const suspended = look.having(({ state }) => state === "suspended");
+  if (suspended.length === 0) return;
+  const [pooled, direct] = await Promise.all([poolers.transaction.use(), poolers.session.use()]);
+  const isWoken = (database: string) => isAwaited(pooled.get(database), direct.get(database));
+  await look.all(suspended.filter(isWoken), lifecycle.wake);
+}
+
+async function suspendIdle(options: WatchOptions, look: Look): Promise<void> {
+  const { file, lifecycle, clock } = options;
+  const { transaction, session } = options.poolers;
+  const candidates = look.having(
+    ({ state = "running", suspend_after_seconds = 0 }) =>
+      state === "running" && suspend_after_seconds > 0,
+  );
+  for (const database of look.seen.keys()) {
+    if (!candidates.includes(database)) look.seen.delete(database);
+  }
+  if (candidates.length === 0) return;
+  const [counts, pooled, direct] = await Promise.all([
+    transaction.counts(),
+    transaction.use(),
+    session.use(),
+  ]);
+  const idle = candidates.filter((database) => {
+    const isBusy = isAwaited(pooled.get(database), direct.get(database));
+    if (look.isInUse(database, counts.get(database) ?? 0, isBusy)) return false;
+    const { suspend_after_seconds = 0 } = file.all.get(database) ?? {};
+    const { at = clock() } = look.seen.get(database) ?? {};
+    return clock() - at >= suspend_after_seconds * 1000;
+  });
+  await look.all(idle, async (database) => {
+    if (!(await lifecycle.suspend(database))) look.seen.delete(database);
+  });
+}
+
+/** Makes the looks, with what they remember from one to the next. */
+export function createWatch(options: WatchOptions): Watch {
+  const look = createLook(options);
   return {
-    assertAll,
-    async wakeAwaited() {
-      const held = having(({ state }) => state === "suspended" || state === "stopped");
-      if (held.length === 0) return;
-      if (options.poolerPids() !== pids) await assertAll();
-      const suspended = having(({ state }) => state === "suspended");
-      if (suspended.length === 0) return;
-      const [pooled, direct] = await Promise.all([transaction.use(), session.use()]);
-      const awaited = suspended.filter(([database]) =>
-        isAwaited(pooled.get(database), direct.get(database)),
-      );
-      await all(
-        awaited.map(([database]) => database),
-        lifecycle.wake,
-      );
-    },
-    async suspendIdle() {
-      const candidates = having(
-        ({ state = "running", suspend_after_seconds = 0 }) =>
-          state === "running" && suspend_after_seconds > 0,
-      );
-      for (const database of seen.keys()) {
-        if (!candidates.some(([candidate]) => candidate === database)) seen.delete(database);
-      }
-      if (candidates.length === 0) return;
-      const [counts, pooled, direct] = await Promise.all([
-        transaction.counts(),
-        transaction.use(),
-        session.use(),
-      ]);
-      const idle = candidates.filter(([database, { suspend_after_seconds = 0 }]) => {
-        const isBusy = isAwaited(pooled.get(database), direct.get(database));
-        if (isInUse(database, counts.get(database) ?? 0, isBusy)) return false;
-        const { at = clock() } = seen.get(database) ?? {};
-        return clock() - at >= suspend_after_seconds * 1000;
-      });
-      await all(
-        idle.map(([database]) => database),
-        async (database) => {
-          if (!(await lifecycle.suspend(database))) seen.delete(database);
-        },
-      );
-    },
+    assertAll: look.assertAll,
+    wakeAwaited: () => wakeAwaited(options, look),
+    suspendIdle: () => suspendIdle(options, look),
   };
 }
 

@@ -69,6 +69,10 @@ export function systemIn(home: string): RunningSystem {
   return { home, dev, pid };
 }
 
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
 /** Starts a system and waits until it is ready. */
 export async function startSystem() {
   const directory = makeRunDirectory();
@@ -83,8 +87,7 @@ export async function startSystem() {
     const deadline = performance.now() + readyMilliseconds;
     // The file may be there from before a crash.
     while (!isUp(launcher)) {
-      const isOver = launcher.exitCode !== null || launcher.signalCode !== null;
-      if (isOver || performance.now() > deadline) {
+      if (hasEnded(launcher) || performance.now() > deadline) {
         throw new Error(`The system did not come up:\n${readFileSync(log, "utf8").slice(-4000)}`);
       }
       await delay(50);
@@ -100,7 +103,7 @@ export async function startSystem() {
   }
 
   async function stop(): Promise<void> {
-    if (launcher !== undefined && launcher.exitCode === null && launcher.signalCode === null) {
+    if (launcher !== undefined && !hasEnded(launcher)) {
       const ended = once(launcher, "exit", { signal: AbortSignal.timeout(stopMilliseconds) });
       launcher.kill("SIGTERM");
       await ended;
@@ -109,8 +112,7 @@ export async function startSystem() {
 
   /** Kills every process of the system at once; nothing gets to say good-bye. */
   async function crash(): Promise<void> {
-    const isOver = launcher?.exitCode !== null || launcher.signalCode !== null;
-    const ended = isOver || launcher === undefined ? null : once(launcher, "exit");
+    const ended = launcher === undefined || hasEnded(launcher) ? null : once(launcher, "exit");
     for (const pid of processesOf(directory)) kill(pid);
     await ended;
   }
