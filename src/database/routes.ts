@@ -1,11 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { requireScope } from "../core/actor.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
-import { driveMilliseconds, router } from "../core/route.ts";
+import { router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json, listOf, PageParameters } from "../core/schema.ts";
-import { commitExclusively } from "../operation/find.ts";
-import { laneOf } from "./create.ts";
-import { beginDestroy } from "./destroy.ts";
+import { deleteDatabase } from "./delete.ts";
 import { findDatabase, listDatabases, requireRunning } from "./find.ts";
 import { Credentials, Database, renderCredentials, renderDatabase } from "./schema.ts";
 import { databaseStates } from "./status.ts";
@@ -115,13 +113,9 @@ databaseRoutes.openapi(
     const { context, actor, requestId } = c.var;
     requireScope(actor, "databases:write");
     const { id } = c.req.valid("param");
-    const { row, cluster } = await findDatabase(context, actor, id);
-    const { operationId, statements } = beginDestroy(context, row, requestId);
-    await commitExclusively(context, [row.id], statements);
-    await context.drive(laneOf(row.projectId), driveMilliseconds);
-    const after = await findDatabase(context, actor, id).catch(() => null);
-    if (after === null) return c.body(null, 204);
-    const data = { ...renderDatabase({ row: after.row, cluster }), operation_id: operationId };
-    return c.json({ data }, 202);
+    const { row } = await findDatabase(context, actor, id);
+    const left = await deleteDatabase(context, row, requestId);
+    if (left === null) return c.body(null, 204);
+    return c.json({ data: { ...renderDatabase(left), operation_id: left.operationId } }, 202);
   },
 );

@@ -5,13 +5,12 @@ import { invalid, notFound } from "../core/error.ts";
 import { driveMilliseconds, router } from "../core/route.ts";
 import { body, dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
-import { beginDestroy } from "../database/destroy.ts";
+import { deleteDatabase } from "../database/delete.ts";
 import { databasesOf, findDatabase } from "../database/find.ts";
 import { CreatedDatabase, Database, renderDatabase } from "../database/schema.ts";
 import { sizeFor } from "../database/size.ts";
 import { findEnvironment } from "../environment/find.ts";
 import { defaultEnvironment } from "../environment/name.ts";
-import { commitExclusively } from "../operation/find.ts";
 import { type AddedDatabase, addDatabase } from "./add-database.ts";
 import type { Request } from "./create.ts";
 import { type FoundProject, findProject } from "./find.ts";
@@ -154,12 +153,9 @@ dataServiceRoutes.openapi(
     const project = await findProject(context, actor, id);
     const { row } = await findDatabase(context, actor, service_id);
     if (row.projectId !== project.id) throw notFound("data service");
-    const { operationId, statements } = beginDestroy(context, row, requestId);
-    await commitExclusively(context, [row.id], statements);
-    await context.drive(laneOf(project.id), driveMilliseconds);
-    const after = await findDatabase(context, actor, service_id).catch(() => null);
-    if (after === null) return c.body(null, 204);
-    return c.json({ data: { ...renderDatabase(after), operation_id: operationId } }, 202);
+    const left = await deleteDatabase(context, row, requestId);
+    if (left === null) return c.body(null, 204);
+    return c.json({ data: { ...renderDatabase(left), operation_id: left.operationId } }, 202);
   },
 );
 
