@@ -7,7 +7,7 @@ import type { PoolerState } from "../../host/pooler-state.ts";
 import type { Transition } from "../../src/contract/host.ts";
 
 /** A pooler a test may look into, and use as a client would. */
-export function aPooler() {
+function aPooler() {
   const paused = new Set<string>();
   const disabled = new Set<string>();
   const clients = new Map<string, { clients: number; waiting: number; busy: number }>();
