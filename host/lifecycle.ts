@@ -113,11 +113,12 @@ function createChanges(options: LifecycleOptions, gate: ReturnType<typeof create
 
   async function assertStopped(database: string): Promise<void> {
     const facts = await Promise.all(both.map((pooler) => pooler.facts()));
-    const isRefused = facts.every((one) => one.get(database)?.isDisabled);
-    // One that was logging in when all others were ended would wait for its time-out.
-    const uses = await Promise.all(both.map((pooler) => pooler.use()));
-    const isEmpty = uses.every((one) => (one.get(database)?.clients ?? 0) === 0);
-    if (isRefused && isEmpty && !(await backends.isAllowed(database))) return;
+    // A client that was logging in when all others were ended would wait for its time-out.
+    const isRefused = facts.every((one) => {
+      const { isDisabled = false, clients = 0 } = one.get(database) ?? {};
+      return isDisabled && clients === 0;
+    });
+    if (isRefused && !(await backends.isAllowed(database))) return;
     await refuseClients(database);
   }
 

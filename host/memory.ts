@@ -1,5 +1,7 @@
-// Private memory of backends. Postgres is started with the smallest limit, which every backend
-// inherits; those of a database with a larger one are raised when they appear.
+// Memory of backends. Postgres is started with the smallest limit (RLIMIT_DATA, private memory),
+// which every backend inherits; those of a database with a larger one are raised when they appear.
+// Queries of several processes also share memory, in a parallel hash join for one: RLIMIT_AS
+// bounds it, and is set as soon as it is known how much of the address space Postgres takes.
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
@@ -14,11 +16,24 @@ export const limitMemory = `ulimit -S -d ${backendBytesMin / 1024}`;
 
 const missesMax = 20;
 
-/** Sets the soft limit of a process of this user; one that is gone meanwhile is no error. */
-async function setLimit(pid: number, bytes: number | "unlimited"): Promise<void> {
-  await run("prlimit", [`--pid=${pid}`, `--data=${bytes}:`]).catch((error: unknown) => {
+/** Address space for what is neither counted as data nor mapped by the postmaster: libraries. */
+const sparedBytes = 64 * 1024 * 1024;
+
+type Bytes = number | "unlimited";
+
+/** Sets the soft limits of a process of this user; one that is gone meanwhile is no error. */
+async function setLimit(pid: number, bytes: Bytes, mappedBytes: number): Promise<void> {
+  const space = bytes === "unlimited" ? bytes : mappedBytes + bytes + sparedBytes;
+  const limits = [`--data=${bytes}:`, `--as=${space}:`];
+  await run("prlimit", [`--pid=${pid}`, ...limits]).catch((error: unknown) => {
     if (isRunning(pid)) throw error;
   });
+}
+
+/** Address space of a process; most of the postmaster's is what it shares with its children. */
+function mappedBytesOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmSize:\s+(\d+) kB$/m.exec(text)?.[1]) * 1024;
 }
 
 function isRunning(pid: number): boolean {
@@ -41,8 +56,6 @@ export interface MemoryOptions {
   readonly postmaster: () => number | undefined;
 }
 
-type Bytes = number | "unlimited";
-
 /** No tenant's query runs in processes without a database, or in the platform's databases. */
 function bytesFor(all: WantedByDatabase, database: string | null): Bytes {
   if (database === null || !DatabaseName.safeParse(database).success) return "unlimited";
@@ -55,6 +68,8 @@ export function createMemoryLimits({ file, backends, postmaster }: MemoryOptions
   /** How often a process was looked for in vain: while it logs in, or as it never is listed. */
   const misses = new Map<number, number>();
   let parent: number | undefined;
+  let isChanged = false;
+  let mappedBytes = 0;
 
   async function limit(pids: readonly number[], isJustBorn: boolean): Promise<void> {
     const listed = new Map((await backends.list()).map(({ pid, database }) => [pid, database]));
@@ -65,7 +80,8 @@ export function createMemoryLimits({ file, backends, postmaster }: MemoryOptions
         continue;
       }
       const bytes = bytesFor(file.all, database);
-      if (!isJustBorn || bytes !== backendBytesMin) await setLimit(pid, bytes);
+      const before = given.get(pid) ?? (isJustBorn ? backendBytesMin : undefined);
+      if (before !== bytes) await setLimit(pid, bytes, mappedBytes);
       given.set(pid, bytes);
     }
   }
@@ -77,24 +93,28 @@ export function createMemoryLimits({ file, backends, postmaster }: MemoryOptions
   }
 
   return {
-    /** Has the next look give every process its limit anew, after a limit changed. */
+    /** Has the next look compare every process with what is wanted, after that changed. */
     renew(): void {
-      parent = undefined;
+      isChanged = true;
     },
     async look(): Promise<void> {
       const pid = postmaster();
       if (pid === undefined) return;
       const isJustBorn = pid === parent;
       if (!isJustBorn) {
-        // Perhaps an earlier host program started it, without the limit.
-        await setLimit(pid, backendBytesMin);
+        // Perhaps an earlier host program started it, without the limit. One that is starting may
+        // not have mapped everything: it does when it knows its children.
+        if (childrenOf(pid).length === 0) return;
+        mappedBytes = mappedBytesOf(pid);
+        await setLimit(pid, backendBytesMin, mappedBytes);
         given.clear();
       }
       const children = childrenOf(pid);
       forgetEnded(new Set(children));
       const isNew = (child: number) => !given.has(child) && (misses.get(child) ?? 0) < missesMax;
-      const fresh = children.filter(isNew);
-      if (fresh.length > 0) await limit(fresh, isJustBorn);
+      const due = isChanged ? children : children.filter(isNew);
+      isChanged = false;
+      if (due.length > 0) await limit(due, isJustBorn);
       parent = pid;
     },
   };

@@ -5,6 +5,7 @@ import type { Session } from "./session.ts";
 export interface PoolerFacts {
   readonly isPaused: boolean;
   readonly isDisabled: boolean;
+  readonly clients: number;
 }
 
 /** Who uses a database through one pooler now. */
@@ -19,7 +20,7 @@ export interface PoolUse {
 
 /** One pooler as the lifecycle of databases sees it. Each command may be sent twice. */
 export interface PoolerState {
-  /** By database; one the pooler has not met is missing. */
+  /** By database; one the pooler has not met is missing. Calls at the same time share a look. */
   facts(): Promise<ReadonlyMap<string, PoolerFacts>>;
   /** By database; one without pools is missing. */
   use(): Promise<ReadonlyMap<string, PoolUse>>;
@@ -80,15 +81,28 @@ async function command(console: Session, text: string): Promise<void> {
 /** `pausing` is a session of its own with a `query_timeout` of `pauseMilliseconds`. */
 export function createPoolerState(console: Session, pausing: Session): PoolerState {
   type Row = Record<string, unknown>;
+  let looking: Promise<ReadonlyMap<string, PoolerFacts>> | undefined;
+
+  async function look(): Promise<ReadonlyMap<string, PoolerFacts>> {
+    const rows = await console.query<Row>("SHOW DATABASES");
+    return new Map(
+      rows.map((row) => [
+        String(row.name),
+        {
+          isPaused: Number(row.paused) === 1,
+          isDisabled: Number(row.disabled) === 1,
+          clients: Number(row.current_client_connections),
+        },
+      ]),
+    );
+  }
+
   return {
-    async facts() {
-      const rows = await console.query<Row>("SHOW DATABASES");
-      return new Map(
-        rows.map((row) => [
-          String(row.name),
-          { isPaused: Number(row.paused) === 1, isDisabled: Number(row.disabled) === 1 },
-        ]),
-      );
+    facts() {
+      looking ??= look().finally(() => {
+        looking = undefined;
+      });
+      return looking;
     },
     use: async () => usesOf(await console.query<Row>("SHOW POOLS")),
     async counts() {

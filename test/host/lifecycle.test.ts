@@ -56,6 +56,14 @@ describe("stop", () => {
   });
 });
 
+test("who was logging in during a stop is ended at the next look", async () => {
+  const { lifecycle, session } = aCluster();
+  await lifecycle.stop("proj_a");
+  session.clients.set("proj_a", waiting);
+  await lifecycle.assert("proj_a");
+  expect(session.clients.size).toBe(0);
+});
+
 describe("start", () => {
   test("undoes all of a stop, and twice is once", async () => {
     const { lifecycle, transaction, session, postgres, state } = aCluster();

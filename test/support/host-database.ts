@@ -18,7 +18,11 @@ function aPooler() {
       new Map(
         [...new Set([...paused, ...disabled])].map((name) => [
           name,
-          { isPaused: paused.has(name), isDisabled: disabled.has(name) },
+          {
+            isPaused: paused.has(name),
+            isDisabled: disabled.has(name),
+            clients: clients.get(name)?.clients ?? 0,
+          },
         ]),
       ),
     use: async () => clients,
