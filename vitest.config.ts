@@ -40,6 +40,8 @@ export default defineConfig({
           include: ["test/*/**/*.test.ts"],
           exclude: [...inNode, ...wholeSystem],
           setupFiles: ["test/support/migrate.ts"],
+          // A start of workerd for each file is half of the time; tables are emptied by each test.
+          isolate: false,
           // The laws play an operation some dozen times, on machines that are busy.
           testTimeout: 60_000,
         },

@@ -55,8 +55,15 @@ export async function createTestContext() {
 }
 export type TestContext = Awaited<ReturnType<typeof createTestContext>>;
 
+let known: Promise<string[]> | undefined;
+
 /** The names of the tables of D1, without SQLite's and the platform's own. */
-export async function tableNames(): Promise<string[]> {
+export function tableNames(): Promise<string[]> {
+  known ??= readTableNames();
+  return known;
+}
+
+async function readTableNames(): Promise<string[]> {
   const { results } = await env.DB.prepare(
     `select name from sqlite_master where type = 'table'
      and name not like 'sqlite%' and name not like '\\_cf%' escape '\\'

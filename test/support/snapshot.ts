@@ -10,15 +10,17 @@ const isPassing = (table: string, column: string) =>
 
 /** Everything that is: the rows of every table, and what the cluster holds. */
 export async function snapshot({ cluster }: TestContext) {
-  const rows: Record<string, unknown[]> = {};
-  for (const name of await tableNames()) {
-    const { results } = await env.DB.prepare(`select * from ${name} order by 1`).all();
-    rows[name] = results.map((row) =>
+  const names = await tableNames();
+  const queries = names.map((name) => env.DB.prepare(`select * from ${name} order by 1`));
+  const results = await env.DB.batch<Record<string, unknown>>(queries);
+  const rows = names.map((name, index) => [
+    name,
+    results[index]?.results.map((row) =>
       Object.fromEntries(Object.entries(row).filter(([column]) => !isPassing(name, column))),
-    );
-  }
+    ),
+  ]);
   return {
-    rows,
+    rows: Object.fromEntries(rows),
     roles: [...cluster.roles.keys()].sort(),
     databases: [...cluster.databases].sort(),
     pools: [...cluster.pools].sort(),
