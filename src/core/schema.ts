@@ -1,7 +1,11 @@
 // The shapes every noun's schema is made of.
 import { z } from "@hono/zod-openapi";
 
-const controlCharacter = /\p{Cc}/u;
+// Control characters, line separators, and halves of a surrogate pair, which are no text at all.
+const unprintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
+const unprintableInLines = /[^\P{Cc}\n\t\r]|\p{Cs}/u;
+// Zero-width and blank characters alone leave nothing to see.
+const visible = /[^\p{Cf}\p{Z}]/u;
 const lengthMax = 200;
 
 /** One line of text for people: trimmed, 1 to 200 characters, no control character. */
@@ -10,13 +14,14 @@ export const Label = z
   .trim()
   .min(1, "must not be empty")
   .max(lengthMax, `must have at most ${lengthMax} characters`)
-  .refine((text) => !controlCharacter.test(text), "must not contain control characters");
+  .refine((text) => !unprintable.test(text), "must not contain control characters")
+  .refine((text) => text === "" || visible.test(text), "must not be empty");
 
 /** Text of several lines, up to 2,000 characters. */
 export const Description = z
   .string("must be text")
   .max(2000, "must have at most 2000 characters")
-  .refine((text) => !/[^\P{Cc}\n\t\r]/u.test(text), "must not contain control characters");
+  .refine((text) => !unprintableInLines.test(text), "must not contain control characters");
 
 /** A lower-case word for URLs. */
 export const Slug = z
@@ -28,12 +33,22 @@ export const Metadata = z
   .record(z.string(), z.unknown(), "must be an object")
   .refine((value) => JSON.stringify(value).length <= 16_384, "must have at most 16384 bytes");
 
+/** A field that may be left out; null means the same, as some public clients send it. */
+export function optional<Output>(schema: z.ZodType<Output>) {
+  return schema.nullish().transform((value) => value ?? undefined);
+}
+
+/** A UUID of any version, in either case; in lower case from here on. */
+export function uuid(problem = "must be a UUID") {
+  return z.guid(problem).toLowerCase();
+}
+
 /** The opaque words a caller may attach to what it creates. */
 export const attributionFields = {
-  external_workspace_id: Label.optional(),
-  external_user_id: Label.optional(),
-  external_project_id: Label.optional(),
-  metadata: Metadata.optional(),
+  external_workspace_id: optional(Label),
+  external_user_id: optional(Label),
+  external_project_id: optional(Label),
+  metadata: optional(Metadata),
 };
 
 /** The same as they are answered. */
@@ -49,10 +64,25 @@ export const Time = z.string().openapi({ example: "2026-11-22T12:00:00.000Z" });
 
 /** A path id; its form is checked by the one handler that answers 400 INVALID_ID. */
 export const IdParameters = z.object({
-  id: z.uuid("is not a UUID").openapi({ example: "019a7c5e-8f00-7000-8000-000000000000" }),
+  id: uuid("is not a UUID").openapi({ example: "019a7c5e-8f00-7000-8000-000000000000" }),
 });
 
-const positive = (max: number) => z.coerce.number("must be a number").int().min(1).max(max);
+/** A whole number from 1 to `max`. */
+export function wholeNumber(max: number) {
+  const problem = `must be a whole number from 1 to ${max}`;
+  return z.number(problem).int(problem).min(1, problem).max(max, problem);
+}
+
+// Digits only: a query is text, and JavaScript reads more as a number than people do.
+const positive = (max: number) => {
+  const problem = `must be a whole number from 1 to ${max}`;
+  return z
+    .string(problem)
+    .regex(/^\d{1,9}$/, problem)
+    .transform(Number)
+    .pipe(wholeNumber(max))
+    .openapi({ type: "integer", minimum: 1, maximum: max });
+};
 
 /** Either vocabulary of paging. */
 export const PageParameters = z.object({

@@ -2,7 +2,15 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { requireScope } from "../core/actor.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
 import { router } from "../core/route.ts";
-import { dataOf, errors, IdParameters, json, listOf, PageParameters } from "../core/schema.ts";
+import {
+  dataOf,
+  errors,
+  IdParameters,
+  json,
+  listOf,
+  PageParameters,
+  uuid,
+} from "../core/schema.ts";
 import { deleteDatabase } from "./delete.ts";
 import { findDatabase, listDatabases, requireRunning } from "./find.ts";
 import { Credentials, Database, renderCredentials, renderDatabase } from "./schema.ts";
@@ -14,8 +22,8 @@ export const databaseRoutes = router();
 
 const State = z.enum(databaseStates).optional();
 const Filter = PageParameters.extend({
-  project_id: z.uuid().optional(),
-  workspace_id: z.uuid().optional(),
+  project_id: uuid().optional(),
+  workspace_id: uuid().optional(),
   environment: z.string().max(200).optional(),
   state: State,
   status: State,

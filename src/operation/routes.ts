@@ -4,7 +4,15 @@ import { commit } from "../core/batch.ts";
 import { conflict } from "../core/error.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
 import { driveMilliseconds, router } from "../core/route.ts";
-import { dataOf, errors, IdParameters, json, listOf, PageParameters } from "../core/schema.ts";
+import {
+  dataOf,
+  errors,
+  IdParameters,
+  json,
+  listOf,
+  PageParameters,
+  uuid,
+} from "../core/schema.ts";
 import { requestCancel } from "./cancel.ts";
 import { findOperation, listOperations } from "./find.ts";
 import { Operation, renderOperation } from "./schema.ts";
@@ -14,9 +22,9 @@ import { operationStatuses } from "./table.ts";
 export const operationRoutes = router();
 
 const Filter = PageParameters.extend({
-  project_id: z.uuid().optional(),
-  database_id: z.uuid().optional(),
-  resource_id: z.uuid().optional(),
+  project_id: uuid().optional(),
+  database_id: uuid().optional(),
+  resource_id: uuid().optional(),
   status: z.enum(operationStatuses).optional(),
   kind: z.string().max(100).optional(),
 });

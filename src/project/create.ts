@@ -27,6 +27,8 @@ export interface NewProject {
   readonly externalProjectId?: string | null | undefined;
   /** Null means the default workspace. */
   readonly workspace: WorkspaceSelector | null;
+  /** Of the workspace an unknown external id makes; the external id when absent. */
+  readonly workspaceName?: string | undefined;
   /** Size of its databases, or null for a project without Postgres. */
   readonly postgres: DatabaseSize | null;
   readonly isDefault?: boolean;
@@ -123,7 +125,7 @@ function selectorOf(actor: Actor, { workspace }: NewProject): WorkspaceSelector 
 async function enter(
   context: Context,
   actor: Actor,
-  { workspace: selector }: NewProject,
+  { workspace: selector, workspaceName }: NewProject,
   found: WorkspaceRow | undefined,
 ) {
   const statements: Statement[] = [];
@@ -132,7 +134,7 @@ async function enter(
   if (!isNew || actor.workspaceId !== null) throw notFound("workspace");
   const { externalWorkspaceId } = selector;
   const made = newWorkspace(context, actor.organizationId, {
-    name: externalWorkspaceId,
+    name: workspaceName ?? externalWorkspaceId,
     externalWorkspaceId,
   });
   statements.push(made.statement);

@@ -3,7 +3,7 @@ import { requireScope } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { invalid, notFound } from "../core/error.ts";
 import { driveMilliseconds, router } from "../core/route.ts";
-import { body, dataOf, errors, IdParameters, json } from "../core/schema.ts";
+import { body, dataOf, errors, IdParameters, json, uuid } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
 import { deleteDatabase } from "../database/delete.ts";
 import { databasesOf, findDatabase } from "../database/find.ts";
@@ -109,7 +109,7 @@ dataServiceRoutes.openapi(
   },
 );
 
-const ServiceParameters = IdParameters.extend({ service_id: z.uuid("is not a UUID") });
+const ServiceParameters = IdParameters.extend({ service_id: uuid("is not a UUID") });
 
 dataServiceRoutes.openapi(
   createRoute({

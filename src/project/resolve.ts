@@ -3,15 +3,14 @@ import type { Context } from "../core/context.ts";
 import { conflict } from "../core/error.ts";
 import { createProject, type Request } from "./create.ts";
 import { type FoundProject, findProject, findProjectBy } from "./find.ts";
-import { workspaceOf } from "./schema.ts";
+import { type WorkspaceReference, workspaceOf } from "./schema.ts";
 
 /** How a body that needs a project may name one. */
-export interface ProjectReference {
+export interface ProjectReference extends WorkspaceReference {
+  readonly workspace_name?: string | undefined;
   readonly project_id?: string | undefined;
+  readonly environment_id?: string | undefined;
   readonly external_project_id?: string | undefined;
-  readonly workspace_id?: string | undefined;
-  readonly workspace_slug?: string | undefined;
-  readonly external_workspace_id?: string | undefined;
   readonly external_user_id?: string | undefined;
 }
 

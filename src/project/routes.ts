@@ -14,6 +14,7 @@ import {
   json,
   listOf,
   PageParameters,
+  uuid,
 } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
 import { liveDatabases, withClusters } from "../database/find.ts";
@@ -65,6 +66,7 @@ projectRoutes.openapi(
       externalUserId: input.external_user_id,
       externalProjectId: input.external_project_id,
       workspace: workspaceOf(input),
+      workspaceName: input.workspace_name,
       postgres,
     });
     timing.lap("commit");
@@ -87,7 +89,7 @@ projectRoutes.openapi(
     tags: ["projects"],
     request: {
       query: PageParameters.extend({
-        workspace_id: z.uuid().optional(),
+        workspace_id: uuid().optional(),
         external_workspace_id: z.string().max(200).optional(),
         external_user_id: z.string().max(200).optional(),
         external_project_id: z.string().max(200).optional(),

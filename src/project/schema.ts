@@ -6,8 +6,11 @@ import {
   Description,
   Label,
   Metadata,
+  optional,
   Slug,
   Time,
+  uuid,
+  wholeNumber,
 } from "../core/schema.ts";
 import { CreatedDatabase, Database } from "../database/schema.ts";
 import { type DatabaseSize, databaseSizes } from "../database/size.ts";
@@ -17,26 +20,28 @@ import type { ProjectRow } from "./table.ts";
 const Size = z.enum(databaseSizes, `must be one of ${databaseSizes.join(", ")}`);
 
 const Postgres = z.union(
-  [z.boolean(), z.strictObject({ size: Size.optional() })],
+  [z.boolean(), z.strictObject({ size: optional(Size) })],
   `must be true, or { "size": "${databaseSizes.join('" | "')}" }`,
 );
 
 const workspaceSelectors = {
-  workspace_id: z.uuid("must be a UUID").optional(),
-  workspace_slug: Slug.optional(),
-  external_workspace_id: Label.optional(),
+  workspace_id: optional(uuid()),
+  workspace_slug: optional(Slug),
+  external_workspace_id: optional(Label),
+  /** Of the workspace an unknown `external_workspace_id` makes. */
+  workspace_name: optional(Label),
 };
 
 /** Body of `projects.create`. */
 export const CreateProject = z
   .object({
     name: Label,
-    slug: Slug.optional(),
+    slug: optional(Slug),
     description: Description.nullish(),
-    settings: Metadata.optional(),
+    settings: optional(Metadata),
     ...attributionFields,
     ...workspaceSelectors,
-    data: z.strictObject({ postgres: Postgres.optional() }).optional(),
+    data: optional(z.strictObject({ postgres: optional(Postgres) }, "must be an object")),
   })
   .openapi("CreateProject", { example: { name: "Smile Dental", data: { postgres: true } } });
 
@@ -90,41 +95,42 @@ const name = z
 export const CreateDataService = z
   .strictObject({
     type: z.enum(["postgres", "postgresql"], 'must be "postgres"'),
-    size: Size.optional(),
-    environment: Label.optional(),
-    name: name.optional(),
-    metadata: Metadata.optional(),
+    size: optional(Size),
+    environment: optional(Label),
+    name: optional(name),
+    metadata: optional(Metadata),
   })
   .openapi("CreateDataService", { example: { type: "postgres", size: "small" } });
 
-const count = (what: string) =>
-  z.number(`must be a number of ${what}`).int().min(1).max(10_000_000);
+const countMax = 10_000_000;
 
 /** Body of `databases.create`: the union of what public clients send; other keys are ignored. */
 export const CreateDatabase = z
   .object({
-    name: name.optional(),
-    engine: z.enum(["postgres", "postgresql"], 'must be "postgresql"').optional(),
-    engine_version: z.string().max(20).optional(),
-    size: Size.optional(),
-    plan: Size.optional(),
-    cpu_count: count("cores").optional(),
-    memory_mb: count("MB").optional(),
-    storage_mb: count("MB").optional(),
-    project_id: z.uuid("must be a UUID").optional(),
-    environment_id: z.uuid("must be a UUID").optional(),
-    environment: Label.optional(),
+    name: optional(name),
+    engine: optional(z.enum(["postgres", "postgresql"], 'must be "postgresql"')),
+    size: optional(Size),
+    plan: optional(Size),
+    cpu_count: optional(wholeNumber(countMax)),
+    memory_mb: optional(wholeNumber(countMax)),
+    storage_mb: optional(wholeNumber(countMax)),
+    project_id: optional(uuid()),
+    environment_id: optional(uuid()),
+    environment: optional(Label),
     ...attributionFields,
     ...workspaceSelectors,
   })
   .openapi("CreateDatabase");
 
-/** The workspace a body names, or null. */
-export function workspaceOf(body: {
+/** How a body may name a workspace. */
+export interface WorkspaceReference {
   readonly workspace_id?: string | undefined;
   readonly workspace_slug?: string | undefined;
   readonly external_workspace_id?: string | undefined;
-}): WorkspaceSelector | null {
+}
+
+/** The workspace a body names, or null. */
+export function workspaceOf(body: WorkspaceReference): WorkspaceSelector | null {
   if (body.workspace_id !== undefined) return { id: body.workspace_id };
   if (body.workspace_slug !== undefined) return { slug: body.workspace_slug };
   const { external_workspace_id: externalWorkspaceId } = body;

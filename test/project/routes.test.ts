@@ -73,6 +73,9 @@ describe("POST /projects", () => {
     ["a name of the wrong type", { name: 7 }, "name"],
     ["a name that is too long", { name: "x".repeat(201) }, "name"],
     ["a name with a control character", { name: "a\u0000b" }, "name"],
+    ["a name with half a character", { name: "a\ud800" }, "name"],
+    ["a name nobody can see", { name: "\u200b\u2060" }, "name"],
+    ["a name with a line separator", { name: "a\u2028b" }, "name"],
     ["an unknown size", { name: "A", data: { postgres: { size: "huge" } } }, "data.postgres"],
     ["an unknown service", { name: "A", data: { redis: true } }, "data"],
     ["metadata that is no object", { name: "A", metadata: "x" }, "metadata"],
@@ -89,6 +92,19 @@ describe("POST /projects", () => {
       expect(list.total).toBe(0);
     },
   );
+
+  it("takes null for a field that may be left out", async () => {
+    const body = { name: "A", external_user_id: null, workspace_id: null, data: null };
+    expect((await create(body)).status).toBe(201);
+  });
+
+  it("names the workspace it makes as asked", async () => {
+    const body = { name: "A", external_workspace_id: "clinic-7", workspace_name: "Clinic" };
+    const { body: made } = await create(body);
+    const path = `/api/v1/workspaces/${made.data.workspace_id}`;
+    const { body: found } = await api.call("GET", path);
+    expect(found.data).toMatchObject({ name: "Clinic", external_workspace_id: "clinic-7" });
+  });
 
   it("keeps SQL in a name as the text it is", async () => {
     const name = "'; drop table project; --";
@@ -244,6 +260,14 @@ describe("a project", () => {
     expect((await api.call("GET", projects, { key })).body.total).toBe(0);
   });
 
+  it("is found by its id in upper case; an id of any UUID version is an id", async () => {
+    const { body } = await api.call("GET", `${projects}/${id.toUpperCase()}`);
+    expect(body.data.id).toBe(id);
+    for (const other of ["00000000-0000-0000-0000-000000000001", id.replace("-7", "-9")]) {
+      expect((await api.call("GET", `${projects}/${other}`)).status).toBe(404);
+    }
+  });
+
   it("refuses an id that is no UUID with 400 and another method with 405", async () => {
     const bad = await api.call("GET", `${projects}/abc`);
     expect([bad.status, bad.body.error.code]).toEqual([400, "INVALID_ID"]);
@@ -272,6 +296,15 @@ describe("a project", () => {
     });
   });
 });
+
+it.each(["limit=0", "limit=101", "limit=1e1", "page=-1", "page_size=", "limit=1&limit=2"])(
+  "refuses %s with 422 naming what it takes",
+  async (query) => {
+    const { status, body } = await api.call("GET", `${projects}?${query}`);
+    expect(status).toBe(422);
+    expect(body.error.message).toMatch(/must be a whole number from 1 to \d+/);
+  },
+);
 
 it("pages through projects by cursor without gap or repetition", async () => {
   for (let made = 0; made < 5; made++) await create({ name: `P${made}` });
