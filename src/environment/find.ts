@@ -16,6 +16,20 @@ export function listEnvironments(
     .orderBy(asc(environment.seq));
 }
 
+/** The project an environment of the organization belongs to. @throws ApiError 404 */
+export async function projectOfEnvironment(
+  context: Context,
+  organizationId: string,
+  id: string,
+): Promise<string> {
+  const [row] = await context.db
+    .select({ projectId: environment.projectId })
+    .from(environment)
+    .where(and(eq(environment.organizationId, organizationId), eq(environment.id, id)));
+  if (row === undefined) throw notFound("environment");
+  return row.projectId;
+}
+
 /** @throws ApiError 404 */
 export async function findEnvironment(
   context: Context,

@@ -20,6 +20,8 @@ export interface AddedDatabase {
   readonly mayBePrimary: boolean;
   readonly size: DatabaseSize;
   readonly metadata?: Record<string, unknown> | undefined;
+  /** Whose it is; the project's own when absent. */
+  readonly externalUserId?: string | undefined;
   readonly receiptPath: "databases" | "data-services";
 }
 
@@ -44,7 +46,12 @@ export async function addDatabase(
     primary?.row.id,
     present.find((each) => each.row.name === input.name),
   );
-  const attribution = attributionOf(row);
+  const inherited = attributionOf(row);
+  const attribution = {
+    ...inherited,
+    externalUserId: input.externalUserId ?? inherited.externalUserId,
+    metadata: input.metadata ?? inherited.metadata,
+  };
   const made = await newDatabase(context, {
     organizationId: row.organizationId,
     workspaceId: row.workspaceId,
@@ -53,7 +60,7 @@ export async function addDatabase(
     name: input.name,
     isPrimary: primary === undefined && (input.name === null || input.mayBePrimary),
     size: input.size,
-    attribution: { ...attribution, metadata: input.metadata ?? attribution.metadata },
+    attribution,
     requestId: request.requestId,
   });
   const path =

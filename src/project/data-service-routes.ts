@@ -80,6 +80,7 @@ dataServiceRoutes.openapi(
       mayBePrimary: true,
       size,
       metadata: input.metadata,
+      externalUserId: input.external_user_id,
       receiptPath: "databases",
     });
     c.header("Cache-Control", "no-store");

@@ -1,6 +1,7 @@
 import { workspaceBy } from "../account/find.ts";
 import type { Context } from "../core/context.ts";
 import { conflict } from "../core/error.ts";
+import { projectOfEnvironment } from "../environment/find.ts";
 import { createProject, type Request } from "./create.ts";
 import { type FoundProject, findProject, findProjectBy } from "./find.ts";
 import { type WorkspaceReference, workspaceOf } from "./schema.ts";
@@ -15,8 +16,8 @@ export interface ProjectReference extends WorkspaceReference {
 }
 
 /**
- * The project a body names: by id, by external id (made when nobody knows it), or the workspace's
- * default project (made when first needed).
+ * The project a body names: by id, by an environment's id, by external id (made when nobody knows
+ * it), or the workspace's default project (made when first needed).
  * @throws ApiError 404
  */
 export async function resolveProject(
@@ -27,6 +28,11 @@ export async function resolveProject(
   const { actor } = request;
   if (reference.project_id !== undefined) {
     return findProject(context, actor, reference.project_id);
+  }
+  if (reference.environment_id !== undefined) {
+    const { organizationId } = actor;
+    const id = await projectOfEnvironment(context, organizationId, reference.environment_id);
+    return findProject(context, actor, id);
   }
   const workspace = workspaceOf(reference);
   const [known] = await workspaceBy(context, actor, workspace ?? { isDefault: true });
@@ -44,8 +50,10 @@ export async function resolveProject(
     {
       name: externalProjectId ?? "Default",
       workspace,
+      workspaceName: reference.workspace_name,
       externalProjectId,
-      externalUserId: reference.external_user_id,
+      // The default project is everybody's; one made for an external id is its maker's.
+      externalUserId: externalProjectId === undefined ? null : reference.external_user_id,
       postgres: null,
       isDefault: externalProjectId === undefined,
     },

@@ -42,6 +42,22 @@ describe("POST /databases", () => {
     expect(first.body.data.project_id).not.toBe(project.id);
   });
 
+  it("keeps whose it is, also in the default project, which is nobody's", async () => {
+    const first = await create({ name: "one", external_user_id: "u7" });
+    expect(first.body.data.external_user_id).toBe("u7");
+    const second = await create({ name: "two" });
+    expect(second.body.data.external_user_id).toBeNull();
+  });
+
+  it("with an environment's id goes to its project", async () => {
+    const path = `/api/v1/projects/${project.id}/environments`;
+    const environment_id = (await api.call("GET", path)).body.data[1].id;
+    const { body } = await create({ name: "one", environment_id });
+    expect(body.data).toMatchObject({ project_id: project.id, environment: "staging" });
+    const key = await api.addStranger();
+    expect((await create({ name: "two", environment_id }, { key })).status).toBe(404);
+  });
+
   it("with an unknown external project makes that project", async () => {
     const body = { name: "one", external_project_id: "app-9", external_workspace_id: "w-9" };
     const { data } = (await create(body)).body;
