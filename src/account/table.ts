@@ -14,6 +14,11 @@ export const organization = sqliteTable(
     projectsMax: integer("projects_max").notNull(),
     /** Projects it has; moved in the batch that creates or deletes one. */
     projectsCount: integer("projects_count").notNull().default(0),
+    /** By size, the numbers its plan puts in place of the published limits. */
+    planLimits: text("plan_limits", { mode: "json" })
+      .$type<Record<string, Record<string, number>>>()
+      .notNull()
+      .default({}),
     ...timeColumns(),
   },
   (t) => [check("organization_has_room", sql`${t.projectsCount} <= ${t.projectsMax}`)],

@@ -2,8 +2,10 @@
 import type { Context } from "../core/context.ts";
 import { getCluster } from "./find.ts";
 import { checkHost, commandHost, type HostAccess } from "./host.ts";
+import { type HostCommander, hostEffects } from "./host-effect.ts";
 import type { ClusterCall, ClusterReply, LocalClusterPort } from "./port.ts";
 import { openControlPassword } from "./register.ts";
+import { sessionSql } from "./session.ts";
 import { makeSpare } from "./spare.ts";
 import { createSqlPool } from "./sql.ts";
 import { tenantSql } from "./tenant.ts";
@@ -40,20 +42,19 @@ export function localCluster(
     known ??= login();
     return known;
   };
+  const command: HostCommander = async (name, input) =>
+    commandHost(access, await getCluster(context, clusterId), name, input);
   const effects: LocalClusterPort = {
     ...tenantSql(pool, controlLogin),
-    setPools: async (name, pools) => {
-      const row = await getCluster(context, clusterId);
-      if (pools === null) await commandHost(access, row, "pooler.remove", { database: name });
-      else await commandHost(access, row, "pooler.set", { database: name, ...pools });
-    },
+    ...sessionSql(pool),
+    ...hostEffects(command),
     checkReady: async () => checkHost(access, await getCluster(context, clusterId)),
   };
   return {
     perform: async ({ name, input }) => {
       try {
-        const effect = effects[name] as (...rest: unknown[]) => Promise<number | undefined>;
-        return { error: null, value: (await effect(...input)) ?? null };
+        const effect = effects[name] as (...rest: unknown[]) => Promise<unknown>;
+        return { error: null, value: JSON.stringify((await effect(...input)) ?? null) };
       } catch (error) {
         return { error: error instanceof Error ? error.message : String(error) };
       }

@@ -18,32 +18,48 @@ export type ClusterCall = {
   };
 }[keyof ClusterPort];
 
-/** How an effect ended; errors cross as words, since classes do not survive the way. */
+/** How an effect ended, its value as JSON; errors cross as words, since classes do not survive. */
 export type ClusterReply =
   | { readonly error: string }
-  | { readonly error: null; readonly value: number | null };
+  | { readonly error: null; readonly value: string };
+
+// Every effect there is: a new one does not compile until it stands here.
+const effects: Record<keyof ClusterPort, true> = {
+  createDatabase: true,
+  dropDatabase: true,
+  createLogin: true,
+  dropLogin: true,
+  measure: true,
+  measureAll: true,
+  configureDatabase: true,
+  forgetDatabase: true,
+  stopDatabase: true,
+  startDatabase: true,
+  hostDatabases: true,
+  transitions: true,
+  logs: true,
+  metrics: true,
+  sessions: true,
+  signalSession: true,
+  probe: true,
+  checkReady: true,
+};
 
 /** The port that hands every effect to `send`. */
 export function clusterPort(
   send: (clusterId: string, call: ClusterCall) => Promise<ClusterReply>,
 ): ClusterPort {
-  const perform = async (clusterId: string, call: ClusterCall) => {
-    const reply = await send(clusterId, call);
-    if (reply.error !== null) throw new Error(`${call.name}: ${reply.error}`);
-    return reply.value;
-  };
-  const effect = async (clusterId: string, call: ClusterCall) => {
-    await perform(clusterId, call);
-  };
-  return {
-    createDatabase: (clusterId, ...input) => effect(clusterId, { name: "createDatabase", input }),
-    dropDatabase: (clusterId, ...input) => effect(clusterId, { name: "dropDatabase", input }),
-    createLogin: (clusterId, ...input) => effect(clusterId, { name: "createLogin", input }),
-    dropLogin: (clusterId, ...input) => effect(clusterId, { name: "dropLogin", input }),
-    measure: async (clusterId, ...input) =>
-      Number(await perform(clusterId, { name: "measure", input })),
-    setPools: (clusterId, ...input) => effect(clusterId, { name: "setPools", input }),
-    checkReady: (clusterId, ...input) => effect(clusterId, { name: "checkReady", input }),
-    probe: (clusterId, ...input) => effect(clusterId, { name: "probe", input }),
-  };
+  return portOf((name) => async (clusterId, ...input) => {
+    const reply = await send(clusterId, { name, input } as ClusterCall);
+    if (reply.error !== null) throw new Error(`${name}: ${reply.error}`);
+    return JSON.parse(reply.value);
+  });
+}
+
+/** A port whose every effect is made by `make` from its name. */
+export function portOf(
+  make: (name: keyof ClusterPort) => (clusterId: string, ...input: unknown[]) => Promise<unknown>,
+): ClusterPort {
+  const names = Object.keys(effects) as (keyof ClusterPort)[];
+  return Object.fromEntries(names.map((name) => [name, make(name)])) as unknown as ClusterPort;
 }

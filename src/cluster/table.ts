@@ -22,6 +22,8 @@ export const cluster = sqliteTable(
     databasesCount: integer("databases_count").notNull().default(0),
     /** A draining cluster keeps its databases and takes no new one. */
     state: text("state", { enum: ["active", "draining"] }).notNull(),
+    /** Up to which of its host's transitions the rows of its databases were brought. */
+    transitionSeq: integer("transition_seq").notNull().default(0),
     ...timeColumns(),
   },
   (t) => [

@@ -15,7 +15,16 @@ import {
 } from "./template.ts";
 
 /** The effects that are SQL. */
-export type TenantSql = Omit<LocalClusterPort, "setPools" | "checkReady">;
+export type TenantSql = Pick<
+  LocalClusterPort,
+  | "createDatabase"
+  | "dropDatabase"
+  | "createLogin"
+  | "dropLogin"
+  | "measure"
+  | "measureAll"
+  | "probe"
+>;
 
 /** Binds the effects to one cluster's connections. */
 export function tenantSql(pool: SqlPool, login: () => Promise<ControlLogin>): TenantSql {
@@ -26,6 +35,7 @@ export function tenantSql(pool: SqlPool, login: () => Promise<ControlLogin>): Te
     createLogin: (spec) => pool.lend((query) => createLogin(query, spec)),
     dropLogin: (names) => pool.lend(async (query) => dropLogin(query, await login(), names)),
     measure: (name) => pool.lend((query) => measure(query, name)),
+    measureAll: () => pool.lend(measureAll),
     probe: (url) => pool.lend((query) => probe(query, url)),
   };
 }
@@ -92,6 +102,14 @@ async function dropLogin(query: Query, login: ControlLogin, names: DatabaseNames
 async function measure(query: Query, name: string): Promise<number> {
   const [row] = await query(`select pg_database_size('${identifier(name)}')::float8 as bytes`);
   return Number(row?.bytes);
+}
+
+async function measureAll(query: Query): Promise<Record<string, number>> {
+  const rows = await query(`
+    select datname as name, pg_database_size(oid)::float8 as bytes from pg_database
+    where not datistemplate and datname like 'proj\\_%'`);
+  const measured = rows.filter(({ bytes }) => bytes !== null);
+  return Object.fromEntries(measured.map((row) => [String(row.name), Number(row.bytes)]));
 }
 
 async function probe(query: Query, url: string): Promise<void> {

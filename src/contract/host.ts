@@ -58,6 +58,36 @@ export const StatusReport = z.object({
 
 const OneDatabase = z.strictObject({ database: DatabaseName });
 
+/** What a database has of its host; the whole of it, so that it can be compared. */
+export const DatabaseSettings = z.strictObject({
+  transaction: PoolLimits,
+  session: PoolLimits,
+  /**
+   * Suspends the database whenever for that long no statement came through the transaction port
+   * and the session port had no client; the next client waits while it wakes. 0 is never.
+   */
+  suspend_after_seconds: z.union([z.literal(0), z.int().min(5).max(604_800)]),
+  /** Private memory one backend may have; for a query that wants more it is `out of memory`. */
+  bytes_per_backend: z
+    .int()
+    .min(backendBytesMin)
+    .max(2 ** 40),
+  /**
+   * New clients are let in from these networks alone; none is from everywhere. Clients that come
+   * through the WebSocket proxy have the address of the host itself.
+   */
+  allowed_addresses: z.array(Cidr).max(100),
+});
+export type DatabaseSettings = z.infer<typeof DatabaseSettings>;
+
+/** What a database has that was never configured: the size `small`, always awake, open to all. */
+export const defaultSettings: DatabaseSettings = {
+  ...defaultPools,
+  suspend_after_seconds: 0,
+  bytes_per_backend: backendBytesMin,
+  allowed_addresses: [],
+};
+
 /** A change the host made by itself. */
 export const Transition = z.object({
   /** Increases by one from transition to transition of a cluster. */
@@ -69,23 +99,53 @@ export const Transition = z.object({
 });
 export type Transition = z.infer<typeof Transition>;
 
+/** One line of a server's log that is about one database; never a statement that sets a password. */
+export const LogLine = z.object({
+  /** ISO 8601 with milliseconds. */
+  at: z.iso.datetime(),
+  source: z.enum(["postgres", "transaction-pooler", "session-pooler"]),
+  level: z.enum(["debug", "info", "warning", "error", "fatal"]),
+  /** One line, no control character, at most 2,000 characters. */
+  message: z.string().max(2000),
+  /** Of Postgres' errors alone. */
+  sqlstate: z.string().length(5).nullable(),
+});
+export type LogLine = z.infer<typeof LogLine>;
+
+/** What one database did in one span of time; counts are of the span, the rest is at its end. */
+export const MetricPoint = z.object({
+  /** The end of the span, ISO 8601. */
+  at: z.iso.datetime(),
+  /** Seconds the span lasts. */
+  seconds: z.int().min(1),
+  transactions: z.int().min(0),
+  rollbacks: z.int().min(0),
+  /** Errors of level error and above that the servers logged. */
+  errors: z.int().min(0),
+  /** Statements that took longer than the threshold of slow ones. */
+  slow_statements: z.int().min(0),
+  blocks_hit: z.int().min(0),
+  blocks_read: z.int().min(0),
+  deadlocks: z.int().min(0),
+  temporary_bytes: z.int().min(0),
+  size_bytes: z.int().min(0),
+  /** Clients of both poolers, those that wait among them, and backends. */
+  client_connections: z.int().min(0),
+  waiting_clients: z.int().min(0),
+  server_connections: z.int().min(0),
+});
+export type MetricPoint = z.infer<typeof MetricPoint>;
+
 /** Every command a host accepts: what it takes, what it reports. All may be sent twice. */
 export const hostCommands = {
   status: { input: Nothing, report: StatusReport },
-  /** Gives a database its own limits in both poolers; answers once they are in force. */
-  "pooler.set": {
-    input: z.strictObject({
-      database: DatabaseName,
-      transaction: PoolLimits,
-      session: PoolLimits,
-    }),
+  /** Gives a database all its settings, dropping no client; answers once they are in force. */
+  "database.configure": {
+    input: z.strictObject({ database: DatabaseName, settings: DatabaseSettings }),
     report: Nothing,
   },
-  /**
-   * Takes a dropped database's limits away and ends its clients' connections. A database that
-   * lives on is given the defaults with `pooler.set`, which ends none.
-   */
-  "pooler.remove": { input: OneDatabase, report: Nothing },
+  /** Takes a dropped database's settings and state away and ends its clients' connections. */
+  "database.forget": { input: OneDatabase, report: Nothing },
   /**
    * Ends a database's connections and refuses new ones until `database.start`, whatever is
    * restarted meanwhile. 404 `unknown_database` when the cluster has none of that name.
@@ -93,35 +153,18 @@ export const hostCommands = {
   "database.stop": { input: OneDatabase, report: Nothing },
   /** Lets clients in again; also wakes a suspended database. 404 as above. */
   "database.start": { input: OneDatabase, report: Nothing },
-  /**
-   * Suspends the database whenever for that long no statement came through the transaction port
-   * and the session port had no client; the next client waits while it wakes. 0 is never.
-   */
-  "database.suspend_after": {
-    input: z.strictObject({
-      database: DatabaseName,
-      seconds: z.union([z.literal(0), z.int().min(5).max(604_800)]),
+  /** What is kept of databases: those that were configured, stopped or suspended. */
+  inventory: {
+    input: Nothing,
+    report: z.object({
+      databases: z.array(
+        z.object({
+          database: DatabaseName,
+          state: z.enum(["running", "suspended", "stopped"]),
+          settings: DatabaseSettings,
+        }),
+      ),
     }),
-    report: Nothing,
-  },
-  /** Private memory one backend may have; for a query that wants more it is `out of memory`. */
-  "database.memory": {
-    input: z.strictObject({
-      database: DatabaseName,
-      bytes_per_backend: z
-        .int()
-        .min(backendBytesMin)
-        .max(2 ** 40),
-    }),
-    report: Nothing,
-  },
-  /**
-   * Lets new clients in from these networks alone; none is from everywhere. Clients that come
-   * through the WebSocket proxy have the address of the host itself.
-   */
-  "database.allowed_addresses": {
-    input: z.strictObject({ database: DatabaseName, addresses: z.array(Cidr).max(100) }),
-    report: Nothing,
   },
   /**
    * Suspensions and wakes since `after_seq`, the oldest first. Only the last ten thousand are
@@ -133,6 +176,27 @@ export const hostCommands = {
       limit: z.int().min(1).max(1000),
     }),
     report: z.object({ transitions: z.array(Transition), last_seq: z.int().min(0) }),
+  },
+  /**
+   * The last `lines` lines about one database, the oldest first; `after` a cursor or `since` a
+   * moment when given. Without a line the cursor is where the next one will be.
+   */
+  "database.logs": {
+    input: z.strictObject({
+      database: DatabaseName,
+      lines: z.int().min(1).max(1000),
+      since: z.iso.datetime().optional(),
+      after: z.string().max(200).optional(),
+    }),
+    report: z.object({ lines: z.array(LogLine), cursor: z.string() }),
+  },
+  /** Points of the last `window_seconds`, the oldest first; at most some 300 of them. */
+  "database.metrics": {
+    input: z.strictObject({
+      database: DatabaseName,
+      window_seconds: z.int().min(60).max(604_800),
+    }),
+    report: z.object({ points: z.array(MetricPoint) }),
   },
 } as const;
 

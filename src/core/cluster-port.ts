@@ -28,6 +28,84 @@ export interface DatabasePools {
   readonly session: PoolLimits;
 }
 
+/** Everything a database has of its cluster, derived from its row. */
+export interface DatabaseSettings extends DatabasePools {
+  /** Idle time after which the host suspends it; 0 is never. */
+  readonly suspend_after_seconds: number;
+  /** Private memory one backend may have. */
+  readonly bytes_per_backend: number;
+  /** Networks (CIDR) new clients are let in from; empty is from everywhere. */
+  readonly allowed_addresses: string[];
+}
+
+/** A change a host made by itself. */
+export interface HostTransition {
+  readonly seq: number;
+  readonly database: string;
+  readonly to: "suspended" | "woken";
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** What is kept about one database beside Postgres. */
+export interface HostDatabase {
+  readonly database: string;
+  readonly state: "running" | "suspended" | "stopped";
+  readonly settings: DatabaseSettings;
+}
+
+/** One line of a log about one database. */
+export interface DatabaseLogLine {
+  readonly at: string;
+  readonly source: "postgres" | "transaction-pooler" | "session-pooler";
+  readonly level: "debug" | "info" | "warning" | "error" | "fatal";
+  readonly message: string;
+  readonly sqlstate: string | null;
+}
+
+/** Which lines: the last ones, after a cursor or since a moment when given. */
+export interface LogRequest {
+  readonly lines: number;
+  readonly since?: string;
+  readonly after?: string;
+}
+
+/** What one database did in one span of time; see `MetricPoint` of `src/contract/host.ts`. */
+export interface DatabaseMetricPoint {
+  readonly at: string;
+  readonly seconds: number;
+  readonly transactions: number;
+  readonly rollbacks: number;
+  readonly errors: number;
+  readonly slow_statements: number;
+  readonly blocks_hit: number;
+  readonly blocks_read: number;
+  readonly deadlocks: number;
+  readonly temporary_bytes: number;
+  readonly size_bytes: number;
+  readonly client_connections: number;
+  readonly waiting_clients: number;
+  readonly server_connections: number;
+}
+
+/** One backend of a database. */
+export interface DatabaseSession {
+  readonly pid: number;
+  readonly role: string;
+  readonly application: string;
+  /** As in `pg_stat_activity`: `active`, `idle`, `idle in transaction`, … */
+  readonly state: string | null;
+  /** `Lock: relation`, `Client: ClientRead`, …; null while it works. */
+  readonly wait: string | null;
+  /** Pids of the same database it waits for. */
+  readonly blockedBy: number[];
+  readonly query: string;
+  /** Seconds since it began, since its transaction and its statement did. */
+  readonly ageSeconds: number;
+  readonly transactionSeconds: number | null;
+  readonly querySeconds: number | null;
+}
+
 /** The effects on a cluster. Each may run twice with the same end; each throws when it failed. */
 export interface ClusterPort {
   /** Makes the roles and the database, closed to all but them; the owner owns schema `public`. */
@@ -40,8 +118,37 @@ export interface ClusterPort {
   dropLogin(clusterId: string, names: DatabaseNames): Promise<void>;
   /** Bytes a database takes on disk. */
   measure(clusterId: string, name: string): Promise<number>;
-  /** Sets the poolers' limits of a database; null, for one that is gone, forgets them. */
-  setPools(clusterId: string, name: string, pools: DatabasePools | null): Promise<void>;
+  /** Bytes every database takes on disk, by its name. */
+  measureAll(clusterId: string): Promise<Record<string, number>>;
+  /** Gives a database all its settings; no client is dropped. */
+  configureDatabase(clusterId: string, name: string, settings: DatabaseSettings): Promise<void>;
+  /** Takes the settings of a database that is gone away, and ends its clients. */
+  forgetDatabase(clusterId: string, name: string): Promise<void>;
+  /** Ends a database's connections and refuses new ones until it is started. */
+  stopDatabase(clusterId: string, name: string): Promise<void>;
+  /** Lets clients in again; also wakes. */
+  startDatabase(clusterId: string, name: string): Promise<void>;
+  /** What the host keeps of databases: those that were configured, stopped or suspended. */
+  hostDatabases(clusterId: string): Promise<HostDatabase[]>;
+  /** At most a thousand suspensions and wakes after `afterSeq`, the oldest first. */
+  transitions(clusterId: string, afterSeq: number): Promise<HostTransition[]>;
+  /** The last lines about one database, and the cursor to follow from. */
+  logs(
+    clusterId: string,
+    name: string,
+    request: LogRequest,
+  ): Promise<{ readonly lines: DatabaseLogLine[]; readonly cursor: string }>;
+  /** Points of the last `windowSeconds`, the oldest first. */
+  metrics(clusterId: string, name: string, windowSeconds: number): Promise<DatabaseMetricPoint[]>;
+  /** The backends of one database. */
+  sessions(clusterId: string, name: string): Promise<DatabaseSession[]>;
+  /** Cancels a backend's statement, or ends it; false when the database has no such backend. */
+  signalSession(
+    clusterId: string,
+    name: string,
+    pid: number,
+    signal: "cancel" | "terminate",
+  ): Promise<boolean>;
   /** Runs `SELECT 1` with the very URL, from the cluster's side; throws when it does not answer. */
   probe(clusterId: string, url: string): Promise<void>;
   /** Throws, naming what is not ready, unless Postgres, both poolers and the host answer. */

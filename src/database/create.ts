@@ -1,3 +1,4 @@
+import { planLimitsOf } from "../account/plan.ts";
 import { place, reserve } from "../cluster/place.ts";
 import type { Statement } from "../core/batch.ts";
 import type { Attribution } from "../core/column.ts";
@@ -26,6 +27,9 @@ export interface NewDatabase {
   readonly clusterId?: string | undefined;
 }
 
+// A database nobody uses for so long costs nothing; in production it is always awake.
+const suspendAfterSeconds = 300;
+
 /** The name the unnamed primary of an environment is stored under. */
 export const primaryName = "primary";
 
@@ -48,6 +52,7 @@ export async function newDatabase(context: Context, input: NewDatabase) {
     name: input.name ?? primaryName,
     isPrimary: input.isPrimary,
     size: input.size,
+    suspendAfterSeconds: input.environment.name === "production" ? 0 : suspendAfterSeconds,
     state: "provisioning" as const,
     clusterId,
     ...newDatabaseNames(context),
@@ -73,12 +78,13 @@ export async function newDatabase(context: Context, input: NewDatabase) {
       databaseName: row.databaseName,
       ownerRole: row.ownerRole,
       loginRole: row.loginRole,
-      size: input.size,
     },
   );
   const statements: Statement[] = [
     reserve(context, clusterId),
-    context.db.insert(database).values(row),
+    context.db
+      .insert(database)
+      .values({ ...row, planLimits: planLimitsOf(row.organizationId, row.size) }),
     operation.statement,
   ];
   return { row, operationId: operation.id, statements };

@@ -20,5 +20,5 @@ export async function deleteDatabase(
   await commitExclusively(context, [row.id], statements);
   await context.drive(laneOf(row.projectId), driveMilliseconds);
   const after = await loadDatabase(context, row.id);
-  return after.row.state === "deleted" ? null : { ...after, operationId };
+  return after.row.state === "purged" ? null : { ...after, operationId };
 }

@@ -5,6 +5,7 @@ import { release } from "../cluster/place.ts";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { begin, type Do, defineOperation, next } from "../operation/define.ts";
+import { moveDatabase } from "./change.ts";
 import { laneOf } from "./create.ts";
 import { loadDatabase } from "./load.ts";
 import { requireUnprotected } from "./protect.ts";
@@ -21,9 +22,9 @@ const drop: Do<DestroyInput> = async (context, { input }) => {
 
 const closePool: Do<DestroyInput> = async (context, { input }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await context.cluster.setPools(row.clusterId, row.databaseName, null);
+  await context.cluster.forgetDatabase(row.clusterId, row.databaseName);
   const now = context.now();
-  const change = { state: "deleted", deletedAt: now, updatedAt: now } as const;
+  const change = { state: "purged", deletedAt: now, updatedAt: now } as const;
   return next(
     context.db.update(database).set(change).where(eq(database.id, row.id)),
     release(context, row.clusterId),
@@ -66,10 +67,6 @@ export function beginDestroy(context: Context, row: DatabaseRow, requestId: stri
     },
     { databaseId: row.id },
   );
-  const change = { state: "deleting", updatedAt: context.now() } as const;
-  const statements: Statement[] = [
-    context.db.update(database).set(change).where(eq(database.id, row.id)),
-    operation.statement,
-  ];
+  const statements: Statement[] = [moveDatabase(context, row, "deleting"), operation.statement];
   return { operationId: operation.id, statements };
 }

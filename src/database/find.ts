@@ -3,7 +3,7 @@ import { allClusters } from "../cluster/find.ts";
 import type { ClusterRow } from "../cluster/table.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
-import { conflict, notFound } from "../core/error.ts";
+import { notFound } from "../core/error.ts";
 import type { ProjectId } from "../core/id.ts";
 import type { PageRequest } from "../core/page.ts";
 import type { DatabaseState } from "./status.ts";
@@ -26,7 +26,10 @@ export interface DatabaseFilter {
   readonly externalProjectId?: string | undefined;
 }
 
-/** @throws ApiError 404 also when it is another organization's, or deleted. */
+// Lists show a deleted one only to those who ask for it.
+const gone = ["deleted", "purged"] as const;
+
+/** @throws ApiError 404 also when it is another organization's, or purged. */
 export async function findDatabase(
   context: Context,
   actor: Actor,
@@ -36,7 +39,7 @@ export async function findDatabase(
     context.db
       .select()
       .from(database)
-      .where(and(visibleTo(actor), eq(database.id, id), ne(database.state, "deleted"))),
+      .where(and(visibleTo(actor), eq(database.id, id), ne(database.state, "purged"))),
     allClusters(context),
   ]);
   const [found] = withClusters(rows, clusters);
@@ -55,7 +58,7 @@ export async function listDatabases(
   const wanted = Object.entries(columns) as [keyof typeof columns, string | undefined][];
   const matches = and(
     visibleTo(actor),
-    state === null ? ne(database.state, "deleted") : eq(database.state, state),
+    state === null ? notInArray(database.state, [...gone]) : eq(database.state, state),
     ...wanted.map(([name, value]) => (value === undefined ? undefined : eq(database[name], value))),
   );
   const before = page.beforeSeq === null ? undefined : lt(database.seq, page.beforeSeq);
@@ -94,7 +97,7 @@ export function liveDatabases(context: Context, projectId: ProjectId, environmen
     .where(
       and(
         eq(database.projectId, projectId),
-        notInArray(database.state, ["deleted", "failed"]),
+        notInArray(database.state, [...gone, "failed"]),
         environmentId === undefined ? undefined : eq(database.environmentId, environmentId),
       ),
     )
@@ -111,18 +114,6 @@ export function withClusters(
     const cluster = byId.get(row.clusterId);
     return cluster === undefined ? [] : [{ row, cluster }];
   });
-}
-
-/** @throws ApiError 409 DATABASE_NOT_RUNNING, with its state; `what` is what it was needed for. */
-export function requireRunning(found: PlacedDatabase, what: string): PlacedDatabase {
-  const { id, state, errorMessage } = found.row;
-  if (state === "running") return found;
-  const why = errorMessage === null ? "" : `: ${errorMessage}`;
-  throw conflict(
-    "DATABASE_NOT_RUNNING",
-    `The database is ${state}${why}. ${what} needs it running.`,
-    { state, resource_id: id },
-  );
 }
 
 function visibleTo(actor: Actor) {

@@ -6,7 +6,7 @@ import { release } from "../cluster/place.ts";
 import { type Do, defineOperation, next, type Undo } from "../operation/define.ts";
 import { openPassword, scramVerifier } from "./credential.ts";
 import { loadDatabase } from "./load.ts";
-import { databaseSizes, poolsToSet } from "./size.ts";
+import { isDefault, settingsOf } from "./setting.ts";
 import { database } from "./table.ts";
 import { urlsOf } from "./url.ts";
 
@@ -17,7 +17,6 @@ const ProvisionInput = z.object({
   databaseName: z.string(),
   ownerRole: z.string(),
   loginRole: z.string(),
-  size: z.enum(databaseSizes),
 });
 type ProvisionInput = z.infer<typeof ProvisionInput>;
 
@@ -42,11 +41,13 @@ const drop: Undo<ProvisionInput> = async (context, { input, failure }) => {
   ];
 };
 
-// Opens the pool and proves it: the probe is the pooler's first look at the database.
+// Sets its limits and proves it: the probe is the pooler's first look at the database.
 const publish: Do<ProvisionInput> = async (context, { input }) => {
-  const pools = poolsToSet(input.size);
-  if (pools !== null) await context.cluster.setPools(input.clusterId, input.databaseName, pools);
   const { row, cluster } = await loadDatabase(context, input.databaseId);
+  const settings = settingsOf(row);
+  if (!isDefault(settings)) {
+    await context.cluster.configureDatabase(input.clusterId, input.databaseName, settings);
+  }
   const { databaseUrl } = await urlsOf(context, row, cluster);
   await context.cluster.probe(input.clusterId, databaseUrl);
   return next(
@@ -57,8 +58,8 @@ const publish: Do<ProvisionInput> = async (context, { input }) => {
   );
 };
 
-const closePool: Undo<ProvisionInput> = async (context, { input }) => {
-  await context.cluster.setPools(input.clusterId, input.databaseName, null);
+const close: Undo<ProvisionInput> = async (context, { input }) => {
+  await context.cluster.forgetDatabase(input.clusterId, input.databaseName);
   return [];
 };
 
@@ -74,6 +75,6 @@ export const provision = defineOperation<ProvisionInput>({
   attemptsMax: 20,
   steps: {
     create: { do: create, undo: drop },
-    publish: { do: publish, undo: closePool },
+    publish: { do: publish, undo: close },
   },
 });

@@ -1,52 +1,54 @@
 // Gives a database another size while it runs: no client connection is dropped.
-import { eq } from "drizzle-orm";
 import { z } from "zod";
+import { planOf } from "../account/plan.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError } from "../core/error.ts";
 import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
+import { recordEvent } from "../webhook/event.ts";
+import { changeDatabase } from "./change.ts";
 import { laneOf } from "./create.ts";
-import { type DatabaseSize, databaseSizes, sizeLimits } from "./size.ts";
-import { type DatabaseRow, database } from "./table.ts";
+import { loadDatabase } from "./load.ts";
+import { applySettings } from "./setting.ts";
+import { type DatabaseSize, databaseSizes, limitsOf } from "./size.ts";
+import type { DatabaseRow } from "./table.ts";
 
 const ResizeInput = z.object({
   databaseId: z.string(),
-  clusterId: z.string(),
-  databaseName: z.string(),
-  from: z.enum(databaseSizes),
   to: z.enum(databaseSizes),
+  planLimits: z.record(z.string(), z.number()),
 });
 type ResizeInput = z.infer<typeof ResizeInput>;
 
-const setPools: Do<ResizeInput> = async (context, { input }) => {
-  await applyPools(context, input, input.to);
+const configure: Do<ResizeInput> = async (context, { input }) => {
+  const { row } = await loadDatabase(context, input.databaseId);
+  await applySettings(context, { ...row, size: input.to, planLimits: input.planLimits });
   return next();
 };
 
-const restorePools: Undo<ResizeInput> = async (context, { input }) => {
-  await applyPools(context, input, input.from);
+const restore: Undo<ResizeInput> = async (context, { input }) => {
+  const { row } = await loadDatabase(context, input.databaseId);
+  await applySettings(context, row);
   return [];
 };
 
-const publish: Do<ResizeInput> = async (context, { input }) =>
-  next(
-    context.db
-      .update(database)
-      .set({ size: input.to, updatedAt: context.now() })
-      .where(eq(database.id, input.databaseId)),
+const publish: Do<ResizeInput> = async (context, { input, operationId }) => {
+  const { row } = await loadDatabase(context, input.databaseId);
+  const { to: size, planLimits } = input;
+  const data = { from: row.size, to: size };
+  return next(
+    changeDatabase(context, row.id, { size, planLimits }),
+    recordEvent(context, "database.resized", row, { operationId, data }),
   );
+};
 
-function applyPools(context: Context, input: ResizeInput, size: DatabaseSize): Promise<void> {
-  return context.cluster.setPools(input.clusterId, input.databaseName, sizeLimits[size].pools);
-}
-
-/** `database.resize`: the poolers' limits first, then what the API says. */
+/** `database.resize`: the cluster's limits first, then what the API says. */
 export const resize = defineOperation<ResizeInput>({
   name: "database.resize",
   input: ResizeInput,
   deadlineMinutes: 10,
   attemptsMax: 20,
   steps: {
-    setPools: { do: setPools, undo: restorePools },
+    configure: { do: configure, undo: restore },
     publish: { do: publish },
   },
 });
@@ -61,7 +63,8 @@ export async function beginResize(
   to: DatabaseSize,
   requestId: string,
 ) {
-  const { storageBytes } = sizeLimits[to];
+  const planLimits = (await planOf(context, row.organizationId))[to] ?? {};
+  const { storageBytes } = limitsOf({ size: to, planLimits, ownLimits: row.ownLimits });
   const storedBytes = await context.cluster.measure(row.clusterId, row.databaseName);
   if (storedBytes > storageBytes) {
     throw new ApiError(
@@ -85,12 +88,6 @@ export async function beginResize(
       resourceId: row.id,
       requestId,
     },
-    {
-      databaseId: row.id,
-      clusterId: row.clusterId,
-      databaseName: row.databaseName,
-      from: row.size,
-      to,
-    },
+    { databaseId: row.id, to, planLimits },
   );
 }

@@ -12,7 +12,8 @@ import {
   uuid,
 } from "../core/schema.ts";
 import { deleteDatabase } from "./delete.ts";
-import { findDatabase, listDatabases, requireRunning } from "./find.ts";
+import { findDatabase, listDatabases } from "./find.ts";
+import { permit } from "./permit.ts";
 import { Credentials, Database, renderCredentials, renderDatabase } from "./schema.ts";
 import { databaseStates } from "./status.ts";
 import { urlsOf } from "./url.ts";
@@ -96,8 +97,8 @@ databaseRoutes.openapi(
   async (c) => {
     const { context, actor } = c.var;
     requireScope(actor, "databases:write");
-    const found = await findDatabase(context, actor, c.req.valid("param").id);
-    const { row, cluster } = requireRunning(found, "Logging in");
+    const { row, cluster } = await findDatabase(context, actor, c.req.valid("param").id);
+    await permit(context, row, "connect");
     c.header("Cache-Control", "no-store");
     return c.json({ data: renderCredentials(await urlsOf(context, row, cluster)) }, 200);
   },

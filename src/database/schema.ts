@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { attributionAnswer, Time } from "../core/schema.ts";
 import type { PlacedDatabase } from "./find.ts";
-import { databaseSizes, sizeLimits } from "./size.ts";
+import { databaseSizes, limitsOf } from "./size.ts";
 import { databaseStates } from "./status.ts";
 import type { DatabaseUrls } from "./url.ts";
 
@@ -31,6 +31,17 @@ export const Database = z
     cpu_count: z.int(),
     memory_mb: z.int(),
     storage_mb: z.int(),
+    connections_max: z.int(),
+    session_connections_max: z.int(),
+    storage: z.object({
+      used_bytes: z.int(),
+      allocated_bytes: z.int(),
+      ceiling_bytes: z.int(),
+      state: z.enum(["normal", "warning", "full"]),
+      measured_at: Time.nullable(),
+    }),
+    suspend_after_seconds: z.int(),
+    allowed_addresses: z.array(z.string()),
     host: z.string(),
     port: z.int(),
     session_port: z.int(),
@@ -40,6 +51,7 @@ export const Database = z
     deletion_protection: z.boolean(),
     error_message: z.string().nullable(),
     ...attributionAnswer,
+    purge_at: Time.nullable(),
     created_at: Time,
     updated_at: Time,
   })
@@ -80,8 +92,10 @@ export const Credentials = z
 
 /** Renders a database. */
 export function renderDatabase({ row, cluster }: PlacedDatabase): z.infer<typeof Database> {
-  const limits = sizeLimits[row.size];
-  const isRunning = row.state === "running";
+  const limits = limitsOf(row);
+  const isRunning = row.state === "running" || row.state === "suspended";
+  const state = row.state === "purged" ? "deleted" : row.state;
+  const allocatedBytes = row.storageAllocatedBytes ?? limits.storageBytes;
   const [host, port] = [cluster.publicHost, cluster.transactionPort];
   return {
     id: row.id,
@@ -97,11 +111,22 @@ export function renderDatabase({ row, cluster }: PlacedDatabase): z.infer<typeof
     engine_version: engineVersion,
     version: engineVersion,
     size: row.size,
-    state: row.state,
-    status: row.state,
+    state,
+    status: state,
     cpu_count: limits.cpuCount,
     memory_mb: limits.memoryBytes / megabyte,
-    storage_mb: limits.storageBytes / megabyte,
+    storage_mb: allocatedBytes / megabyte,
+    connections_max: limits.connectionsMax,
+    session_connections_max: limits.sessionConnectionsMax,
+    storage: {
+      used_bytes: row.storageBytes,
+      allocated_bytes: allocatedBytes,
+      ceiling_bytes: limits.storageBytesMax,
+      state: row.storageState,
+      measured_at: row.storageMeasuredAt?.toISOString() ?? null,
+    },
+    suspend_after_seconds: row.suspendAfterSeconds,
+    allowed_addresses: row.allowedAddresses,
     host,
     port,
     session_port: cluster.sessionPort,
@@ -114,6 +139,7 @@ export function renderDatabase({ row, cluster }: PlacedDatabase): z.infer<typeof
     external_user_id: row.externalUserId,
     external_project_id: row.externalProjectId,
     metadata: row.metadata,
+    purge_at: row.purgeAt?.toISOString() ?? null,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
   };

@@ -1,5 +1,3 @@
-import type { DatabasePools } from "../core/cluster-port.ts";
-
 /** Sizes a database comes in, smallest first. */
 export const databaseSizes = ["small", "medium", "large"] as const;
 
@@ -10,48 +8,65 @@ export type DatabaseSize = (typeof databaseSizes)[number];
 export interface SizeLimits {
   /** A share of the cluster's cores in the vocabulary of older clients. */
   readonly cpuCount: number;
+  /** Storage it begins with. */
   readonly storageBytes: number;
+  /** Storage it grows to by itself. */
+  readonly storageBytesMax: number;
   readonly memoryBytes: number;
-  readonly pools: DatabasePools;
+  /** Clients of the transaction port, and the backends that serve them. */
+  readonly connectionsMax: number;
+  readonly poolSize: number;
+  /** Clients of the session port; each has a backend of its own. */
+  readonly sessionConnectionsMax: number;
 }
+
+/** Some of the numbers, in place of a size's own. */
+export type LimitOverrides = Partial<Omit<SizeLimits, "cpuCount">>;
 
 const gigabyte = 1024 ** 3;
 const megabyte = 1024 ** 2;
 
-/** Published limits, and the backends each pooler may use to serve them. */
+/** Published limits; a plan or an operator may put others in their place. */
 export const sizeLimits: Record<DatabaseSize, SizeLimits> = {
   small: {
     cpuCount: 1,
     storageBytes: 1 * gigabyte,
+    storageBytesMax: 10 * gigabyte,
     memoryBytes: 512 * megabyte,
-    pools: {
-      transaction: { pool_size: 8, client_connections_max: 100 },
-      session: { pool_size: 10, client_connections_max: 10 },
-    },
+    connectionsMax: 100,
+    poolSize: 8,
+    sessionConnectionsMax: 10,
   },
   medium: {
     cpuCount: 2,
     storageBytes: 10 * gigabyte,
+    storageBytesMax: 100 * gigabyte,
     memoryBytes: 2048 * megabyte,
-    pools: {
-      transaction: { pool_size: 16, client_connections_max: 200 },
-      session: { pool_size: 20, client_connections_max: 20 },
-    },
+    connectionsMax: 200,
+    poolSize: 16,
+    sessionConnectionsMax: 20,
   },
   large: {
     cpuCount: 4,
     storageBytes: 100 * gigabyte,
+    storageBytesMax: 1000 * gigabyte,
     memoryBytes: 8192 * megabyte,
-    pools: {
-      transaction: { pool_size: 32, client_connections_max: 500 },
-      session: { pool_size: 50, client_connections_max: 50 },
-    },
+    connectionsMax: 500,
+    poolSize: 32,
+    sessionConnectionsMax: 50,
   },
 };
 
-/** What the poolers must be told; null when their defaults already are this size's limits. */
-export function poolsToSet(size: DatabaseSize): DatabasePools | null {
-  return size === "small" ? null : sizeLimits[size].pools;
+/** What limits are made of, as a row has it. */
+export interface Limited {
+  readonly size: DatabaseSize;
+  readonly planLimits: LimitOverrides;
+  readonly ownLimits: LimitOverrides;
+}
+
+/** The limits of one database: its operator's numbers, else its plan's, else its size's. */
+export function limitsOf({ size, planLimits, ownLimits }: Limited): SizeLimits {
+  return { ...sizeLimits[size], ...planLimits, ...ownLimits };
 }
 
 /** The smallest size that holds these numbers (MB, cores), or null when none does. */

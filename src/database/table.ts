@@ -7,7 +7,8 @@ import {
   timeColumn,
   timeColumns,
 } from "../core/column.ts";
-import { databaseStates } from "./status.ts";
+import type { LimitOverrides } from "./size.ts";
+import { storedStates } from "./status.ts";
 
 /** One logical database: the customer's, in one of our clusters. */
 export const database = sqliteTable(
@@ -25,7 +26,27 @@ export const database = sqliteTable(
     name: text("name").notNull(),
     isPrimary: integer("is_primary", { mode: "boolean" }).notNull(),
     size: text("size", { enum: ["small", "medium", "large"] }).notNull(),
-    state: text("state", { enum: databaseStates }).notNull(),
+    state: text("state", { enum: storedStates }).notNull(),
+    /** Idle time after which its host suspends it; 0 is never. */
+    suspendAfterSeconds: integer("suspend_after_seconds").notNull().default(0),
+    /** Networks (CIDR) clients are let in from; empty is from everywhere. */
+    allowedAddresses: text("allowed_addresses", { mode: "json" })
+      .$type<string[]>()
+      .notNull()
+      .default([]),
+    /** Numbers its organization's plan puts in place of its size's. */
+    planLimits: text("plan_limits", { mode: "json" }).$type<LimitOverrides>().notNull().default({}),
+    /** Numbers an operator gave this one database, in place of both. */
+    ownLimits: text("own_limits", { mode: "json" }).$type<LimitOverrides>().notNull().default({}),
+    /** What it was measured to take on disk. */
+    storageBytes: integer("storage_bytes").notNull().default(0),
+    /** What it may take before it grows; null until it first grew: its limits' number. */
+    storageAllocatedBytes: integer("storage_allocated_bytes"),
+    /** Where it stands below its ceiling. */
+    storageState: text("storage_state", { enum: ["normal", "warning", "full"] })
+      .notNull()
+      .default("normal"),
+    storageMeasuredAt: timeColumn("storage_measured_at"),
     clusterId: text("cluster_id").notNull(),
     /** In Postgres; random, so that a neighbour who lists them learns nothing. */
     databaseName: text("database_name").notNull().unique(),
@@ -42,16 +63,20 @@ export const database = sqliteTable(
     /** Why it failed, in words for the caller. */
     errorMessage: text("error_message"),
     deletedAt: timeColumn("deleted_at"),
+    /** When a deleted one is gone for good. */
+    purgeAt: timeColumn("purge_at"),
+    /** What it was before it was deleted, to be again after an undelete. */
+    stateBeforeDelete: text("state_before_delete", { enum: ["running", "stopped"] }),
     ...attributionColumns(),
     ...timeColumns(),
   },
   (t) => [
     uniqueIndex("database_primary_of_environment")
       .on(t.environmentId)
-      .where(sql`is_primary = 1 and state not in ('failed', 'deleted')`),
+      .where(sql`is_primary = 1 and state not in ('failed', 'deleted', 'purged')`),
     uniqueIndex("database_name_in_environment")
       .on(t.environmentId, t.name)
-      .where(sql`state not in ('failed', 'deleted')`),
+      .where(sql`state not in ('failed', 'deleted', 'purged')`),
     index("database_of_organization").on(t.organizationId, t.seq),
     index("database_of_project").on(t.projectId, t.seq),
     index("database_of_cluster").on(t.clusterId, t.seq),

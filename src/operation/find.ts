@@ -2,7 +2,7 @@ import { and, count, desc, eq, inArray, lt } from "drizzle-orm";
 import type { Actor } from "../core/actor.ts";
 import { commit, type Statement, violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
-import { conflict, notFound } from "../core/error.ts";
+import { type ApiError, conflict, notFound } from "../core/error.ts";
 import type { PageRequest } from "../core/page.ts";
 import { type OperationRow, type OperationStatus, operation } from "./table.ts";
 
@@ -87,13 +87,18 @@ export async function commitExclusively(
   } catch (error) {
     if (violatedConstraint(error) !== "operation.resource_id") throw error;
     const [other] = (await activeOperations(context, resourceIds)).values();
-    throw conflict(
-      "OPERATION_IN_PROGRESS",
-      `Another operation is under way${other === undefined ? "" : ` (${other.kind})`}; ` +
-        "wait for it to end.",
-      { operation_id: other?.id ?? null, kind: other?.kind ?? null },
-    );
+    throw refuseBusy(other);
   }
+}
+
+/** 409 OPERATION_IN_PROGRESS naming the operation that is under way, as far as it is known. */
+export function refuseBusy(other: OperationRow | undefined): ApiError {
+  return conflict(
+    "OPERATION_IN_PROGRESS",
+    `Another operation is under way${other === undefined ? "" : ` (${other.kind})`}; ` +
+      "wait for it to end.",
+    { operation_id: other?.id ?? null, kind: other?.kind ?? null },
+  );
 }
 
 function visibleTo(actor: Actor) {

@@ -19,7 +19,7 @@ const close: Do<DestroyInput> = async (context, { input }) => {
   const left = await databasesOf(context, ownProjectId(input.projectId));
   if (left.length > 0) return waitFor(1);
   const now = context.now();
-  const change = { state: "deleted", deletedAt: now, updatedAt: now } as const;
+  const change = { state: "purged", deletedAt: now, updatedAt: now } as const;
   return next(
     context.db.update(project).set(change).where(eq(project.id, input.projectId)),
     countProject(context, input.organizationId, -1),

@@ -89,7 +89,7 @@ function equalities(by: object) {
 function visibleTo(actor: Actor) {
   return and(
     eq(project.organizationId, actor.organizationId),
-    ne(project.state, "deleted"),
+    ne(project.state, "purged"),
     actor.workspaceId === null ? undefined : eq(project.workspaceId, actor.workspaceId),
   );
 }

@@ -178,7 +178,7 @@ projectRoutes.openapi(
     const operationId = await beginDestroy(context, found, requestId);
     await context.drive(laneOf(found.id), driveMilliseconds);
     const { row } = await readProject(context, found.id);
-    if (row.state === "deleted") return c.body(null, 204);
+    if (row.state === "purged") return c.body(null, 204);
     return c.json({ data: { ...renderProject(row), operation_id: operationId } }, 202);
   },
 );

@@ -153,7 +153,7 @@ export function renderProject(row: ProjectRow): z.infer<typeof Project> {
     name: row.name,
     slug: row.slug,
     description: row.description,
-    state: row.state,
+    state: row.state === "purged" ? "deleted" : row.state,
     settings: row.settings,
     external_workspace_id: row.externalWorkspaceId,
     external_user_id: row.externalUserId,

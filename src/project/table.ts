@@ -26,17 +26,21 @@ export const project = sqliteTable(
     hasPostgres: integer("has_postgres", { mode: "boolean" }).notNull(),
     /** The size its environments' databases are made with. */
     postgresSize: text("postgres_size", { enum: ["small", "medium", "large"] }),
-    state: text("state", { enum: ["active", "deleting", "deleted"] }).notNull(),
+    state: text("state", { enum: ["active", "deleting", "deleted", "purged"] }).notNull(),
     deletedAt: timeColumn("deleted_at"),
+    /** When a deleted one is gone for good. */
+    purgeAt: timeColumn("purge_at"),
     ...attributionColumns(),
     ...timeColumns(),
   },
   (t) => [
-    uniqueIndex("project_slug").on(t.workspaceId, t.slug).where(sql`state != 'deleted'`),
+    uniqueIndex("project_slug")
+      .on(t.workspaceId, t.slug)
+      .where(sql`state not in ('deleted', 'purged')`),
     index("project_external").on(t.organizationId, t.externalProjectId),
     uniqueIndex("project_default")
       .on(t.workspaceId)
-      .where(sql`is_default = 1 and state != 'deleted'`),
+      .where(sql`is_default = 1 and state not in ('deleted', 'purged')`),
     index("project_of_organization").on(t.organizationId, t.seq),
     index("project_of_workspace").on(t.workspaceId, t.seq),
   ],

@@ -20,7 +20,11 @@ describe("PATCH size", () => {
     const { status, body } = await patch({ size: "medium" });
     expect(status).toBe(200);
     expect(body.data).toMatchObject({ size: "medium", state: "running", storage_mb: 10_240 });
-    expect(api.cluster.pools.get(body.data.database)).toEqual(sizeLimits.medium.pools);
+    const { connectionsMax } = sizeLimits.medium;
+    expect(api.cluster.settings.get(body.data.database)).toMatchObject({
+      transaction: { client_connections_max: connectionsMax },
+      bytes_per_backend: 128 * 1024 ** 2,
+    });
   });
 
   it("to the size it has is 200 and no operation", async () => {

@@ -29,7 +29,7 @@ describe("destroying a database", () => {
     expect(await onlyRow()).toMatchObject({ state: "deleting", deletedAt: null });
     await runToEnd(house, lane);
     expect(house.cluster.isEmpty()).toBe(true);
-    expect(await onlyRow()).toMatchObject({ state: "deleted" });
+    expect(await onlyRow()).toMatchObject({ state: "purged" });
     expect((await onlyRow()).deletedAt).toEqual(house.clock.now());
     const [place] = await house.context.db.select().from(cluster);
     expect(place?.databasesCount).toBe(0);

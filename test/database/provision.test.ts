@@ -2,7 +2,7 @@ import { eq } from "drizzle-orm";
 import { beforeEach, describe, expect, test } from "vitest";
 import { cluster } from "../../src/cluster/table.ts";
 import { databasesOf } from "../../src/database/find.ts";
-import { sizeLimits } from "../../src/database/size.ts";
+import { settingsOf } from "../../src/database/setting.ts";
 import { database } from "../../src/database/table.ts";
 import { urlsOf } from "../../src/database/url.ts";
 import { createTestContext, type TestContext } from "../support/context.ts";
@@ -44,15 +44,15 @@ describe("a provisioned database", () => {
     expect(databaseUrl).toContain(`:${password}@127.0.0.1:6432/proj_`);
   });
 
-  test.each(["medium", "large"] as const)("of size %s has its pools", async (size) => {
+  test.each(["medium", "large"] as const)("of size %s has its limits", async (size) => {
     await aRunningProject(house, size);
-    const { databaseName } = await onlyRow();
-    expect(house.cluster.pools.get(databaseName)).toEqual(sizeLimits[size].pools);
+    const row = await onlyRow();
+    expect(house.cluster.settings.get(row.databaseName)).toEqual(settingsOf(row));
   });
 
-  test("of size small needs no line in the poolers", async () => {
+  test("of size small needs nothing of its host", async () => {
     await aRunningProject(house, "small");
-    expect(house.cluster.pools.size).toBe(0);
+    expect(house.cluster.settings.size).toBe(0);
   });
 });
 

@@ -150,15 +150,15 @@ describe("a database", () => {
     expect((await api.call("GET", path, { key: reader })).status).toBe(403);
   });
 
-  it("that is still being made has no credentials: 409 names its state", async () => {
+  it("that is still being made has no credentials: 409 names what is under way", async () => {
     api.cluster.failAt(1, "before");
     const body = { name: "slow", project_id: project.id };
     const made = (await api.call("POST", databases, { body })).body.data;
     const answer = await api.call("GET", `${databases}/${made.id}/credentials`);
     expect(answer.status).toBe(409);
     expect(answer.body.error).toMatchObject({
-      code: "DATABASE_NOT_RUNNING",
-      details: { state: "provisioning" },
+      code: "OPERATION_IN_PROGRESS",
+      details: { kind: "database.provision", operation_id: made.operation_id },
     });
   });
 

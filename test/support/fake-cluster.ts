@@ -1,10 +1,7 @@
 // A cluster in memory: it keeps what the effects leave behind, and fails when it is told to.
-import type {
-  ClusterPort,
-  DatabaseNames,
-  DatabasePools,
-  DatabaseSpec,
-} from "../../src/core/cluster-port.ts";
+import { type LocalClusterPort, portOf } from "../../src/cluster/port.ts";
+import { defaultSettings } from "../../src/contract/host.ts";
+import type { ClusterPort, DatabaseSettings, HostTransition } from "../../src/core/cluster-port.ts";
 
 /** Whether a call that fails has had its effect. */
 export type Failure = "before" | "after";
@@ -18,11 +15,13 @@ export interface ClusterCallRecord {
   readonly clusterId: string;
 }
 
-/** What is there, as an operator would find it with SQL and in the poolers' files. */
+/** What is there, as an operator would find it with SQL and on the host. */
 export interface ClusterState {
   readonly roles: ReadonlyMap<string, { readonly verifier: string | null }>;
   readonly databases: ReadonlyMap<string, { readonly owner: string }>;
-  readonly pools: ReadonlyMap<string, DatabasePools>;
+  readonly settings: ReadonlyMap<string, DatabaseSettings>;
+  /** Databases that are stopped or suspended. */
+  readonly held: ReadonlyMap<string, "stopped" | "suspended">;
 }
 
 /** The effects on a state in memory. */
@@ -30,72 +29,94 @@ function createEffects() {
   const stored = { bytes: databaseBytes };
   const roles = new Map<string, { readonly verifier: string | null }>();
   const databases = new Map<string, { readonly owner: string }>();
-  const pools = new Map<string, DatabasePools>();
-  const effects = {
-    createDatabase: ({ databaseName, ownerRole, loginRole, verifier }: DatabaseSpec) => {
+  const settings = new Map<string, DatabaseSettings>();
+  const held = new Map<string, "stopped" | "suspended">();
+  const transitions: HostTransition[] = [];
+  const mustExist = (name: string) => {
+    if (!databases.has(name)) throw new Error("The database does not exist.");
+  };
+  const effects: LocalClusterPort = {
+    createDatabase: async ({ databaseName, ownerRole, loginRole, verifier }) => {
       roles.set(ownerRole, { verifier: null });
       roles.set(loginRole, { verifier });
       databases.set(databaseName, { owner: ownerRole });
     },
-    dropDatabase: ({ databaseName, ownerRole, loginRole }: DatabaseNames) => {
+    dropDatabase: async ({ databaseName, ownerRole, loginRole }) => {
       databases.delete(databaseName);
       roles.delete(loginRole);
       roles.delete(ownerRole);
     },
-    createLogin: ({ loginRole, verifier }: DatabaseSpec) => {
+    createLogin: async ({ loginRole, verifier }) => {
       roles.set(loginRole, { verifier });
     },
-    dropLogin: ({ loginRole }: DatabaseNames) => {
+    dropLogin: async ({ loginRole }) => {
       roles.delete(loginRole);
     },
-    measure: (name: string) => {
-      if (!databases.has(name)) throw new Error("The database does not exist.");
+    measure: async (name) => {
+      mustExist(name);
       return stored.bytes;
     },
-    setPools: (name: string, wanted: DatabasePools | null) => {
-      if (wanted === null) pools.delete(name);
-      else pools.set(name, wanted);
+    measureAll: async () =>
+      Object.fromEntries([...databases.keys()].map((name) => [name, stored.bytes])),
+    configureDatabase: async (name, wanted) => {
+      settings.set(name, wanted);
     },
-    probe: (text: string) => {
+    forgetDatabase: async (name) => {
+      settings.delete(name);
+      held.delete(name);
+    },
+    stopDatabase: async (name) => {
+      mustExist(name);
+      held.set(name, "stopped");
+    },
+    startDatabase: async (name) => {
+      mustExist(name);
+      held.delete(name);
+    },
+    hostDatabases: async () =>
+      [...new Set([...settings.keys(), ...held.keys()])].map((database) => ({
+        database,
+        state: held.get(database) ?? "running",
+        settings: settings.get(database) ?? defaultSettings,
+      })),
+    transitions: async (afterSeq) => transitions.filter(({ seq }) => seq > afterSeq),
+    logs: async () => ({ lines: [], cursor: "0" }),
+    metrics: async () => [],
+    sessions: async () => [],
+    signalSession: async () => false,
+    probe: async (text) => {
       const url = new URL(text);
-      if (!databases.has(url.pathname.slice(1))) throw new Error("The database does not exist.");
+      mustExist(url.pathname.slice(1));
+      if (held.get(url.pathname.slice(1)) === "stopped") throw new Error("It is stopped.");
       if (!roles.has(url.username)) throw new Error("The role does not exist.");
     },
-    checkReady: () => undefined,
+    checkReady: async () => undefined,
   };
-  const state: ClusterState = { roles, databases, pools };
-  return { state, effects, stored };
+  /** The host suspends or wakes a database by itself, and notes when. */
+  const move = (database: string, to: HostTransition["to"], at: Date) => {
+    if (to === "suspended") held.set(database, "suspended");
+    else held.delete(database);
+    transitions.push({ seq: transitions.length + 1, database, to, at: at.toISOString() });
+  };
+  const state: ClusterState = { roles, databases, settings, held };
+  return { state, effects, stored, move };
 }
 
 /** A cluster port over memory. */
 export function createFakeCluster() {
-  const { state, effects, stored } = createEffects();
+  const { state, effects, stored, move } = createEffects();
   const calls: ClusterCallRecord[] = [];
   const failures = new Map<number, Failure>();
 
-  async function perform<Result>(
-    name: keyof ClusterPort,
-    clusterId: string,
-    effect: () => Result,
-  ): Promise<Result> {
+  const port = portOf((name) => async (clusterId, ...input) => {
     calls.push({ name, clusterId });
     const failure = failures.get(calls.length);
     if (failure === "before") throw new Error("The cluster did not answer.");
-    const result = effect();
+    const effect = effects[name] as (...rest: unknown[]) => Promise<unknown>;
+    const result = await effect(...input);
     if (failure === "after") throw new Error("The cluster's answer was lost.");
     return result;
-  }
-
-  const port: ClusterPort = {
-    createDatabase: (id, spec) => perform("createDatabase", id, () => effects.createDatabase(spec)),
-    dropDatabase: (id, names) => perform("dropDatabase", id, () => effects.dropDatabase(names)),
-    createLogin: (id, spec) => perform("createLogin", id, () => effects.createLogin(spec)),
-    dropLogin: (id, names) => perform("dropLogin", id, () => effects.dropLogin(names)),
-    measure: (id, name) => perform("measure", id, () => effects.measure(name)),
-    setPools: (id, name, wanted) => perform("setPools", id, () => effects.setPools(name, wanted)),
-    probe: (id, url) => perform("probe", id, () => effects.probe(url)),
-    checkReady: (id) => perform("checkReady", id, effects.checkReady),
-  };
+  });
 
   return {
     port,
@@ -109,6 +130,7 @@ export function createFakeCluster() {
     store: (bytes: number) => {
       stored.bytes = bytes;
     },
+    move,
     isEmpty: () => Object.values(state).every((things) => things.size === 0),
   };
 }

@@ -4,9 +4,10 @@ import { type TestContext, tableNames } from "./context.ts";
 // What may differ between two ways to the same end: times, tries, random bytes drawn on the way.
 const passing = /^(seq|run_after|lease_token|attempts)$|_(at|sealed|milliseconds)$|^error_/;
 
-// An operation that an operation begins draws its id on the way.
+// Operations and events that an operation makes draw their ids on the way.
+const drawn = new Set(["operation", "event"]);
 const isPassing = (table: string, column: string) =>
-  passing.test(column) || (table === "operation" && column === "id");
+  passing.test(column) || (drawn.has(table) && column === "id");
 
 /** Everything that is: the rows of every table, and what the cluster holds. */
 export async function snapshot({ cluster }: TestContext) {
@@ -23,6 +24,7 @@ export async function snapshot({ cluster }: TestContext) {
     rows: Object.fromEntries(rows),
     roles: [...cluster.roles.keys()].sort(),
     databases: [...cluster.databases].sort(),
-    pools: [...cluster.pools].sort(),
+    settings: [...cluster.settings].sort(),
+    held: [...cluster.held].sort(),
   };
 }

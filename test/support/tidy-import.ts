@@ -6,6 +6,7 @@ import { type CodeFile, type Finding, type Import, importsOf } from "./code-file
 export const ladder = [
   "core",
   "contract",
+  "alert",
   "account",
   "operation",
   "webhook",

@@ -1,7 +1,7 @@
 import { commit } from "../../../src/core/batch.ts";
 import { databasesOf } from "../../../src/database/find.ts";
 import { beginResize } from "../../../src/database/resize.ts";
-import { sizeLimits } from "../../../src/database/size.ts";
+import { settingsOf } from "../../../src/database/setting.ts";
 import { database } from "../../../src/database/table.ts";
 import type { Scenario } from "../scenario.ts";
 import { aRunningProject } from "../seed.ts";
@@ -19,9 +19,8 @@ export const scenario: Scenario = {
   },
   isClean: async ({ context: { db }, cluster: made }) => {
     const [row] = await db.select().from(database);
-    const pools = row === undefined ? undefined : made.pools.get(row.databaseName);
-    return (
-      row?.size === "medium" && JSON.stringify(pools) === JSON.stringify(sizeLimits.medium.pools)
-    );
+    if (row?.size !== "medium") return false;
+    const given = made.settings.get(row.databaseName);
+    return JSON.stringify(given) === JSON.stringify(settingsOf(row));
   },
 };

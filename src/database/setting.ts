@@ -1,0 +1,58 @@
+// What a database has of its cluster, as a function of its row: verbs change the row and have it
+// applied, and whoever finds another truth in the cluster applies it again.
+import { backendBytesMin, defaultSettings } from "../contract/host.ts";
+import type { DatabaseSettings } from "../core/cluster-port.ts";
+import type { Context } from "../core/context.ts";
+import { type Limited, limitsOf } from "./size.ts";
+import type { DatabaseRow } from "./table.ts";
+
+/** The part of a row settings are made of. */
+export type Settable = Limited & Pick<DatabaseRow, "suspendAfterSeconds" | "allowedAddresses">;
+
+/** The settings a row asks for. */
+export function settingsOf(row: Settable): DatabaseSettings {
+  const limits = limitsOf(row);
+  const perBackend = Math.floor(limits.memoryBytes / limits.poolSize);
+  return {
+    transaction: {
+      pool_size: limits.poolSize,
+      client_connections_max: limits.connectionsMax,
+    },
+    session: {
+      pool_size: limits.sessionConnectionsMax,
+      client_connections_max: limits.sessionConnectionsMax,
+    },
+    suspend_after_seconds: row.suspendAfterSeconds,
+    bytes_per_backend: Math.max(perBackend, backendBytesMin),
+    allowed_addresses: row.allowedAddresses,
+  };
+}
+
+/** True when a host gives these to a database it was told nothing about. */
+export function isDefault(settings: DatabaseSettings): boolean {
+  return isSame(settings, defaultSettings);
+}
+
+/** True when two settings ask for the same. */
+export function isSame(one: DatabaseSettings, other: DatabaseSettings): boolean {
+  return canonical(one) === canonical(other);
+}
+
+/** Has the cluster give a database what its row asks for. */
+export function applySettings(
+  context: Context,
+  row: Settable & Pick<DatabaseRow, "clusterId" | "databaseName">,
+): Promise<void> {
+  return context.cluster.configureDatabase(row.clusterId, row.databaseName, settingsOf(row));
+}
+
+function canonical(settings: DatabaseSettings): string {
+  const { transaction, session, suspend_after_seconds, bytes_per_backend } = settings;
+  return JSON.stringify([
+    [transaction.pool_size, transaction.client_connections_max],
+    [session.pool_size, session.client_connections_max],
+    suspend_after_seconds,
+    bytes_per_backend,
+    [...settings.allowed_addresses].sort(),
+  ]);
+}
