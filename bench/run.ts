@@ -3,6 +3,7 @@ import { line } from "./report.ts";
 
 const figures: Record<string, () => Promise<{ readonly run: () => Promise<void> }>> = {
   provision: () => import("./provision.ts"),
+  lifecycle: () => import("./lifecycle.ts"),
 };
 
 const [name = ""] = process.argv.slice(2);

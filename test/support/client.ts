@@ -65,15 +65,21 @@ export async function createProject(
   return { answer, project: answer.body.data, database } as const;
 }
 
+/** An open connection to a URL; one that breaks later fails its next query. */
+export async function connected(url: string, config: ClientConfig = {}): Promise<Client> {
+  const client = new Client({ connectionString: url, ...config });
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
 /** Runs `work` on a connection to a URL. */
 export async function withSql<Result>(
   url: string,
   work: (client: Client) => Promise<Result>,
   config: ClientConfig = {},
 ): Promise<Result> {
-  const client = new Client({ connectionString: url, ...config });
-  client.on("error", () => undefined);
-  await client.connect();
+  const client = await connected(url, config);
   try {
     return await work(client);
   } finally {

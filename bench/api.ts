@@ -1,0 +1,30 @@
+// The API as a bench calls it.
+import type { Installation } from "./installation.ts";
+
+/** The `data` of an answer. */
+// biome-ignore lint/suspicious/noExplicitAny: a bench reads whatever JSON came.
+export type Data = any;
+
+/** Calls the API and returns the envelope's `data`; null for an answer without a body. */
+export async function callApi(
+  { apiUrl, apiKey }: Installation,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Data> {
+  const response = await fetch(`${apiUrl}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return text === "" ? null : JSON.parse(text).data;
+}
+
+/** A new project's database, with its URLs. */
+export async function createDatabase(installation: Installation, name: string): Promise<Data> {
+  const body = { name, data: { postgres: true } };
+  const project = await callApi(installation, "POST", "/projects", body);
+  return project.databases[0];
+}

@@ -1,0 +1,171 @@
+// What a database's life costs its clients: resume and wake beside a plain reconnect to the same
+// pooler, a resize under load, and the look that finds drift among a thousand databases.
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+import { callApi, createDatabase, type Data } from "./api.ts";
+import { type Installation, install } from "./installation.ts";
+import { line, machine, ms, table } from "./report.ts";
+import { percentile, timed } from "./statistics.ts";
+
+const resumeRounds = 100;
+const wakeDatabases = 25;
+const wakeRounds = 4;
+const suspendAfterSeconds = 5;
+const loadClients = 100;
+const loadPauseMilliseconds = 100;
+const resizes = ["medium", "large", "medium", "small"];
+const quietMilliseconds = 5000;
+
+/** `npm run bench -- lifecycle` */
+export async function run(): Promise<void> {
+  line(`Machine: ${machine()}\n`);
+  const installation = await install();
+  try {
+    await resume(installation);
+    await wake(installation);
+    await resize(installation);
+  } finally {
+    await installation.stop();
+  }
+}
+
+async function firstRow(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query("select 1");
+  } finally {
+    await client.end();
+  }
+}
+
+async function resume(installation: Installation): Promise<void> {
+  const database = await createDatabase(installation, "Resume");
+  const path = `/databases/${database.id}`;
+  const stops: number[] = [];
+  const starts: number[] = [];
+  const plain: number[] = [];
+  for (let round = 0; round < resumeRounds; round++) {
+    await firstRow(database.database_url);
+    plain.push((await timed(() => firstRow(database.database_url))).milliseconds);
+    stops.push((await timed(() => callApi(installation, "POST", `${path}/stop`))).milliseconds);
+    const resumed = await timed(async () => {
+      await callApi(installation, "POST", `${path}/start`);
+      await firstRow(database.database_url);
+    });
+    starts.push(resumed.milliseconds);
+  }
+  line(`Stop and start, ${resumeRounds} rounds (ms)`);
+  report(plain, [
+    ["POST stop, answered", stops],
+    ["POST start → first answered query of a new connection", starts],
+  ]);
+}
+
+async function wake(installation: Installation): Promise<void> {
+  const databases: Data[] = [];
+  for (let made = 0; made < wakeDatabases; made++) {
+    const database = await createDatabase(installation, `Wake ${made}`);
+    await callApi(installation, "PATCH", `/databases/${database.id}`, {
+      suspend_after_seconds: suspendAfterSeconds,
+    });
+    databases.push(database);
+  }
+  const [awake] = [await createDatabase(installation, "Awake")];
+  const woken: number[] = [];
+  const plain: number[] = [];
+  for (let round = 0; round < wakeRounds; round++) {
+    for (const { id } of databases) await untilSuspended(installation, id);
+    for (const { database_url: url } of databases) {
+      woken.push((await timed(() => firstRow(url))).milliseconds);
+      plain.push((await timed(() => firstRow(awake.database_url))).milliseconds);
+    }
+  }
+  line(`Wake on connect, ${woken.length} rounds (ms)`);
+  report(plain, [["first query of a suspended database", woken]]);
+}
+
+async function untilSuspended(installation: Installation, id: string): Promise<void> {
+  while ((await callApi(installation, "GET", `/databases/${id}`)).state !== "suspended") {
+    await delay(200);
+  }
+}
+
+async function resize(installation: Installation): Promise<void> {
+  const database = await createDatabase(installation, "Resize");
+  const load = await startLoad(database.database_url);
+  await delay(quietMilliseconds);
+  const before = load.take();
+  for (const size of resizes) {
+    await callApi(installation, "PATCH", `/databases/${database.id}`, { size });
+    await delay(quietMilliseconds / resizes.length);
+  }
+  const during = load.take();
+  await load.stop();
+  line(`Resize (${resizes.length} times) under a steady load of ${loadClients} clients`);
+  const row = (name: string, { milliseconds, failed }: Taken) => [
+    name,
+    String(milliseconds.length),
+    String(failed),
+    ms(percentile(milliseconds, 50)),
+    ms(percentile(milliseconds, 99)),
+  ];
+  table(
+    ["", "queries", "failed", "p50 ms", "p99 ms"],
+    [row("before", before), row("while it is resized", during)],
+  );
+  const added = percentile(during.milliseconds, 99) - percentile(before.milliseconds, 99);
+  line(`Added p99: ${ms(added)} ms\n`);
+}
+
+/** What a load has seen since it was last asked. */
+interface Taken {
+  readonly milliseconds: readonly number[];
+  readonly failed: number;
+}
+
+async function startLoad(url: string) {
+  const clients = Array.from({ length: loadClients }, () => new pg.Client(url));
+  await Promise.all(clients.map((client) => client.connect()));
+  let milliseconds: number[] = [];
+  let failed = 0;
+  let isOver = false;
+  const runs = clients.map(async (client) => {
+    while (!isOver) {
+      const query = timed(() => client.query("select 1"));
+      await query.then(
+        (one) => milliseconds.push(one.milliseconds),
+        () => failed++,
+      );
+      await delay(loadPauseMilliseconds);
+    }
+    await client.end();
+  });
+  return {
+    take: (): Taken => {
+      const taken = { milliseconds, failed };
+      milliseconds = [];
+      failed = 0;
+      return taken;
+    },
+    stop: async () => {
+      isOver = true;
+      await Promise.all(runs);
+    },
+  };
+}
+
+function report(plain: readonly number[], rows: readonly (readonly [string, number[]])[]): void {
+  const render = (name: string, values: readonly number[]) => [
+    name,
+    ...[50, 99].map((p) => ms(percentile(values, p))),
+    `${(percentile(values, 50) / percentile(plain, 50)).toFixed(1)}×`,
+  ];
+  table(
+    ["", "p50", "p99", "p50 against the reconnect"],
+    [
+      ...rows.map(([name, values]) => render(name, values)),
+      render("plain reconnect to the same pooler", plain),
+    ],
+  );
+}
