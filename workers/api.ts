@@ -4,6 +4,7 @@ import type { MiddlewareHandler } from "hono";
 import { authenticate } from "../src/account/authenticate.ts";
 import { enterWorkspace } from "../src/account/find.ts";
 import { workspaceRoutes } from "../src/account/routes.ts";
+import { alertRoutes } from "../src/alert/routes.ts";
 import { clusterRoutes } from "../src/cluster/routes.ts";
 import type { Context } from "../src/core/context.ts";
 import { ApiError } from "../src/core/error.ts";
@@ -42,6 +43,7 @@ const routers = [
   databaseChangeRoutes,
   operationRoutes,
   clusterRoutes,
+  alertRoutes,
 ];
 
 /** Makes the ports of one isolate from its bindings; a test puts its own here. */

@@ -2,13 +2,35 @@ import { sql } from "drizzle-orm";
 import { index, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
 
+/** What an alert may be about. */
+export const alertKinds = [
+  /** An operation is past its deadline and goes on; subject: its id. */
+  "operation_overdue",
+  /** An operation is past its deadline and cannot be taken back; subject: its id. */
+  "undo_failing",
+  /** A nudge was delivered in vain too often; subject: its lane, or what stands for none. */
+  "dead_nudge",
+  /** A row's database is not in its cluster; subject: the row's id. */
+  "database_missing",
+  /** What a cluster has is not what its row asks for, and stays so; subject: the row's id. */
+  "repair_failed",
+  /** A cluster has what no row names; subject: the cluster's id, a slash and the name. */
+  "orphan",
+] as const;
+
+/** One kind of alert. */
+export type AlertKind = (typeof alertKinds)[number];
+
+/** As the partial index says it, word for word, so that SQLite knows it for the same. */
+export const isOpen = sql`resolved_at is null`;
+
 /** Something an operator should look at; it resolves itself once its cause is gone. */
 export const alert = sqliteTable(
   "alert",
   {
     seq: seqColumn(),
     id: idColumn(),
-    kind: text("kind").notNull(),
+    kind: text("kind", { enum: alertKinds }).notNull(),
     /** What it is about: an id, a name in a cluster. One open alert of a kind for each. */
     subject: text("subject").notNull(),
     message: text("message").notNull(),
@@ -17,7 +39,7 @@ export const alert = sqliteTable(
     ...timeColumns(),
   },
   (t) => [
-    uniqueIndex("alert_open").on(t.kind, t.subject).where(sql`resolved_at is null`),
+    uniqueIndex("alert_open").on(t.kind, t.subject).where(isOpen),
     index("alert_age").on(t.resolvedAt, t.seq),
   ],
 );

@@ -1,0 +1,37 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { requireAdmin } from "../core/actor.ts";
+import { listEnvelope, pageOf } from "../core/page.ts";
+import { router } from "../core/route.ts";
+import { errors, json, listOf, PageParameters } from "../core/schema.ts";
+import { listAlerts } from "./find.ts";
+import { Alert, renderAlert } from "./schema.ts";
+import { alertKinds } from "./table.ts";
+
+/** `/admin/alerts`: the operator's. */
+export const alertRoutes = router();
+
+const Filter = PageParameters.extend({
+  state: z.enum(["open", "resolved", "all"]).default("open"),
+  kind: z.enum(alertKinds).optional(),
+});
+
+alertRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/admin/alerts",
+    operationId: "alerts.list",
+    summary: "List what an operator should look at, newest first",
+    description: "An alert resolves itself once its cause is gone; `state=all` shows those too.",
+    tags: ["admin"],
+    request: { query: Filter },
+    responses: { 200: json("A page of alerts", listOf(Alert)), ...errors(401, 403, 422) },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireAdmin(actor);
+    const { state, kind, ...query } = c.req.valid("query");
+    const page = pageOf(query);
+    const { rows, total } = await listAlerts(context, { state, kind }, page);
+    return c.json(listEnvelope(page, rows, total, renderAlert), 200);
+  },
+);
