@@ -70,6 +70,16 @@ export interface OperationDefinition<Input> {
   readonly steps: Readonly<Record<string, Step<Input>>>;
 }
 
+/** True for an operation at a step from which it only goes forward. */
+export function isPastReturn(
+  { steps, pointOfNoReturn }: AnyOperation,
+  row: { readonly step: string },
+): boolean {
+  if (pointOfNoReturn === undefined) return false;
+  const names = Object.keys(steps);
+  return names.indexOf(row.step) >= names.indexOf(pointOfNoReturn);
+}
+
 /** A definition whose input type is forgotten, as the registry holds it. */
 // biome-ignore lint/suspicious/noExplicitAny: the registry checks input with the schema.
 export type AnyOperation = OperationDefinition<any>;

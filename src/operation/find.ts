@@ -4,7 +4,7 @@ import { commit, type Statement, violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { type ApiError, conflict, notFound } from "../core/error.ts";
 import type { PageRequest } from "../core/page.ts";
-import { type OperationRow, type OperationStatus, operation } from "./table.ts";
+import { isActive, type OperationRow, type OperationStatus, operation } from "./table.ts";
 
 /** Which operations of a list are wanted; what is undefined does not filter. */
 export interface OperationFilter {
@@ -64,12 +64,7 @@ export async function activeOperations(
   const rows = await context.db
     .select()
     .from(operation)
-    .where(
-      and(
-        inArray(operation.resourceId, [...resourceIds]),
-        inArray(operation.status, ["pending", "running", "unwinding"]),
-      ),
-    );
+    .where(and(inArray(operation.resourceId, [...resourceIds]), isActive));
   return new Map(rows.map((row) => [row.resourceId, row]));
 }
 

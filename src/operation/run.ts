@@ -1,14 +1,19 @@
 // The engine. Law: a step's program counter moves in the same batch as the rows it changes, and
 // only while the runner still holds the lease; so a crash anywhere repeats a step, never skips one.
-import { and, asc, eq, inArray, lte, sql } from "drizzle-orm";
+import { and, asc, eq, lte, sql } from "drizzle-orm";
 import type { Context } from "../core/context.ts";
 import { TerminalError } from "../core/error.ts";
 import { newId } from "../core/id.ts";
-import type { AnyOperation, Outcome, Registry, Step } from "./define.ts";
-import { type OperationRow, operation } from "./table.ts";
+import {
+  type AnyOperation,
+  isPastReturn,
+  type Outcome,
+  type Registry,
+  type Step,
+} from "./define.ts";
+import { isActive, type OperationRow, operation } from "./table.ts";
 import { LeaseLost, transition } from "./transition.ts";
 
-const active = ["pending", "running", "unwinding"] as const;
 const backoffSecondsMax = 30;
 
 /** When the lane has work again: null is never, by itself. */
@@ -31,9 +36,20 @@ export async function runLane(
     try {
       await runOperation(context, registry, row);
     } catch (error) {
-      if (!(error instanceof LeaseLost)) throw error;
-      return { dueAt: null };
+      if (error instanceof LeaseLost) return { dueAt: null };
+      await setAside(context, row, error);
     }
+  }
+}
+
+// A defect, such as a kind this version does not know: it comes back later and later, and holds up
+// nobody else in its lane meanwhile.
+async function setAside(context: Context, row: OperationRow, error: unknown): Promise<void> {
+  logFailure(context, row, failureOf(error), error);
+  try {
+    await transition(context, row, { runAfter: backoff(context, row.attempts) });
+  } catch (lost) {
+    if (!(lost instanceof LeaseLost)) throw error;
   }
 }
 
@@ -42,11 +58,11 @@ export async function runLane(
 // meets the limit.
 async function lease(context: Context, lane: string) {
   const now = context.now();
-  const isActive = and(eq(operation.lane, lane), inArray(operation.status, [...active]));
+  const isOurs = and(eq(operation.lane, lane), isActive);
   const head = context.db
     .select({ id: operation.id })
     .from(operation)
-    .where(and(isActive, lte(operation.runAfter, now)))
+    .where(and(isOurs, lte(operation.runAfter, now)))
     .orderBy(asc(operation.seq))
     .limit(1);
   const take = context.db
@@ -63,7 +79,7 @@ async function lease(context: Context, lane: string) {
   const due = context.db
     .select({ at: operation.runAfter })
     .from(operation)
-    .where(isActive)
+    .where(isOurs)
     .orderBy(asc(operation.runAfter))
     .limit(1);
   const [taken, rest] = await context.db.batch([take, due]);
@@ -113,7 +129,7 @@ function forward(
 ): Partial<OperationRow> {
   const now = context.now();
   if (outcome.kind === "waitFor") {
-    return { runAfter: new Date(now.getTime() + outcome.seconds * 1000), attempts: 0 };
+    return { runAfter: untilOf(definition, row, now, outcome.seconds), attempts: 0 };
   }
   const names = Object.keys(definition.steps);
   const at = names.indexOf(row.step);
@@ -122,6 +138,12 @@ function forward(
     return { status: "succeeded", stepsDone: row.stepsTotal, finishedAt: now, ...noError };
   }
   return { step: to, stepsDone: names.indexOf(to), attempts: 1, ...noError };
+}
+
+// Nobody waits beyond the deadline, where it unwinds.
+function untilOf(definition: AnyOperation, row: OperationRow, now: Date, seconds: number): Date {
+  const until = new Date(now.getTime() + seconds * 1000);
+  return until > row.deadlineAt && !isPastReturn(definition, row) ? row.deadlineAt : until;
 }
 
 async function undoStep(context: Context, definition: AnyOperation, row: OperationRow) {
@@ -170,12 +192,6 @@ function reasonToUnwind(
     return { code: "ATTEMPTS_EXHAUSTED", message: `Step ${row.step} kept failing.${last}` };
   }
   return null;
-}
-
-function isPastReturn({ steps, pointOfNoReturn }: AnyOperation, row: OperationRow): boolean {
-  if (pointOfNoReturn === undefined) return false;
-  const names = Object.keys(steps);
-  return names.indexOf(row.step) >= names.indexOf(pointOfNoReturn);
 }
 
 function unwind(context: Context, row: OperationRow, failure: Failure) {

@@ -117,9 +117,43 @@ describe("a lane", () => {
     expect((await rows()).map(({ status }) => status)).toEqual(["failed", "succeeded"]);
   });
 
-  test("says which operation it does not know", async () => {
-    await start(define({ one: noted("one") }));
-    await expect(runLane(house.context, registryOf(), lane)).rejects.toThrow("test.operation");
+  test("is not held up by an operation it does not know, nor runs hot on it", async () => {
+    const definition = define({ one: noted("one") });
+    await start(define({ one: noted("one") }, { name: "test.unknown" }));
+    await start(definition, "b");
+    const { dueAt } = await runLane(house.context, registryOf(definition), lane);
+    expect(events).toEqual(["b.one"]);
+    expect(dueAt?.getTime()).toBeGreaterThan(house.clock.now().getTime());
+    expect(house.log.map(({ message }) => message)).toEqual([
+      "No operation is called test.unknown.",
+    ]);
+  });
+
+  test("looks at what it does not know ever later, and ends it once it knows", async () => {
+    const definition = define({ one: noted("one") });
+    await start(definition);
+    for (let tries = 0; tries < 12; tries++) {
+      const { dueAt } = await runLane(house.context, registryOf(), lane);
+      house.clock.advanceTo(dueAt ?? house.clock.now());
+    }
+    const { dueAt } = await runLane(house.context, registryOf(), lane);
+    const pauseSeconds = ((dueAt?.getTime() ?? 0) - house.clock.now().getTime()) / 1000;
+    expect(pauseSeconds).toBeGreaterThan(20);
+    house.clock.advance(60);
+    await runLane(house.context, registryOf(definition), lane);
+    expect((await rows())[0]?.status).toBe("failed");
+  });
+
+  test("is not held up by input that does not parse, which unwinds", async () => {
+    const definition = define({ one: noted("one") });
+    await start(definition);
+    await house.context.db.update(operation).set({ input: { name: 7 } });
+    await start(definition, "b");
+    await runLane(house.context, registryOf(definition), lane);
+    expect(events).toEqual(["b.one"]);
+    house.clock.advance(3600);
+    await runLane(house.context, registryOf(definition), lane);
+    expect((await rows())[0]?.status).toBe("unwinding");
   });
 });
 
@@ -235,6 +269,15 @@ describe("a step that fails", () => {
 });
 
 describe("an outcome", () => {
+  test("nobody waits beyond the deadline", async () => {
+    const definition = define({ wait: { do: async () => waitFor(86_400) } });
+    await start(definition);
+    const begun = house.clock.now().getTime();
+    const row = await end(definition);
+    expect(row).toMatchObject({ status: "failed", errorCode: "DEADLINE_EXCEEDED" });
+    expect(house.clock.now().getTime() - begun).toBe(600_000);
+  });
+
   test("waitFor comes back to the same step and is no failed attempt", async () => {
     let left = 8;
     const patient: Step<Input> = { do: async () => (left-- > 0 ? waitFor(2) : next()) };

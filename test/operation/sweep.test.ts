@@ -44,9 +44,15 @@ test("work that has ended or is not due is left alone", async () => {
   expect(await sweep(house.context)).toBe(0);
 });
 
-test("a flood is swept in parts", async () => {
+test("a flood is swept in parts, and every lane has its turn", async () => {
   const house = await createTestContext();
-  for (let i = 0; i < 60; i++) await start(house, `project:${i}`, `r${i}`);
+  for (let i = 0; i < 450; i++) await start(house, `project:${i}`, `r${i}`);
   house.clock.advance(6);
-  expect(await sweep(house.context)).toBe(50);
+  const swept = [];
+  for (let minute = 0; minute < 3; minute++) {
+    swept.push(await sweep(house.context));
+    house.clock.advance(60);
+  }
+  expect(swept.sort()).toEqual([200, 200, 50].sort());
+  expect(new Set(house.nudges).size).toBe(450);
 });
