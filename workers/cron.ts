@@ -1,20 +1,37 @@
 import { purgeIdempotencyKeys } from "../src/account/idempotency.ts";
 import { clustersReady } from "../src/cluster/ready.ts";
 import { resealClusters } from "../src/cluster/reseal.ts";
+import type { Context } from "../src/core/context.ts";
 import { resealDatabases } from "../src/database/reseal.ts";
+import { resolveDeadNudges } from "../src/operation/alert.ts";
+import { watchDeadlines } from "../src/operation/overdue.ts";
 import { sweep } from "../src/operation/sweep.ts";
-import { createContext, type Env } from "./context.ts";
+import { createContext, type Env, log } from "./context.ts";
+import { registry } from "./registry.ts";
 
-/**
- * Every minute: looks for work whose nudge was lost, forgets what is out of date, re-wraps what a
- * former sealing key sealed, and looks in on each cluster, whose lane then also makes spares and
- * clears away what a dead maker left.
- */
+// In this order, each once a minute.
+const chores: readonly ((context: Context) => Promise<unknown>)[] = [
+  // Work whose nudge was lost, and work that is late.
+  sweep,
+  (context) => watchDeadlines(context, registry),
+  resolveDeadNudges,
+  // What is out of date, and what a former sealing key sealed.
+  purgeIdempotencyKeys,
+  resealClusters,
+  resealDatabases,
+  // Looks in on each cluster, whose lane then also makes spares and clears away what a dead maker
+  // left.
+  clustersReady,
+];
+
+/** Every minute: the chores, none of which stops the others. */
 export async function onCron(env: Env): Promise<void> {
   const context = await createContext(env);
-  await sweep(context);
-  await purgeIdempotencyKeys(context);
-  await resealClusters(context);
-  await resealDatabases(context);
-  await clustersReady(context);
+  for (const chore of chores) {
+    try {
+      await chore(context);
+    } catch (error) {
+      log({ level: "error", message: error instanceof Error ? error.message : String(error) });
+    }
+  }
 }

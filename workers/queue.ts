@@ -1,7 +1,41 @@
-import type { Env, Nudge } from "./context.ts";
+import { laneIn, reportDeadNudge } from "../src/operation/alert.ts";
+import { createContext, type Env, log, type Nudge } from "./context.ts";
 
-/** Each message nudges a lane; several for one lane are one nudge. */
-export async function onNudges(batch: MessageBatch<Nudge>, env: Env): Promise<void> {
-  const lanes = new Set(batch.messages.map((message) => message.body.lane));
-  await Promise.all([...lanes].map((lane) => env.LANE.getByName(lane).drive()));
+type Messages = readonly Message<unknown>[];
+
+/** Each message nudges a lane; those that were given up become alerts. */
+export async function onMessages(batch: MessageBatch<Nudge>, env: Env): Promise<void> {
+  if (batch.queue.endsWith("-dead")) await onDeadNudges(batch.messages, env);
+  else await onNudges(batch.messages, env);
+}
+
+// Several nudges for one lane are one. What is no nudge goes to the dead letters by itself and
+// takes none of its batch along.
+async function onNudges(messages: Messages, env: Env): Promise<void> {
+  const byLane = Map.groupBy(messages, (message) => laneIn(message.body));
+  for (const message of byLane.get(null) ?? []) message.retry();
+  await Promise.all(
+    [...byLane].map(async ([lane, nudges]) => {
+      if (lane === null) return;
+      await each(nudges, () => env.LANE.getByName(lane).drive());
+    }),
+  );
+}
+
+async function onDeadNudges(messages: Messages, env: Env): Promise<void> {
+  const context = await createContext(env);
+  for (const message of messages) {
+    await each([message], () => reportDeadNudge(context, message.body));
+  }
+}
+
+async function each(messages: Messages, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+    for (const message of messages) message.ack();
+  } catch (error) {
+    log({ level: "error", message: error instanceof Error ? error.message : String(error) });
+    for (const message of messages)
+      message.retry({ delaySeconds: 2 ** Math.min(message.attempts, 8) });
+  }
 }
