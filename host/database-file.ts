@@ -3,7 +3,14 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { Cidr, DatabaseName, defaultPools, PoolLimits } from "../src/contract/host.ts";
+import {
+  Cidr,
+  DatabaseName,
+  type DatabaseSettings,
+  defaultPools,
+  defaultSettings,
+  PoolLimits,
+} from "../src/contract/host.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { readIfExists, writeAtomically, writeIfChanged } from "./file.ts";
 import { type PoolMode, poolerFiles, renderHba, renderLine } from "./pgbouncer-config.ts";
@@ -25,6 +32,28 @@ const Wanted = z.object({
 export type Wanted = z.infer<typeof Wanted>;
 export type WantedByDatabase = ReadonlyMap<string, Wanted>;
 
+/** The settings of a database, with what it was never given filled in. */
+export function settingsIn(wanted: Wanted): DatabaseSettings {
+  const { transaction, session, suspend_after_seconds, bytes_per_backend, allowed_addresses } =
+    wanted;
+  return {
+    transaction: transaction ?? defaultSettings.transaction,
+    session: session ?? defaultSettings.session,
+    suspend_after_seconds: suspend_after_seconds ?? defaultSettings.suspend_after_seconds,
+    bytes_per_backend: bytes_per_backend ?? defaultSettings.bytes_per_backend,
+    allowed_addresses: allowed_addresses ?? defaultSettings.allowed_addresses,
+  };
+}
+
+/** True for a database the poolers need no line for: they give it to all, and never hold it. */
+function hasDefaults(wanted: Wanted, mode: PoolMode): boolean {
+  const { pool_size, client_connections_max } = defaultPools[mode];
+  const limits = wanted[mode] ?? defaultPools[mode];
+  const isDefault =
+    limits.pool_size === pool_size && limits.client_connections_max === client_connections_max;
+  return isDefault && wanted.state === undefined && (wanted.suspend_after_seconds ?? 0) === 0;
+}
+
 const gatherMilliseconds = 3;
 
 function wantedFile(config: HostConfig): string {
@@ -40,9 +69,11 @@ export function readWanted(config: HostConfig): Map<string, Wanted> {
 
 /** The include file of one pooler: a line for each database of which anything is wanted. */
 export function renderLimits(config: HostConfig, all: WantedByDatabase, mode: PoolMode): string {
-  const lines = [...all].map(([database, wanted]) => {
-    return `${renderLine(config, database, wanted[mode] ?? defaultPools[mode])}\n`;
-  });
+  const lines = [...all]
+    .filter(([, wanted]) => !hasDefaults(wanted, mode))
+    .map(([database, wanted]) => {
+      return `${renderLine(config, database, wanted[mode] ?? defaultPools[mode])}\n`;
+    });
   return `[databases]\n${lines.join("")}`;
 }
 

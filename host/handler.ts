@@ -1,6 +1,7 @@
 import type { Cluster } from "./cluster.ts";
 import type { CommandHandlers } from "./command.ts";
 import type { Databases } from "./database.ts";
+import { settingsIn } from "./database-file.ts";
 import { createStatus } from "./status.ts";
 
 /** What carries out each command on this cluster. */
@@ -9,33 +10,29 @@ export function createHandlers(cluster: Cluster, databases: Databases): CommandH
   const { file, journal, lifecycle } = databases;
   return {
     status: createStatus(config, control, consoles.transaction),
-    "pooler.set": async ({ database, transaction, session }) => {
-      await file.change(database, { transaction, session });
+    "database.configure": async ({ database, settings }) => {
+      const { bytes_per_backend: before } = file.all.get(database) ?? {};
+      await file.change(database, settings);
+      if (before !== settings.bytes_per_backend) databases.renewMemory();
       return {};
     },
-    "pooler.remove": async ({ database }) => {
+    "database.forget": async ({ database }) => {
       await file.change(database, undefined);
       return {};
     },
+    inventory: async () => ({
+      databases: [...file.all].map(([database, wanted]) => ({
+        database,
+        state: wanted.state ?? "running",
+        settings: settingsIn(wanted),
+      })),
+    }),
     "database.stop": async ({ database }) => {
       await lifecycle.stop(database);
       return {};
     },
     "database.start": async ({ database }) => {
       await lifecycle.start(database);
-      return {};
-    },
-    "database.suspend_after": async ({ database, seconds }) => {
-      await file.change(database, { suspend_after_seconds: seconds });
-      return {};
-    },
-    "database.memory": async ({ database, bytes_per_backend }) => {
-      await file.change(database, { bytes_per_backend });
-      databases.renewMemory();
-      return {};
-    },
-    "database.allowed_addresses": async ({ database, addresses }) => {
-      await file.change(database, { allowed_addresses: addresses });
       return {};
     },
     report: async ({ after_seq, limit }) => ({

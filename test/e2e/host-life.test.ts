@@ -4,6 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Client, type ClientConfig } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
+  type DatabaseSettings,
+  defaultSettings,
   type HostCommandInput,
   type HostCommandName,
   type HostCommandReport,
@@ -74,6 +76,11 @@ async function command<Name extends HostCommandName>(
   return hostCommands[name].report.parse(body.report) as HostCommandReport<Name>;
 }
 
+/** Gives a database these settings, and the defaults for all others. */
+async function configure(database: string, settings: Partial<DatabaseSettings>): Promise<void> {
+  await command("database.configure", { database, settings: { ...defaultSettings, ...settings } });
+}
+
 async function transitionsOf(database: string): Promise<Transition[]> {
   const { transitions } = await command("report", { after_seq: 0, limit: 1000 });
   return transitions.filter((one) => one.database === database);
@@ -94,7 +101,7 @@ async function replace(program: (typeof programs)[number]): Promise<void> {
 }
 
 async function suspended(database: string): Promise<void> {
-  await command("database.suspend_after", { database, seconds: 5 });
+  await configure(database, { suspend_after_seconds: 5 });
   const last = async () => (await transitionsOf(database)).at(-1)?.to;
   await expect.poll(last, { timeout: 15_000, interval: 50 }).toBe("suspended");
 }
@@ -115,7 +122,7 @@ describe("a stopped database", () => {
   test("stays stopped when it is stopped again, and when its limits change", async () => {
     await command("database.stop", { database: "proj_a" });
     const limits = { pool_size: 3, client_connections_max: 7 };
-    await command("pooler.set", { database: "proj_a", transaction: limits, session: limits });
+    await configure("proj_a", { transaction: limits, session: limits });
     for (const mode of modes) await expect(answers(mode)).rejects.toThrow(/is disabled/);
   });
 
@@ -195,7 +202,7 @@ describe("a suspended database", () => {
     const { last_seq } = await command("report", { after_seq: 0, limit: 1 });
     for (const program of programs) await replace(program);
     const limits = { pool_size: 3, client_connections_max: 7 };
-    await command("pooler.set", { database: "proj_b", transaction: limits, session: limits });
+    await configure("proj_b", { transaction: limits, session: limits });
     await host.crash();
     await host.start();
     const later = await command("report", { after_seq: last_seq, limit: 1000 });
@@ -211,7 +218,7 @@ describe("a suspended database", () => {
   });
 
   test("is never one in use: not with short queries, a transaction or a session", async () => {
-    await command("database.suspend_after", { database: "proj_c", seconds: 5 });
+    await configure("proj_c", { suspend_after_seconds: 5 });
     const client = await connect("transaction", "c");
     await client.query("begin");
     await client.query("select pg_sleep(8)");
@@ -224,7 +231,7 @@ describe("a suspended database", () => {
     await session.query("select pg_sleep(7)");
     expect(await transitionsOf("proj_c")).toEqual([]);
     await Promise.all([client.end(), session.end()]);
-    await command("database.suspend_after", { database: "proj_c", seconds: 0 });
+    await configure("proj_c", { suspend_after_seconds: 0 });
   }, 60_000);
 });
 
@@ -266,7 +273,7 @@ describe("the memory of a backend", () => {
   test("is as large as the database's own number, for old and for new backends", async () => {
     const old = await connect("session", "c");
     expect(await limitOf(old)).toBe(2 ** 26);
-    await command("database.memory", { database: "proj_c", bytes_per_backend: 2 ** 30 });
+    await configure("proj_c", { bytes_per_backend: 2 ** 30 });
     await expect.poll(() => limitOf(old)).toBe(2 ** 30);
     const fresh = await connect("session", "c");
     await expect.poll(() => limitOf(fresh)).toBe(2 ** 30);
@@ -288,21 +295,20 @@ describe("allowed addresses", () => {
 
   test("let in only who has one, on both ports, until they are taken away", async () => {
     const addresses = ["203.0.113.0/24", "2001:db8::/32"];
-    await command("database.allowed_addresses", { database: "proj_a", addresses });
+    await configure("proj_a", { allowed_addresses: addresses });
     for (const mode of modes) {
       await expect(answers(mode, "a", from("127.0.0.1"))).rejects.toThrow(/rejected/);
       expect(await answers(mode, "c")).toBe(true);
     }
-    const local = { database: "proj_a", addresses: ["127.1.2.3/8"] };
-    await command("database.allowed_addresses", local);
+    await configure("proj_a", { allowed_addresses: ["127.1.2.3/8"] });
     for (const mode of modes) expect(await answers(mode)).toBe(true);
-    await command("database.allowed_addresses", { database: "proj_a", addresses: [] });
+    await configure("proj_a", {});
     for (const mode of modes) expect(await answers(mode)).toBe(true);
   });
 
   test("are in force after everything was killed at once", async () => {
     const addresses = ["203.0.113.0/24"];
-    await command("database.allowed_addresses", { database: "proj_a", addresses });
+    await configure("proj_a", { allowed_addresses: addresses });
     const pids = programs.map(host.pid);
     await host.crash();
     for (const pid of pids) process.kill(pid, "SIGKILL");

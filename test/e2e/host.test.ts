@@ -5,7 +5,7 @@ import { neonConfig, Client as SocketClient } from "@neondatabase/serverless";
 import { Client, type ClientConfig } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { type HostAddress, StatusReport } from "../../src/contract/host.ts";
+import { defaultSettings, type HostAddress, StatusReport } from "../../src/contract/host.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";
 
 const password = "a password only tests know";
@@ -147,14 +147,16 @@ describe("limits", () => {
 
     const kept = clients.slice(0, 2);
     await Promise.all(clients.slice(2).map((client) => client.end()));
-    expect((await host.command("pooler.set", { database: "proj_few", ...pools })).status).toBe(200);
+    const settings = { ...defaultSettings, ...pools };
+    const configured = await host.command("database.configure", { database: "proj_few", settings });
+    expect(configured.status).toBe(200);
     for (const client of kept) expect((await client.query("select 1 n")).rows).toEqual([{ n: 1 }]);
     await Promise.all(kept.map((client) => client.end()));
 
     const limited = await connectMany(5);
     expect(limited.clients).toHaveLength(3);
     await Promise.all(limited.clients.map((client) => client.end()));
-    expect((await host.command("pooler.remove", { database: "proj_few" })).status).toBe(200);
+    expect((await host.command("database.forget", { database: "proj_few" })).status).toBe(200);
     const free = await connectMany(20);
     expect(free.clients).toHaveLength(20);
     await Promise.all(free.clients.map((client) => client.end()));

@@ -1,21 +1,17 @@
 import { describe, expect, test, vi } from "vitest";
 import { type CommandHandlers, dispatch } from "../../host/command.ts";
-
-const pools = {
-  transaction: { pool_size: 20, client_connections_max: 200 },
-  session: { pool_size: 10, client_connections_max: 20 },
-};
+import { defaultSettings } from "../../src/contract/host.ts";
 
 function someHandlers() {
   return {
     status: vi.fn<CommandHandlers["status"]>(),
-    "pooler.set": vi.fn<CommandHandlers["pooler.set"]>(async () => ({})),
-    "pooler.remove": vi.fn<CommandHandlers["pooler.remove"]>(async () => ({})),
+    "database.configure": vi.fn<CommandHandlers["database.configure"]>(async () => ({})),
+    "database.forget": vi.fn<CommandHandlers["database.forget"]>(async () => ({})),
     "database.stop": vi.fn<CommandHandlers["database.stop"]>(),
     "database.start": vi.fn<CommandHandlers["database.start"]>(),
-    "database.suspend_after": vi.fn<CommandHandlers["database.suspend_after"]>(),
-    "database.memory": vi.fn<CommandHandlers["database.memory"]>(),
-    "database.allowed_addresses": vi.fn<CommandHandlers["database.allowed_addresses"]>(),
+    inventory: vi.fn<CommandHandlers["inventory"]>(),
+    "database.logs": vi.fn<CommandHandlers["database.logs"]>(),
+    "database.metrics": vi.fn<CommandHandlers["database.metrics"]>(),
     report: vi.fn<CommandHandlers["report"]>(),
   };
 }
@@ -23,18 +19,31 @@ function someHandlers() {
 describe("a command", () => {
   test("is carried out by the handler of its name, with its input", async () => {
     const handlers = someHandlers();
-    const input = { database: "proj_a", ...pools };
-    const report = await dispatch(handlers, JSON.stringify({ command: "pooler.set", input }));
+    const input = { database: "proj_a", settings: defaultSettings };
+    const report = await dispatch(
+      handlers,
+      JSON.stringify({ command: "database.configure", input }),
+    );
     expect(report).toEqual({});
-    expect(handlers["pooler.set"]).toHaveBeenCalledExactlyOnceWith(input);
-    expect(handlers["pooler.remove"]).not.toHaveBeenCalled();
+    expect(handlers["database.configure"]).toHaveBeenCalledExactlyOnceWith(input);
+    expect(handlers["database.forget"]).not.toHaveBeenCalled();
   });
 
   test.each([
     ["that is not JSON", "{", 400, /not JSON/],
-    ["with an unknown name", '{"command":"drop","input":{}}', 422, /command: .*pooler\.set/],
+    [
+      "with an unknown name",
+      '{"command":"drop","input":{}}',
+      422,
+      /command: .*database\.configure/,
+    ],
     ["with the name of an inherited property", '{"command":"toString","input":{}}', 422, /command/],
-    ["with input that lacks a field", '{"command":"pooler.set","input":{}}', 422, /database: /],
+    [
+      "with input that lacks a field",
+      '{"command":"database.configure","input":{}}',
+      422,
+      /database: /,
+    ],
     ["with a field too many", '{"command":"status","input":{"x":1}}', 422, /"x"/],
   ])("%s is refused and nothing is done", async (_, body, status, message) => {
     const handlers = someHandlers();
@@ -56,14 +65,17 @@ describe("a command", () => {
     "",
     `a${"b".repeat(63)}`,
   ])("never writes the database name %j into a pooler's file", async (database) => {
-    const body = JSON.stringify({ command: "pooler.set", input: { database, ...pools } });
+    const body = JSON.stringify({
+      command: "database.configure",
+      input: { database, settings: defaultSettings },
+    });
     await expect(dispatch(someHandlers(), body)).rejects.toMatchObject({ status: 422 });
   });
 
   test("whose handler fails is not mistaken for a wrong input", async () => {
     const handlers = someHandlers();
-    handlers["pooler.remove"].mockRejectedValue(new Error("the pooler is gone"));
-    const body = '{"command":"pooler.remove","input":{"database":"proj_a"}}';
+    handlers["database.forget"].mockRejectedValue(new Error("the pooler is gone"));
+    const body = '{"command":"database.forget","input":{"database":"proj_a"}}';
     await expect(dispatch(handlers, body)).rejects.toThrow("the pooler is gone");
   });
 });
