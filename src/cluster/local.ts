@@ -3,8 +3,10 @@ import type { Context } from "../core/context.ts";
 import { getCluster } from "./find.ts";
 import { checkHost, commandHost, type HostAccess } from "./host.ts";
 import { type HostCommander, hostEffects } from "./host-effect.ts";
+import { takeInventory } from "./inventory.ts";
 import type { ClusterCall, ClusterReply, LocalClusterPort } from "./port.ts";
 import { openControlPassword } from "./register.ts";
+import { repairSql } from "./repair.ts";
 import { sessionSql } from "./session.ts";
 import { makeSpare } from "./spare.ts";
 import { createSqlPool } from "./sql.ts";
@@ -47,6 +49,8 @@ export function localCluster(
   const effects: LocalClusterPort = {
     ...tenantSql(pool, controlLogin),
     ...sessionSql(pool),
+    inventory: () => pool.lend(takeInventory),
+    ...repairSql(pool, controlLogin),
     ...hostEffects(command),
     checkReady: async () => checkHost(access, await getCluster(context, clusterId)),
   };

@@ -41,6 +41,11 @@ const effects: Record<keyof ClusterPort, true> = {
   metrics: true,
   sessions: true,
   signalSession: true,
+  inventory: true,
+  repairLogin: true,
+  repairAccess: true,
+  adoptObjects: true,
+  dropOrphan: true,
   probe: true,
   checkReady: true,
 };

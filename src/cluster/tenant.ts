@@ -13,6 +13,7 @@ import {
   releaseLock,
   takeLock,
 } from "./template.ts";
+import { setVerifier } from "./verifier.ts";
 
 /** The effects that are SQL. */
 export type TenantSql = Pick<
@@ -121,7 +122,6 @@ async function probe(query: Query, url: string): Promise<void> {
 
 function createRoles(ownerRole: string, loginRole: string, verifier: string): string {
   const [owner, login] = [identifier(ownerRole), identifier(loginRole)];
-  if (!/^SCRAM-SHA-256\$[A-Za-z0-9+/=:$]+$/.test(verifier)) throw new Error("Not a verifier.");
   return `
     do $$ begin
       if not exists (select from pg_roles where rolname = '${owner}') then
@@ -131,7 +131,8 @@ function createRoles(ownerRole: string, loginRole: string, verifier: string): st
         create role ${login} nologin;
       end if;
     end $$;
-    alter role ${login} login password '${verifier}';
+    alter role ${login} login;
+    ${setVerifier(login, verifier)};
     grant ${owner} to ${login} with inherit true, set true;
     alter role ${login} set role = ${owner}`;
 }

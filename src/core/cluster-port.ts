@@ -106,6 +106,63 @@ export interface DatabaseSession {
   readonly querySeconds: number | null;
 }
 
+/** A tenant's database as Postgres has it. */
+export interface FoundDatabase {
+  readonly name: string;
+  readonly allowsConnections: boolean;
+  /** -1 is none. */
+  readonly connectionLimit: number;
+  /** By role, as Postgres writes them: `C` create, `T` temporary, `c` connect; "" is everybody. */
+  readonly privileges: Readonly<Record<string, string>>;
+  /** Names of the parameters that are set for the whole database. */
+  readonly parameters: readonly string[];
+}
+
+/** A tenant's role as Postgres has it. */
+export interface FoundRole {
+  readonly name: string;
+  readonly canLogin: boolean;
+  /** Superuser, CREATEDB, CREATEROLE, REPLICATION or BYPASSRLS. */
+  readonly hasPower: boolean;
+  /** It expires, has a connection limit, or does not inherit. */
+  readonly isLimited: boolean;
+  /** Roles it is a member of and may become. */
+  readonly memberOf: readonly string[];
+  /** What its sessions become at login: each `SET role` it has, in whatever database. */
+  readonly becomes: readonly string[];
+  /** True when its password is another than the one it was given. */
+  readonly hasOtherPassword: boolean;
+  /** Databases in which a login owns something itself. */
+  readonly ownsIn: readonly string[];
+}
+
+/** What Postgres has of tenants; spare databases are nobody's and left out. */
+export interface ClusterInventory {
+  readonly databases: readonly FoundDatabase[];
+  readonly roles: readonly FoundRole[];
+}
+
+/** What a login role is to be. */
+export interface LoginRepair {
+  readonly databaseName: string;
+  readonly ownerRole: string;
+  readonly loginRole: string;
+  /** The one role it is a member of and becomes at login; null leaves that as it is. */
+  readonly groupRole: string | null;
+  /** Its new verifier; null leaves its password as it is. */
+  readonly verifier: string | null;
+}
+
+/** What a database is to be. */
+export interface AccessRepair {
+  readonly databaseName: string;
+  readonly ownerRole: string;
+  /** False takes the owner's right to create schemas and temporary tables. */
+  readonly mayCreate: boolean;
+  /** Parameters of the whole database that nobody should have set. */
+  readonly parameters: readonly string[];
+}
+
 /** The effects on a cluster. Each may run twice with the same end; each throws when it failed. */
 export interface ClusterPort {
   /** Makes the roles and the database, closed to all but them; the owner owns schema `public`. */
@@ -149,6 +206,16 @@ export interface ClusterPort {
     pid: number,
     signal: "cancel" | "terminate",
   ): Promise<boolean>;
+  /** Every tenant's databases and roles. */
+  inventory(clusterId: string): Promise<ClusterInventory>;
+  /** Makes a login role what it is to be, and with it what is missing. */
+  repairLogin(clusterId: string, wanted: LoginRepair): Promise<void>;
+  /** Opens a database for its owner, and for nobody else. */
+  repairAccess(clusterId: string, wanted: AccessRepair): Promise<void>;
+  /** Gives what a login role owns to the owner role. */
+  adoptObjects(clusterId: string, names: DatabaseNames): Promise<void>;
+  /** Drops a database or a role that belongs to nobody. */
+  dropOrphan(clusterId: string, kind: "database" | "role", name: string): Promise<void>;
   /** Runs `SELECT 1` with the very URL, from the cluster's side; throws when it does not answer. */
   probe(clusterId: string, url: string): Promise<void>;
   /** Throws, naming what is not ready, unless Postgres, both poolers and the host answer. */

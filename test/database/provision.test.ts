@@ -27,7 +27,7 @@ describe("a provisioned database", () => {
     const row = await onlyRow();
     expect(row.state).toBe("running");
     expect(house.cluster.databases.get(row.databaseName)).toEqual({ owner: row.ownerRole });
-    expect(house.cluster.roles.get(row.ownerRole)).toEqual({ verifier: null });
+    expect(house.cluster.roles.get(row.ownerRole)).toEqual({ verifier: null, group: null });
     const { verifier } = house.cluster.roles.get(row.loginRole) ?? {};
     expect(verifier).toMatch(/^SCRAM-SHA-256\$4096:[\w+/]{22}==\$[\w+/]{43}=:[\w+/]{43}=$/);
   });

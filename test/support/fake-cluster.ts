@@ -2,6 +2,7 @@
 import { type LocalClusterPort, portOf } from "../../src/cluster/port.ts";
 import { defaultSettings } from "../../src/contract/host.ts";
 import type { ClusterPort, DatabaseSettings, HostTransition } from "../../src/core/cluster-port.ts";
+import { createDrift, driftEffects } from "./fake-drift.ts";
 
 /** Whether a call that fails has had its effect. */
 export type Failure = "before" | "after";
@@ -15,49 +16,83 @@ export interface ClusterCallRecord {
   readonly clusterId: string;
 }
 
+/** A role; whoever has a verifier logs in, as a member of its group. */
+export interface FakeRole {
+  readonly verifier: string | null;
+  readonly group: string | null;
+}
+
 /** What is there, as an operator would find it with SQL and on the host. */
 export interface ClusterState {
-  readonly roles: ReadonlyMap<string, { readonly verifier: string | null }>;
+  readonly roles: ReadonlyMap<string, FakeRole>;
   readonly databases: ReadonlyMap<string, { readonly owner: string }>;
   readonly settings: ReadonlyMap<string, DatabaseSettings>;
   /** Databases that are stopped or suspended. */
   readonly held: ReadonlyMap<string, "stopped" | "suspended">;
 }
 
-/** The effects on a state in memory. */
-function createEffects() {
-  const stored = { bytes: databaseBytes };
-  const roles = new Map<string, { readonly verifier: string | null }>();
-  const databases = new Map<string, { readonly owner: string }>();
-  const settings = new Map<string, DatabaseSettings>();
-  const held = new Map<string, "stopped" | "suspended">();
-  const transitions: HostTransition[] = [];
-  const mustExist = (name: string) => {
-    if (!databases.has(name)) throw new Error("The database does not exist.");
+/** The same for the effects, which change it. */
+export type Things = ReturnType<typeof createThings>;
+
+function createThings() {
+  return {
+    bytes: databaseBytes,
+    roles: new Map<string, FakeRole>(),
+    databases: new Map<string, { readonly owner: string }>(),
+    settings: new Map<string, DatabaseSettings>(),
+    held: new Map<string, "stopped" | "suspended">(),
+    transitions: [] as HostTransition[],
+    ...createDrift(),
   };
-  const effects: LocalClusterPort = {
-    createDatabase: async ({ databaseName, ownerRole, loginRole, verifier }) => {
-      roles.set(ownerRole, { verifier: null });
-      roles.set(loginRole, { verifier });
-      databases.set(databaseName, { owner: ownerRole });
+}
+
+/** @throws Error when there is no such database. */
+function mustExist({ databases }: Things, name: string): void {
+  if (!databases.has(name)) throw new Error("The database does not exist.");
+}
+
+function tenantEffects(things: Things) {
+  const { roles, databases, held } = things;
+  const createLogin: LocalClusterPort["createLogin"] = async (spec) => {
+    roles.set(spec.loginRole, { verifier: spec.verifier, group: spec.ownerRole });
+  };
+  return {
+    createDatabase: async (spec) => {
+      roles.set(spec.ownerRole, { verifier: null, group: null });
+      await createLogin(spec);
+      databases.set(spec.databaseName, { owner: spec.ownerRole });
     },
     dropDatabase: async ({ databaseName, ownerRole, loginRole }) => {
       databases.delete(databaseName);
       roles.delete(loginRole);
       roles.delete(ownerRole);
     },
-    createLogin: async ({ loginRole, verifier }) => {
-      roles.set(loginRole, { verifier });
-    },
+    createLogin,
     dropLogin: async ({ loginRole }) => {
       roles.delete(loginRole);
     },
     measure: async (name) => {
-      mustExist(name);
-      return stored.bytes;
+      mustExist(things, name);
+      return things.bytes;
     },
     measureAll: async () =>
-      Object.fromEntries([...databases.keys()].map((name) => [name, stored.bytes])),
+      Object.fromEntries([...databases.keys()].map((name) => [name, things.bytes])),
+    probe: async (text) => {
+      const url = new URL(text);
+      const name = url.pathname.slice(1);
+      mustExist(things, name);
+      if (held.get(name) === "stopped") throw new Error("It is stopped.");
+      if (!roles.has(url.username)) throw new Error("The role does not exist.");
+    },
+    sessions: async () => [],
+    signalSession: async () => false,
+    checkReady: async () => undefined,
+  } satisfies Partial<LocalClusterPort>;
+}
+
+function hostEffects(things: Things) {
+  const { settings, held } = things;
+  return {
     configureDatabase: async (name, wanted) => {
       settings.set(name, wanted);
     },
@@ -66,11 +101,11 @@ function createEffects() {
       held.delete(name);
     },
     stopDatabase: async (name) => {
-      mustExist(name);
+      mustExist(things, name);
       held.set(name, "stopped");
     },
     startDatabase: async (name) => {
-      mustExist(name);
+      mustExist(things, name);
       held.delete(name);
     },
     hostDatabases: async () =>
@@ -79,32 +114,30 @@ function createEffects() {
         state: held.get(database) ?? "running",
         settings: settings.get(database) ?? defaultSettings,
       })),
-    transitions: async (afterSeq) => transitions.filter(({ seq }) => seq > afterSeq),
+    transitions: async (afterSeq) => things.transitions.filter(({ seq }) => seq > afterSeq),
     logs: async () => ({ lines: [], cursor: "0" }),
     metrics: async () => [],
-    sessions: async () => [],
-    signalSession: async () => false,
-    probe: async (text) => {
-      const url = new URL(text);
-      mustExist(url.pathname.slice(1));
-      if (held.get(url.pathname.slice(1)) === "stopped") throw new Error("It is stopped.");
-      if (!roles.has(url.username)) throw new Error("The role does not exist.");
-    },
-    checkReady: async () => undefined,
-  };
-  /** The host suspends or wakes a database by itself, and notes when. */
-  const move = (database: string, to: HostTransition["to"], at: Date) => {
-    if (to === "suspended") held.set(database, "suspended");
-    else held.delete(database);
-    transitions.push({ seq: transitions.length + 1, database, to, at: at.toISOString() });
-  };
-  const state: ClusterState = { roles, databases, settings, held };
-  return { state, effects, stored, move };
+  } satisfies Partial<LocalClusterPort>;
+}
+
+/** The host suspends or wakes a database by itself, and notes when. */
+function move(things: Things, database: string, to: HostTransition["to"], at: Date): void {
+  const { held, transitions } = things;
+  if (to === "suspended") held.set(database, "suspended");
+  else held.delete(database);
+  transitions.push({ seq: transitions.length + 1, database, to, at: at.toISOString() });
 }
 
 /** A cluster port over memory. */
 export function createFakeCluster() {
-  const { state, effects, stored, move } = createEffects();
+  const things = createThings();
+  const { roles, databases, settings, held } = things;
+  const state: ClusterState = { roles, databases, settings, held };
+  const effects: LocalClusterPort = {
+    ...tenantEffects(things),
+    ...hostEffects(things),
+    ...driftEffects(things),
+  };
   const calls: ClusterCallRecord[] = [];
   const failures = new Map<number, Failure>();
 
@@ -128,9 +161,11 @@ export function createFakeCluster() {
     },
     /** Sets what every database is measured to take. */
     store: (bytes: number) => {
-      stored.bytes = bytes;
+      things.bytes = bytes;
     },
-    move,
+    move: (database: string, to: HostTransition["to"], at: Date) => move(things, database, to, at),
+    /** Somebody's hand or SQL made something else of the things. */
+    things,
     isEmpty: () => Object.values(state).every((things) => things.size === 0),
   };
 }

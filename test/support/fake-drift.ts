@@ -1,0 +1,74 @@
+// What hands and tenants change in a cluster in memory, its inventory, and the repairs.
+import type { LocalClusterPort } from "../../src/cluster/port.ts";
+import type { FoundDatabase, FoundRole } from "../../src/core/cluster-port.ts";
+import type { Things } from "./fake-cluster.ts";
+
+/** What differs from what the effects have left. */
+export function createDrift() {
+  return {
+    roleDrift: new Map<string, Partial<FoundRole>>(),
+    databaseDrift: new Map<string, Partial<FoundDatabase>>(),
+  };
+}
+
+/** The effects that find drift and repair it. */
+export function driftEffects(things: Things) {
+  const { roles, databases, roleDrift, databaseDrift } = things;
+  return {
+    inventory: async () => ({
+      databases: [...databases].map(([name, { owner }]) => ({
+        ...databaseOf(things, name, owner),
+        ...databaseDrift.get(name),
+      })),
+      roles: [...roles.keys()].map((name) => ({ ...roleOf(things, name), ...roleDrift.get(name) })),
+    }),
+    repairLogin: async ({ ownerRole, loginRole, groupRole, verifier }) => {
+      if (!roles.has(ownerRole)) roles.set(ownerRole, { verifier: null, group: null });
+      const before = roles.get(loginRole) ?? { verifier: null, group: null };
+      roles.set(loginRole, {
+        verifier: verifier ?? before.verifier,
+        group: groupRole ?? before.group,
+      });
+      roleDrift.delete(ownerRole);
+      const { ownsIn } = roleDrift.get(loginRole) ?? {};
+      if (ownsIn === undefined) roleDrift.delete(loginRole);
+      else roleDrift.set(loginRole, { ownsIn });
+    },
+    repairAccess: async ({ databaseName, ownerRole, mayCreate }) => {
+      const privileges = mayCreate ? "CTc" : "c";
+      databaseDrift.set(databaseName, { privileges: { [ownerRole]: privileges } });
+    },
+    adoptObjects: async ({ loginRole }) => {
+      const { ownsIn, ...others } = roleDrift.get(loginRole) ?? {};
+      roleDrift.set(loginRole, others);
+    },
+    dropOrphan: async (kind, name) => {
+      if (kind === "database") databases.delete(name);
+      else roles.delete(name);
+    },
+  } satisfies Partial<LocalClusterPort>;
+}
+
+function databaseOf({ held }: Things, name: string, owner: string): FoundDatabase {
+  return {
+    name,
+    allowsConnections: held.get(name) !== "stopped",
+    connectionLimit: -1,
+    privileges: { miosa_platform: "CTc", [owner]: "CTc" },
+    parameters: [],
+  };
+}
+
+function roleOf({ roles }: Things, name: string): FoundRole {
+  const { verifier = null, group = null } = roles.get(name) ?? {};
+  return {
+    name,
+    canLogin: verifier !== null,
+    hasPower: false,
+    isLimited: false,
+    memberOf: group === null ? [] : [group],
+    becomes: group === null ? [] : [group],
+    hasOtherPassword: false,
+    ownsIn: [],
+  };
+}
