@@ -3,6 +3,7 @@ import { clustersReady } from "../src/cluster/ready.ts";
 import { resealClusters } from "../src/cluster/reseal.ts";
 import type { Context } from "../src/core/context.ts";
 import { resealDatabases } from "../src/database/reseal.ts";
+import { pullAllTransitions } from "../src/database/suspend.ts";
 import { resolveDeadNudges } from "../src/operation/alert.ts";
 import { watchDeadlines } from "../src/operation/overdue.ts";
 import { sweep } from "../src/operation/sweep.ts";
@@ -19,6 +20,7 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   purgeIdempotencyKeys,
   resealClusters,
   resealDatabases,
+  pullAllTransitions,
   // Looks in on each cluster, whose lane then also makes spares and clears away what a dead maker
   // left.
   clustersReady,

@@ -50,6 +50,8 @@ const violations: Record<string, () => ApiError> = {
   "workspace.organization_id, workspace.external_workspace_id": () =>
     taken("external_workspace_id", "workspace"),
   "project.workspace_id, project.slug": () => taken("slug", "project"),
+  "database.state": () =>
+    new ApiError(409, "INVALID_STATE", "The database's state has just changed; look again."),
   "database.environment_id": () =>
     new ApiError(409, "ALREADY_EXISTS", "The environment already has its primary database."),
   "database.environment_id, database.name": () => taken("name", "database"),

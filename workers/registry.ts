@@ -1,9 +1,21 @@
+import { configure, resize } from "../src/database/configure.ts";
 import { destroy } from "../src/database/destroy.ts";
+import { restart, start, stop } from "../src/database/pause.ts";
 import { provision } from "../src/database/provision.ts";
-import { resize } from "../src/database/resize.ts";
 import { retireLogin, rotate } from "../src/database/rotate.ts";
 import { registryOf } from "../src/operation/define.ts";
 import { destroyProject } from "../src/project/destroy.ts";
 
 /** Every operation of the system. */
-export const registry = registryOf(provision, resize, rotate, retireLogin, destroy, destroyProject);
+export const registry = registryOf(
+  provision,
+  configure,
+  resize,
+  stop,
+  start,
+  restart,
+  rotate,
+  retireLogin,
+  destroy,
+  destroyProject,
+);

@@ -1,14 +1,18 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Context as HonoContext } from "hono";
 import { requireScope } from "../core/actor.ts";
 import type { Statement } from "../core/batch.ts";
-import { driveMilliseconds, router } from "../core/route.ts";
+import type { Context } from "../core/context.ts";
+import { driveMilliseconds, type RouteEnv, router } from "../core/route.ts";
 import { body, dataOf, errors, IdParameters, json } from "../core/schema.ts";
-import { commitExclusively } from "../operation/find.ts";
+import { commitExclusively, findOperation } from "../operation/find.ts";
+import { beginConfigure, type SettingChange } from "./configure.ts";
 import { laneOf } from "./create.ts";
 import { findDatabase } from "./find.ts";
+import { beginPause } from "./pause.ts";
 import { permit } from "./permit.ts";
 import { protectStatement } from "./protect.ts";
-import { beginResize } from "./resize.ts";
+import { changeOfSize } from "./resize.ts";
 import { beginRotate } from "./rotate.ts";
 import {
   Credentials,
@@ -17,6 +21,7 @@ import {
   renderDatabase,
   UpdateDatabase,
 } from "./schema.ts";
+import type { DatabaseRow } from "./table.ts";
 import { urlsOf } from "./url.ts";
 
 /** What changes a database while it lives. */
@@ -29,13 +34,13 @@ databaseChangeRoutes.openapi(
     method: "patch",
     path: "/databases/{id}",
     operationId: "databases.update",
-    summary: "Change a database: its size, its deletion protection",
-    description: "A resize is online: no client connection is dropped.",
+    summary: "Change a database: size, suspension, allowed addresses, deletion protection",
+    description: "It stays in use meanwhile: no client connection is dropped.",
     tags: ["databases"],
     request: { params: IdParameters, body: body(UpdateDatabase) },
     responses: {
       200: json("The database as it is now", dataOf(Changed)),
-      202: json("A resize is still under way", dataOf(Changed)),
+      202: json("The change is still under way", dataOf(Changed)),
       ...errors(400, 401, 403, 404, 409, 422),
     },
   }),
@@ -43,21 +48,94 @@ databaseChangeRoutes.openapi(
     const { context, actor, requestId } = c.var;
     requireScope(actor, "databases:write");
     const { id } = c.req.valid("param");
-    const { size, deletion_protection: isProtected } = c.req.valid("json");
+    const { deletion_protection: isProtected, ...wanted } = c.req.valid("json");
     const { row } = await findDatabase(context, actor, id);
     const statements: Statement[] = [];
     if (isProtected !== undefined) statements.push(protectStatement(context, row.id, isProtected));
-    const wantsResize = size !== undefined && size !== row.size;
-    if (wantsResize) await permit(context, row, "resize");
-    const operation = wantsResize ? await beginResize(context, row, size, requestId) : null;
-    if (operation !== null) statements.push(operation.statement);
+    const change = await changeOf(context, row, wanted);
+    if (change !== null) await permit(context, row, change.size ? "resize" : "configure");
+    const operation = change === null ? null : beginConfigure(context, row, change, requestId);
+    statements.push(...(operation?.statements ?? []));
     await commitExclusively(context, [row.id], statements);
-    if (operation !== null) await context.drive(laneOf(row.projectId), driveMilliseconds);
-    const data = renderDatabase(await findDatabase(context, actor, id));
-    if (operation === null || data.size === size) return c.json({ data }, 200);
-    return c.json({ data: { ...data, operation_id: operation.id } }, 202);
+    return answer(c, id, operation?.operationId ?? null);
   },
 );
+
+/** What of a body is not so already; null when all of it is. */
+async function changeOf(
+  context: Context,
+  row: DatabaseRow,
+  wanted: Omit<z.infer<typeof UpdateDatabase>, "deletion_protection">,
+): Promise<SettingChange | null> {
+  const { size, suspend_after_seconds: seconds, allowed_addresses: addresses } = wanted;
+  const change: SettingChange = {
+    ...(size === undefined || size === row.size ? {} : await changeOfSize(context, row, size)),
+    ...(seconds === undefined || seconds === row.suspendAfterSeconds
+      ? {}
+      : { suspendAfterSeconds: seconds }),
+    ...(addresses === undefined || String(addresses) === String(row.allowedAddresses)
+      ? {}
+      : { allowedAddresses: addresses }),
+  };
+  return Object.keys(change).length === 0 ? null : change;
+}
+
+/** Drives what was begun, then answers the database: 202 while the operation is not over. */
+async function answer(c: HonoContext<RouteEnv>, id: string, operationId: string | null) {
+  const { context, actor } = c.var;
+  const found = await findDatabase(context, actor, id);
+  if (operationId === null) return c.json({ data: renderDatabase(found) }, 200);
+  await context.drive(laneOf(found.row.projectId), driveMilliseconds);
+  const [after, operation] = await Promise.all([
+    findDatabase(context, actor, id),
+    findOperation(context, actor, operationId),
+  ]);
+  const data = { ...renderDatabase(after), operation_id: operationId };
+  return c.json({ data }, operation.status === "succeeded" ? 200 : 202);
+}
+
+const pauses = {
+  stop: {
+    summary: "Stop a database: no backend, no compute charge, data kept",
+    description: "Clients are refused until it is started; its credentials stay.",
+  },
+  start: {
+    summary: "Start a stopped database, or wake a suspended one",
+    description: "It answers queries when this says that it runs.",
+  },
+  restart: {
+    summary: "Restart a database: every connection ends",
+    description: "Data, settings and credentials stay.",
+  },
+} as const;
+
+for (const verb of ["stop", "start", "restart"] as const) {
+  databaseChangeRoutes.openapi(
+    createRoute({
+      method: "post",
+      path: `/databases/{id}/${verb}`,
+      operationId: `databases.${verb}`,
+      ...pauses[verb],
+      tags: ["databases"],
+      request: { params: IdParameters },
+      responses: {
+        200: json("The database as it is now", dataOf(Changed)),
+        202: json("Still under way", dataOf(Changed)),
+        ...errors(400, 401, 403, 404, 409),
+      },
+    }),
+    async (c) => {
+      const { context, actor, requestId } = c.var;
+      requireScope(actor, "databases:write");
+      const { id } = c.req.valid("param");
+      const { row } = await findDatabase(context, actor, id);
+      if ((await permit(context, row, verb)) === "done") return answer(c, id, null);
+      const { operationId, statements } = beginPause(context, verb, row, requestId);
+      await commitExclusively(context, [row.id], statements);
+      return answer(c, id, operationId);
+    },
+  );
+}
 
 const Rotate = z
   .strictObject({

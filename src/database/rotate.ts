@@ -6,6 +6,7 @@ import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { TerminalError } from "../core/error.ts";
 import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
+import { recordEvent } from "../webhook/event.ts";
 import { laneOf } from "./create.ts";
 import { newPassword, openPassword, scramVerifier } from "./credential.ts";
 import { loadDatabase } from "./load.ts";
@@ -33,13 +34,15 @@ const dropNewLogin: Undo<RotateInput> = async (context, { input }) => {
   return [update(context, row, { pendingLoginRole: null, pendingPasswordSealed: null })];
 };
 
-const publish: Do<RotateInput> = async (context, { input }) => {
+const publish: Do<RotateInput> = async (context, { input, operationId }) => {
   const { row, renewed, cluster } = await load(context, input);
   const { databaseUrl } = await urlsOf(context, renewed, cluster);
-  await context.cluster.probe(row.clusterId, databaseUrl);
+  // A stopped one refuses everybody; its credentials are proved when it is started.
+  if (row.state !== "stopped") await context.cluster.probe(row.clusterId, databaseUrl);
   const { loginRole, passwordSealed } = renewed;
   const none = { pendingLoginRole: null, pendingPasswordSealed: null };
   return next(
+    recordEvent(context, "database.credentials_rotated", row, { operationId }),
     update(context, row, { loginRole, passwordSealed, ...none }),
     beginRetire(context, row, input).statement,
   );

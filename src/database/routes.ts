@@ -16,6 +16,7 @@ import { findDatabase, listDatabases } from "./find.ts";
 import { permit } from "./permit.ts";
 import { Credentials, Database, renderCredentials, renderDatabase } from "./schema.ts";
 import { databaseStates } from "./status.ts";
+import { followHost } from "./suspend.ts";
 import { urlsOf } from "./url.ts";
 
 /** `/databases`, but for its creation, which needs a project. */
@@ -76,8 +77,11 @@ databaseRoutes.openapi(
   async (c) => {
     const { context, actor } = c.var;
     requireScope(actor, "databases:read");
-    const found = await findDatabase(context, actor, c.req.valid("param").id);
-    return c.json({ data: renderDatabase(found) }, 200);
+    const { id } = c.req.valid("param");
+    const found = await findDatabase(context, actor, id);
+    const hasMoved = await followHost(context, found.row);
+    const current = hasMoved ? await findDatabase(context, actor, id) : found;
+    return c.json({ data: renderDatabase(current) }, 200);
   },
 );
 

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import { attributionAnswer, Time } from "../core/schema.ts";
+import { attributionAnswer, optional, Time } from "../core/schema.ts";
 import type { PlacedDatabase } from "./find.ts";
+import { Network } from "./network.ts";
 import { databaseSizes, limitsOf } from "./size.ts";
 import { databaseStates } from "./status.ts";
 import type { DatabaseUrls } from "./url.ts";
@@ -64,11 +65,20 @@ export const CreatedDatabase = Database.extend({
   database_url_session: z.string().nullable(),
 }).openapi("CreatedDatabase");
 
+const suspendProblem = "must be 0 for never, or a whole number of seconds from 5 to 604800";
+const SuspendAfter = z
+  .int(suspendProblem)
+  .refine((seconds) => seconds === 0 || (seconds >= 5 && seconds <= 604_800), suspendProblem);
+
 /** Body of `databases.update`. */
 export const UpdateDatabase = z
   .strictObject({
-    size: z.enum(databaseSizes, `must be one of ${databaseSizes.join(", ")}`).optional(),
-    deletion_protection: z.boolean("must be true or false").optional(),
+    size: optional(z.enum(databaseSizes, `must be one of ${databaseSizes.join(", ")}`)),
+    deletion_protection: optional(z.boolean("must be true or false")),
+    suspend_after_seconds: optional(SuspendAfter),
+    allowed_addresses: optional(
+      z.array(Network, "must be a list").max(100, "must have at most 100 entries"),
+    ),
   })
   .openapi("UpdateDatabase");
 

@@ -1,6 +1,7 @@
 import { commit } from "../../../src/core/batch.ts";
+import { beginConfigure } from "../../../src/database/configure.ts";
 import { databasesOf } from "../../../src/database/find.ts";
-import { beginResize } from "../../../src/database/resize.ts";
+import { changeOfSize } from "../../../src/database/resize.ts";
 import { settingsOf } from "../../../src/database/setting.ts";
 import { database } from "../../../src/database/table.ts";
 import type { Scenario } from "../scenario.ts";
@@ -11,9 +12,8 @@ export const scenario: Scenario = {
   begin: async (test) => {
     const { projectId, lane } = await aRunningProject(test, "medium");
     for (const { row } of await databasesOf(test.context, projectId)) {
-      await commit(test.context, [
-        (await beginResize(test.context, row, "large", "test")).statement,
-      ]);
+      const change = await changeOfSize(test.context, row, "large");
+      await commit(test.context, beginConfigure(test.context, row, change, "test").statements);
     }
     return { lane };
   },
