@@ -2,6 +2,7 @@ import { purgeIdempotencyKeys } from "../src/account/idempotency.ts";
 import { clustersReady } from "../src/cluster/ready.ts";
 import { resealClusters } from "../src/cluster/reseal.ts";
 import type { Context } from "../src/core/context.ts";
+import { reconcile } from "../src/database/reconcile.ts";
 import { resealDatabases } from "../src/database/reseal.ts";
 import { pullAllTransitions } from "../src/database/suspend.ts";
 import { resolveDeadNudges } from "../src/operation/alert.ts";
@@ -16,6 +17,8 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   sweep,
   (context) => watchDeadlines(context, registry),
   resolveDeadNudges,
+  // What the clusters have against what the rows say.
+  reconcile,
   // What is out of date, and what a former sealing key sealed.
   purgeIdempotencyKeys,
   resealClusters,

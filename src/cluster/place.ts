@@ -1,4 +1,4 @@
-import { and, asc, eq, lt, sql } from "drizzle-orm";
+import { and, asc, eq, lt, type SQL, sql } from "drizzle-orm";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { unavailable } from "../core/error.ts";
@@ -36,6 +36,14 @@ export function reserve(context: Context, clusterId: string): Statement {
 /** Gives one place back. */
 export function release(context: Context, clusterId: string): Statement {
   return move(context, clusterId, -1);
+}
+
+/** Sets how many databases a cluster has to what `placed` counts in the same batch. */
+export function correctCount(context: Context, clusterId: string, placed: SQL): Statement {
+  return context.db
+    .update(cluster)
+    .set({ databasesCount: sql`${placed}`, updatedAt: context.now() })
+    .where(eq(cluster.id, clusterId));
 }
 
 function move(context: Context, clusterId: string, by: 1 | -1): Statement {

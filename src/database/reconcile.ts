@@ -1,0 +1,203 @@
+// Compares what D1 says with what the clusters have, and repairs drift. Law: a cluster is read
+// before the rows, and a row is there before its effect, so what no row names is nobody's.
+import { and, count, eq, notInArray, sql } from "drizzle-orm";
+import { type NewAlert, openAlerts, raiseAlert, resolveAlerts } from "../alert/raise.ts";
+import { type AlertKind, type AlertRow, alert } from "../alert/table.ts";
+import { allClusters } from "../cluster/find.ts";
+import { correctCount } from "../cluster/place.ts";
+import { commit, type Statement } from "../core/batch.ts";
+import type { Context } from "../core/context.ts";
+import { isActive, operation } from "../operation/table.ts";
+import { type Drift, driftsOf, type Found, foundOf, type Wanted } from "./drift.ts";
+import {
+  goneStates,
+  namesInUse,
+  orphanAlerts,
+  orphanSubject,
+  orphansOf,
+  removeOrphans,
+} from "./orphan.ts";
+import { repairDrifts } from "./repair.ts";
+import { database } from "./table.ts";
+
+// What changed while the cluster was read is looked at next time.
+const settleSeconds = 30;
+const repairsMax = 50;
+const clustersMilliseconds = 20_000;
+const ofRow = ["database_missing", "repair_failed"] as const;
+const kinds = [...ofRow, "orphan"] as const;
+// In the other states an operation is under way, which brings its own order.
+const settledStates: ReadonlySet<string> = new Set(["running", "suspended", "stopped", "deleted"]);
+
+/** One look at every cluster, another one first each minute; a failing one stops no other. */
+export async function reconcile(context: Context): Promise<void> {
+  const since = context.now().getTime();
+  const clusters = await allClusters(context);
+  const first = Math.floor(since / 60_000) % Math.max(1, clusters.length);
+  for (const { id } of [...clusters.slice(first), ...clusters.slice(0, first)]) {
+    if (context.now().getTime() - since > clustersMilliseconds) return;
+    try {
+      await reconcileCluster(context, id);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      context.log({ level: "error", message: `Not reconciled: ${message}`, cluster: id });
+    }
+  }
+}
+
+/** What one look found and did. */
+export interface Reconciled {
+  readonly repaired: number;
+  readonly failed: number;
+  readonly orphans: number;
+}
+
+/** One look at one cluster: when all is well two queries, one command, one read and no write. */
+export async function reconcileCluster(context: Context, clusterId: string): Promise<Reconciled> {
+  const lookedAt = context.now();
+  const [inventory, hosts] = await Promise.all([
+    context.cluster.inventory(clusterId),
+    context.cluster.hostDatabases(clusterId),
+  ]);
+  const found = foundOf(inventory, hosts);
+  const { rows, busy, inputs, alerts, isMiscounted } = await read(context, clusterId);
+
+  const settledBefore = new Date(lookedAt.getTime() - settleSeconds * 1000);
+  const judged = rows.filter(
+    ({ id, state, updatedAt }) =>
+      settledStates.has(state) && !busy.has(id) && updatedAt < settledBefore,
+  );
+  const missing = judged.filter(({ databaseName }) => !found.databases.has(databaseName));
+  const { repaired, failed, undecided } = await repairAll(context, judged, found, alerts);
+
+  const orphans = orphansOf(found, namesInUse(rows, inputs));
+  const ofOrphans = alerts.filter(({ kind }) => kind === "orphan");
+  const gone = await removeOrphans(context, clusterId, orphans, ofOrphans, found.databases.size);
+
+  const raised = [
+    ...missing.map(missingAlert),
+    ...[...failed].map(([id, drifts]) => failedAlert(clusterId, id, drifts)),
+    ...orphanAlerts(clusterId, orphans, ofOrphans),
+  ];
+  const still = new Set([
+    ...raised.map(keyOf),
+    ...orphans.flatMap(({ name }) => (gone.has(name) ? [] : [orphanKey(clusterId, name)])),
+    ...unjudged(rows, judged).flatMap((subject) => ofRow.map((kind) => keyOf({ kind, subject }))),
+    ...undecided.map((subject) => keyOf({ kind: "repair_failed", subject })),
+  ]);
+  const known = new Set(alerts.map(keyOf));
+  await commit(context, [
+    ...raised.filter((each) => !known.has(keyOf(each))).map((each) => raiseAlert(context, each)),
+    ...alerts.filter((each) => !still.has(keyOf(each))).map((each) => resolve(context, each)),
+    ...(isMiscounted ? [recount(context, clusterId)] : []),
+  ]);
+  return { repaired, failed: failed.size, orphans: orphans.length - gone.size };
+}
+
+async function read(context: Context, clusterId: string) {
+  const [rows, operations, open, counted] = await context.db.batch([
+    context.db.select(wantedColumns).from(database).where(isPlaced(clusterId)),
+    context.db
+      .select({ resourceId: operation.resourceId, input: operation.input })
+      .from(operation)
+      .where(isActive),
+    openAlerts(context, kinds),
+    allClusters(context),
+  ]);
+  const cluster = counted.find(({ id }) => id === clusterId);
+  return {
+    rows,
+    busy: new Set(operations.map(({ resourceId }) => resourceId)),
+    inputs: operations.map(({ input }) => input),
+    alerts: open.filter(({ details }) => details.cluster_id === clusterId),
+    isMiscounted: cluster !== undefined && cluster.databasesCount !== rows.length,
+  };
+}
+
+const wantedColumns = {
+  id: database.id,
+  state: database.state,
+  clusterId: database.clusterId,
+  databaseName: database.databaseName,
+  ownerRole: database.ownerRole,
+  loginRole: database.loginRole,
+  pendingLoginRole: database.pendingLoginRole,
+  passwordSealed: database.passwordSealed,
+  size: database.size,
+  planLimits: database.planLimits,
+  ownLimits: database.ownLimits,
+  suspendAfterSeconds: database.suspendAfterSeconds,
+  allowedAddresses: database.allowedAddresses,
+  storageState: database.storageState,
+  updatedAt: database.updatedAt,
+};
+
+function isPlaced(clusterId: string) {
+  return and(eq(database.clusterId, clusterId), notInArray(database.state, [...goneStates]));
+}
+
+// Those that failed before come last, so that they never keep others from their turn.
+async function repairAll(
+  context: Context,
+  judged: readonly Wanted[],
+  found: Found,
+  alerts: readonly AlertRow[],
+) {
+  const failedBefore = new Set(alerts.map(({ subject }) => subject));
+  const drifted = judged
+    .filter(({ databaseName }) => found.databases.has(databaseName))
+    .map((row) => ({ row, drifts: driftsOf(row, found) }))
+    .filter(({ drifts }) => drifts.length > 0)
+    .sort((a, b) => Number(failedBefore.has(a.row.id)) - Number(failedBefore.has(b.row.id)));
+  const failed = new Map<string, readonly Drift[]>();
+  const undecided = drifted.slice(repairsMax).map(({ row }) => row.id);
+  let repaired = 0;
+  for (const { row, drifts } of drifted.slice(0, repairsMax)) {
+    const left = await repairDrifts(context, row, drifts, found);
+    if (left === null) undecided.push(row.id);
+    else if (left.length > 0) failed.set(row.id, left);
+    else repaired++;
+  }
+  return { repaired, failed, undecided };
+}
+
+// Of a row that was not judged nothing is known: its alerts stay.
+function unjudged(rows: readonly Wanted[], judged: readonly Wanted[]): string[] {
+  const known = new Set(judged.map(({ id }) => id));
+  return rows.flatMap(({ id }) => (known.has(id) ? [] : [id]));
+}
+
+function missingAlert({ id, clusterId, databaseName, state }: Wanted): NewAlert {
+  return {
+    kind: "database_missing",
+    subject: id,
+    message: `The cluster has no ${databaseName}. It is not made anew: restore it, or delete it.`,
+    details: { cluster_id: clusterId, database_name: databaseName, state },
+  };
+}
+
+function failedAlert(clusterId: string, id: string, drifts: readonly Drift[]): NewAlert {
+  return {
+    kind: "repair_failed",
+    subject: id,
+    message: `What the cluster has of a database is not what its row asks for: ${drifts.join(", ")}.`,
+    details: { cluster_id: clusterId, drifts },
+  };
+}
+
+function keyOf({ kind, subject }: { readonly kind: AlertKind; readonly subject: string }): string {
+  return `${kind} ${subject}`;
+}
+
+function orphanKey(clusterId: string, name: string): string {
+  return keyOf({ kind: "orphan", subject: orphanSubject(clusterId, name) });
+}
+
+function resolve(context: Context, { id, kind }: AlertRow): Statement {
+  return resolveAlerts(context, kind, eq(alert.id, id));
+}
+
+function recount(context: Context, clusterId: string): Statement {
+  const placed = context.db.select({ n: count() }).from(database).where(isPlaced(clusterId));
+  return correctCount(context, clusterId, sql`(${placed})`);
+}

@@ -1,0 +1,328 @@
+import { eq } from "drizzle-orm";
+import { beforeEach, describe, expect, test } from "vitest";
+import { openAlerts } from "../../src/alert/raise.ts";
+import { alertKinds } from "../../src/alert/table.ts";
+import { cluster } from "../../src/cluster/table.ts";
+import type { FoundDatabase, FoundRole } from "../../src/core/cluster-port.ts";
+import { openPassword } from "../../src/database/credential.ts";
+import { reconcile, reconcileCluster } from "../../src/database/reconcile.ts";
+import { settingsOf } from "../../src/database/setting.ts";
+import { type DatabaseRow, database } from "../../src/database/table.ts";
+import { operation } from "../../src/operation/table.ts";
+import { createTestContext, type TestContext } from "../support/context.ts";
+import { aProject, aRunningProject, clusterId } from "../support/seed.ts";
+import { snapshot } from "../support/snapshot.ts";
+
+let house: TestContext;
+let row: DatabaseRow;
+
+beforeEach(async () => {
+  house = await createTestContext();
+  await aRunningProject(house);
+  house.clock.advance(60);
+  row = await read();
+});
+
+async function read(): Promise<DatabaseRow> {
+  const [found] = await house.context.db.select().from(database);
+  if (found === undefined) throw new Error("Nothing was made.");
+  return found;
+}
+
+const look = () => reconcileCluster(house.context, clusterId);
+const well = { repaired: 0, failed: 0, orphans: 0 };
+const open = () => openAlerts(house.context, alertKinds);
+const kindsOpen = async () => (await open()).map(({ kind }) => kind);
+const callsOf = (names: readonly string[]) =>
+  house.cluster.calls.map(({ name }) => name).filter((name) => names.includes(name));
+const change = (fields: Partial<DatabaseRow>) => house.context.db.update(database).set(fields);
+
+test("when all is well nothing is written and nothing repaired", async () => {
+  const before = await snapshot(house);
+  const calls = house.cluster.calls.length;
+  expect(await look()).toEqual(well);
+  expect(await snapshot(house)).toEqual(before);
+  expect(house.cluster.calls.slice(calls).map(({ name }) => name)).toEqual([
+    "inventory",
+    "hostDatabases",
+  ]);
+});
+
+describe("a login", () => {
+  const drifts: [string, Partial<FoundRole>][] = [
+    ["may not log in", { canLogin: false }],
+    ["has a superuser's power", { hasPower: true }],
+    ["expires", { isLimited: true }],
+    ["is no member of its owner", { memberOf: [] }],
+    ["is a member of another one's owner too", { memberOf: ["own_a", "own_b"] }],
+    ["becomes nobody at login", { becomes: [] }],
+    ["becomes itself at login", { becomes: ["none"] }],
+  ];
+  test.each(drifts)("that %s is repaired, its password left alone", async (_, drift) => {
+    const { verifier } = house.cluster.roles.get(row.loginRole) ?? {};
+    house.cluster.things.roleDrift.set(row.loginRole, drift);
+    expect(await look()).toEqual({ ...well, repaired: 1 });
+    expect(house.cluster.roles.get(row.loginRole)).toEqual({ verifier, group: row.ownerRole });
+    expect(await look()).toEqual(well);
+  });
+
+  test("that was dropped is made again with the password of its row", async () => {
+    const { verifier } = house.cluster.roles.get(row.loginRole) ?? {};
+    house.cluster.things.roles.delete(row.loginRole);
+    await look();
+    const { verifier: renewed, group } = house.cluster.roles.get(row.loginRole) ?? {};
+    expect(group).toBe(row.ownerRole);
+    expect(await isVerifierOf(renewed, await openPassword(house.context, row))).toBe(true);
+    expect(renewed).not.toBe(verifier);
+    expect(await look()).toEqual(well);
+  });
+
+  test("whose password was changed in SQL gets that of its row again", async () => {
+    house.cluster.things.roleDrift.set(row.loginRole, { hasOtherPassword: true });
+    await look();
+    const { verifier } = house.cluster.roles.get(row.loginRole) ?? {};
+    expect(await isVerifierOf(verifier, await openPassword(house.context, row))).toBe(true);
+  });
+
+  test("that owns things itself gives them to the owner", async () => {
+    house.cluster.things.roleDrift.set(row.loginRole, { ownsIn: [row.databaseName] });
+    expect(await look()).toEqual({ ...well, repaired: 1 });
+    expect(callsOf(["adoptObjects", "repairLogin"])).toEqual(["adoptObjects"]);
+    expect(await look()).toEqual(well);
+  });
+
+  test("of a full database is judged by the role that reads and deletes alone", async () => {
+    const reader = row.ownerRole.replace("own_", "ro_");
+    await change({ storageState: "full" });
+    expect(await look()).toEqual(well);
+    house.cluster.things.roles.set(reader, { verifier: null, group: null });
+    await look();
+    expect(house.cluster.roles.get(row.loginRole)?.group).toBe(reader);
+    expect((await look()).repaired).toBe(0);
+  });
+});
+
+describe("a database", () => {
+  const drifts: [string, Partial<FoundDatabase>][] = [
+    ["refuses connections", { allowsConnections: false }],
+    ["has a connection limit", { connectionLimit: 0 }],
+    ["is open to everybody", { privileges: { "": "Tc" } }],
+    ["is closed to its owner", { privileges: {} }],
+    ["has parameters of nobody", { parameters: ["temp_file_limit", "role"] }],
+  ];
+  test.each(drifts)("that %s is repaired", async (_, drift) => {
+    house.cluster.things.databaseDrift.set(row.databaseName, drift);
+    expect(await look()).toEqual({ ...well, repaired: 1 });
+    expect(callsOf(["repairAccess"])).toHaveLength(1);
+    expect(await look()).toEqual(well);
+  });
+
+  test("whose settings the host has lost or changed gets them again", async () => {
+    house.cluster.things.settings.delete(row.databaseName);
+    expect(await look()).toEqual({ ...well, repaired: 1 });
+    const other = { ...settingsOf(row), bytes_per_backend: 2 ** 30 };
+    house.cluster.things.settings.set(row.databaseName, other);
+    expect(await look()).toEqual({ ...well, repaired: 1 });
+    expect(house.cluster.settings.get(row.databaseName)).toEqual(settingsOf(row));
+  });
+
+  test("is stopped or started as its row says, and left asleep", async () => {
+    const { held } = house.cluster.things;
+    held.set(row.databaseName, "stopped");
+    expect(await look()).toEqual({ ...well, repaired: 1 });
+    expect(held.size).toBe(0);
+    held.set(row.databaseName, "suspended");
+    expect(await look()).toEqual(well);
+    for (const state of ["stopped", "deleted"] as const) {
+      held.clear();
+      await change({ state });
+      expect(await look()).toEqual({ ...well, repaired: 1 });
+      expect(held.get(row.databaseName)).toBe("stopped");
+      expect(await look()).toEqual(well);
+    }
+  });
+
+  test("that is gone is an alert, is never made anew, and the alert goes when it is back", async () => {
+    house.cluster.things.databases.delete(row.databaseName);
+    await look();
+    await look();
+    expect(await open()).toMatchObject([{ kind: "database_missing", subject: row.id }]);
+    expect(house.cluster.databases.size).toBe(0);
+    house.cluster.things.databases.set(row.databaseName, { owner: row.ownerRole });
+    await look();
+    expect(await open()).toEqual([]);
+  });
+
+  test("is left alone while an operation is under way or just was", async () => {
+    house.cluster.things.roleDrift.set(row.loginRole, { canLogin: false });
+    await change({ updatedAt: house.clock.now() });
+    expect(await look()).toEqual(well);
+    house.clock.advance(60);
+    const { db } = house.context;
+    await db.update(operation).set({ status: "running" });
+    expect(await look()).toEqual(well);
+    await db.update(operation).set({ status: "succeeded" });
+    expect((await look()).repaired).toBe(1);
+  });
+
+  test("that changes between the look and the repair is left to the next look", async () => {
+    house.cluster.things.roleDrift.set(row.loginRole, { canLogin: false });
+    let batches = 0;
+    const db = new Proxy(house.context.db, {
+      get: (target, name) => {
+        if (name !== "batch") return Reflect.get(target, name);
+        return async (...input: Parameters<typeof target.batch>) => {
+          const answer = await target.batch(...input);
+          if (++batches === 1) await change({ state: "stopping" });
+          return answer;
+        };
+      },
+    });
+    expect(await reconcileCluster({ ...house.context, db }, clusterId)).toEqual(well);
+    expect(callsOf(["repairLogin"])).toEqual([]);
+  });
+});
+
+test("a repair that fails stops no other and is an alert until it succeeds", async () => {
+  const { roleDrift, settings } = house.cluster.things;
+  roleDrift.set(row.loginRole, { canLogin: false });
+  settings.delete(row.databaseName);
+  house.cluster.failAt(3, "before");
+  expect(await look()).toEqual({ ...well, failed: 1 });
+  expect(house.cluster.settings.size).toBe(1);
+  expect(await open()).toMatchObject([
+    { kind: "repair_failed", subject: row.id, details: { drifts: ["login"] } },
+  ]);
+  expect(await look()).toEqual({ ...well, repaired: 1 });
+  expect(await open()).toEqual([]);
+});
+
+describe("an orphan", () => {
+  const plant = () => {
+    const { databases, roles, settings } = house.cluster.things;
+    databases.set("proj_lost", { owner: "own_lost" });
+    roles.set("own_lost", { verifier: null, group: null });
+    roles.set("usr_lost", { verifier: "v", group: "own_lost" });
+    settings.set("proj_lost", settingsOf(row));
+  };
+
+  test("is reported at first sight and removed an hour later, with its alerts", async () => {
+    const before = await snapshot(house);
+    plant();
+    expect((await look()).orphans).toBe(3);
+    expect((await open()).map(({ subject }) => subject).sort()).toEqual(
+      ["own_lost", "proj_lost", "usr_lost"].map((name) => `${clusterId}/${name}`),
+    );
+    house.clock.advance(3500);
+    expect((await look()).orphans).toBe(3);
+    house.clock.advance(200);
+    expect((await look()).orphans).toBe(0);
+    expect(await open()).toEqual([]);
+    const { databases, roles, settings } = await snapshot(house);
+    expect({ databases, roles, settings }).toEqual({
+      databases: before.databases,
+      roles: before.roles,
+      settings: before.settings,
+    });
+  });
+
+  test("that is gone by itself is an alert no more, and begins anew when it returns", async () => {
+    plant();
+    await look();
+    house.cluster.things.databases.delete("proj_lost");
+    house.cluster.things.settings.delete("proj_lost");
+    await look();
+    expect(await kindsOpen()).toEqual(["orphan", "orphan"]);
+    house.clock.advance(7200);
+    plant();
+    await look();
+    expect(house.cluster.databases.has("proj_lost")).toBe(true);
+  });
+
+  test("that cannot be removed stops no other and stays an alert", async () => {
+    plant();
+    await look();
+    house.clock.advance(3700);
+    house.cluster.failAt(3, "before");
+    expect((await look()).orphans).toBe(1);
+    expect(await kindsOpen()).toEqual(["orphan"]);
+    expect((await look()).orphans).toBe(0);
+  });
+
+  test("is nothing that an operation under way names", async () => {
+    plant();
+    const input = { databaseName: "proj_lost", ownerRole: "own_lost", loginRole: "usr_lost" };
+    await house.context.db.update(operation).set({ status: "running", input });
+    expect(await look()).toEqual(well);
+  });
+
+  test("is not removed when a row of whatever cluster has come to name it", async () => {
+    plant();
+    await look();
+    house.clock.advance(3700);
+    await change({ clusterId: "elsewhere", ownerRole: "own_lost", databaseName: "proj_lost" });
+    await look();
+    expect(house.cluster.databases.has("proj_lost")).toBe(true);
+    expect(house.cluster.roles.has("own_lost")).toBe(true);
+  });
+
+  test("among so many that rows must be missing is not removed", async () => {
+    const { databases } = house.cluster.things;
+    for (let i = 0; i < 11; i++) databases.set(`proj_lost${i}`, { owner: "own_lost" });
+    await look();
+    house.clock.advance(7200);
+    expect((await look()).orphans).toBe(11);
+    databases.delete("proj_lost0");
+    expect((await look()).orphans).toBe(0);
+  });
+});
+
+test("a database about to be made is neither an orphan nor missing", async () => {
+  house = await createTestContext();
+  await aProject(house);
+  house.clock.advance(3600);
+  expect(await look()).toEqual(well);
+  const pending = await read();
+  house.cluster.things.databases.set(pending.databaseName, { owner: pending.ownerRole });
+  house.cluster.things.roles.set(pending.loginRole, { verifier: null, group: null });
+  expect(await look()).toEqual(well);
+});
+
+test("a cluster's count of databases is made right", async () => {
+  const { db } = house.context;
+  await db.update(cluster).set({ databasesCount: 7 });
+  await look();
+  const [counted] = await db.select().from(cluster).where(eq(cluster.id, clusterId));
+  expect(counted?.databasesCount).toBe(1);
+});
+
+test("a cluster that does not answer stops nobody", async () => {
+  house.cluster.failAt(1, "before");
+  await reconcile(house.context);
+  expect(house.log.at(-1)?.message).toContain("Not reconciled");
+});
+
+// RFC 5802: the stored key follows from the password, the salt and the count of iterations.
+async function isVerifierOf(verifier: string | null | undefined, password: string) {
+  const [, count, salt, stored] = /^SCRAM-SHA-256\$(\d+):(.+)\$(.+):/.exec(verifier ?? "") ?? [];
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const key = await crypto.subtle.importKey("raw", bytes(password), "PBKDF2", false, [
+    "deriveBits",
+  ]);
+  const saltBytes = Uint8Array.from(atob(salt ?? ""), (each) => each.charCodeAt(0));
+  const parameters = {
+    name: "PBKDF2",
+    hash: "SHA-256",
+    salt: saltBytes,
+    iterations: Number(count),
+  };
+  const salted = await crypto.subtle.deriveBits(parameters, key, 256);
+  const hmac = { name: "HMAC", hash: "SHA-256" };
+  const clientKey = await crypto.subtle.sign(
+    "HMAC",
+    await crypto.subtle.importKey("raw", salted, hmac, false, ["sign"]),
+    bytes("Client Key"),
+  );
+  const storedKey = new Uint8Array(await crypto.subtle.digest("SHA-256", clientKey));
+  return btoa(String.fromCharCode(...storedKey)) === stored;
+}
