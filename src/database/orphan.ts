@@ -131,7 +131,7 @@ async function remove(context: Context, clusterId: string, { name, things }: Orp
   }
 }
 
-// Right before it is dropped: whether a row of any cluster or anything under way names it after all.
+// Right before it is dropped: whether any cluster's row or anything under way names it after all.
 async function isNamed(context: Context, name: string): Promise<boolean> {
   const owner = name.replace(/^ro_/, "own_");
   const [rows, busy] = await context.db.batch([

@@ -180,7 +180,7 @@ function failedAlert(clusterId: string, id: string, drifts: readonly Drift[]): N
   return {
     kind: "repair_failed",
     subject: id,
-    message: `What the cluster has of a database is not what its row asks for: ${drifts.join(", ")}.`,
+    message: `A database is not what its row asks for, and stays so: ${drifts.join(", ")}.`,
     details: { cluster_id: clusterId, drifts },
   };
 }

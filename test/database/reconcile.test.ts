@@ -142,7 +142,7 @@ describe("a database", () => {
     }
   });
 
-  test("that is gone is an alert, is never made anew, and the alert goes when it is back", async () => {
+  test("that is gone is an alert until it is back, and is never made anew", async () => {
     house.cluster.things.databases.delete(row.databaseName);
     await look();
     await look();
