@@ -15,6 +15,7 @@ import { databaseChangeRoutes } from "../src/database/change-routes.ts";
 import { databaseRoutes } from "../src/database/routes.ts";
 import { operationRoutes } from "../src/operation/routes.ts";
 import { dataServiceRoutes } from "../src/project/data-service-routes.ts";
+import { databaseUndeleteRoutes } from "../src/project/database-undelete-routes.ts";
 import { environmentRoutes } from "../src/project/environment-routes.ts";
 import { projectRoutes } from "../src/project/routes.ts";
 import { workspaceProjectRoutes } from "../src/project/workspace-routes.ts";
@@ -41,6 +42,7 @@ const routers = [
   dataServiceRoutes,
   databaseRoutes,
   databaseChangeRoutes,
+  databaseUndeleteRoutes,
   operationRoutes,
   clusterRoutes,
   alertRoutes,

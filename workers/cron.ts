@@ -2,12 +2,14 @@ import { purgeIdempotencyKeys } from "../src/account/idempotency.ts";
 import { clustersReady } from "../src/cluster/ready.ts";
 import { resealClusters } from "../src/cluster/reseal.ts";
 import type { Context } from "../src/core/context.ts";
+import { purgeDeleted } from "../src/database/purge.ts";
 import { reconcile } from "../src/database/reconcile.ts";
 import { resealDatabases } from "../src/database/reseal.ts";
 import { pullAllTransitions } from "../src/database/suspend.ts";
 import { resolveDeadNudges } from "../src/operation/alert.ts";
 import { watchDeadlines } from "../src/operation/overdue.ts";
 import { sweep } from "../src/operation/sweep.ts";
+import { purgeProjects } from "../src/project/delete.ts";
 import { createContext, type Env, log } from "./context.ts";
 import { registry } from "./registry.ts";
 
@@ -19,11 +21,14 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   resolveDeadNudges,
   // What the clusters have against what the rows say.
   reconcile,
+  // What hosts did by themselves, and what was deleted long enough ago.
+  pullAllTransitions,
+  purgeDeleted,
+  purgeProjects,
   // What is out of date, and what a former sealing key sealed.
   purgeIdempotencyKeys,
   resealClusters,
   resealDatabases,
-  pullAllTransitions,
   // Looks in on each cluster, whose lane then also makes spares and clears away what a dead maker
   // left.
   clustersReady,

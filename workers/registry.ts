@@ -1,9 +1,12 @@
 import { configure, resize } from "../src/database/configure.ts";
+import { deleteDatabaseOperation } from "../src/database/delete.ts";
 import { destroy } from "../src/database/destroy.ts";
 import { restart, start, stop } from "../src/database/pause.ts";
 import { provision } from "../src/database/provision.ts";
 import { retireLogin, rotate } from "../src/database/rotate.ts";
+import { undelete } from "../src/database/undelete.ts";
 import { registryOf } from "../src/operation/define.ts";
+import { deleteProject } from "../src/project/delete.ts";
 import { destroyProject } from "../src/project/destroy.ts";
 
 /** Every operation of the system. */
@@ -16,6 +19,9 @@ export const registry = registryOf(
   restart,
   rotate,
   retireLogin,
+  deleteDatabaseOperation,
+  undelete,
   destroy,
+  deleteProject,
   destroyProject,
 );

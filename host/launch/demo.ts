@@ -188,7 +188,7 @@ async function addAnalytics(call: Call, id: string): Promise<void> {
 
 async function removeProject(call: Call, id: string, url: string): Promise<void> {
   begin("The project is deleted, and everything of it");
-  const { status } = await call("DELETE", `/projects/${id}`);
+  const { status } = await call("DELETE", `/projects/${id}?grace_seconds=0`);
   ok(status === 204 || status === 202, "the deletion is accepted");
   const deadline = performance.now() + patienceSeconds * 1000;
   while ((await call("GET", `/projects/${id}`)).status !== 404) {

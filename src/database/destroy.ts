@@ -1,17 +1,21 @@
 // Takes a database away for good. Law: nothing in the cluster outlives its row.
-import { eq } from "drizzle-orm";
 import { z } from "zod";
 import { release } from "../cluster/place.ts";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { begin, type Do, defineOperation, next } from "../operation/define.ts";
-import { moveDatabase } from "./change.ts";
+import { recordEvent } from "../webhook/event.ts";
+import { changeDatabase, moveDatabase } from "./change.ts";
 import { laneOf } from "./create.ts";
 import { loadDatabase } from "./load.ts";
 import { requireUnprotected } from "./protect.ts";
-import { type DatabaseRow, database } from "./table.ts";
+import type { DatabaseRow } from "./table.ts";
 
-const DestroyInput = z.object({ databaseId: z.string() });
+const DestroyInput = z.object({
+  databaseId: z.string(),
+  /** One that failed to be made has given its place back already. */
+  hasPlace: z.boolean().optional(),
+});
 type DestroyInput = z.infer<typeof DestroyInput>;
 
 const drop: Do<DestroyInput> = async (context, { input }) => {
@@ -20,14 +24,14 @@ const drop: Do<DestroyInput> = async (context, { input }) => {
   return next();
 };
 
-const closePool: Do<DestroyInput> = async (context, { input }) => {
+const forget: Do<DestroyInput> = async (context, { input, operationId }) => {
   const { row } = await loadDatabase(context, input.databaseId);
   await context.cluster.forgetDatabase(row.clusterId, row.databaseName);
-  const now = context.now();
-  const change = { state: "purged", deletedAt: now, updatedAt: now } as const;
+  const deletedAt = row.deletedAt ?? context.now();
   return next(
-    context.db.update(database).set(change).where(eq(database.id, row.id)),
-    release(context, row.clusterId),
+    changeDatabase(context, row.id, { state: "purged", deletedAt }),
+    ...(input.hasPlace !== false ? [release(context, row.clusterId)] : []),
+    recordEvent(context, "database.purged", row, { operationId }),
   );
 };
 
@@ -44,7 +48,7 @@ export const destroy = defineOperation<DestroyInput>({
   pointOfNoReturn: "drop",
   steps: {
     drop: { do: drop },
-    closePool: { do: closePool },
+    forget: { do: forget },
   },
 });
 
@@ -65,7 +69,7 @@ export function beginDestroy(context: Context, row: DatabaseRow, requestId: stri
       resourceId: row.id,
       requestId,
     },
-    { databaseId: row.id },
+    { databaseId: row.id, hasPlace: row.state !== "failed" },
   );
   const statements: Statement[] = [moveDatabase(context, row, "deleting"), operation.statement];
   return { operationId: operation.id, statements };

@@ -5,6 +5,7 @@ import { router } from "../core/route.ts";
 import {
   dataOf,
   errors,
+  GraceParameters,
   IdParameters,
   json,
   listOf,
@@ -14,7 +15,7 @@ import {
 import { deleteDatabase } from "./delete.ts";
 import { findDatabase, listDatabases } from "./find.ts";
 import { permit } from "./permit.ts";
-import { Credentials, Database, renderCredentials, renderDatabase } from "./schema.ts";
+import { Credentials, Database, Deleted, renderCredentials, renderDatabase } from "./schema.ts";
 import { databaseStates } from "./status.ts";
 import { followHost } from "./suspend.ts";
 import { urlsOf } from "./url.ts";
@@ -114,12 +115,14 @@ databaseRoutes.openapi(
     path: "/databases/{id}",
     operationId: "databases.delete",
     summary: "Delete a database",
+    description: "Connections end at once. Until `purge_at` it can be undeleted.",
     tags: ["databases"],
-    request: { params: IdParameters },
+    request: { params: IdParameters, query: GraceParameters },
     responses: {
-      202: json("Still under way", dataOf(Database.extend({ operation_id: z.string() }))),
-      204: { description: "Gone" },
-      ...errors(400, 401, 403, 404, 409),
+      200: json("Out of reach, and gone for good at `purge_at`", dataOf(Deleted)),
+      202: json("Still under way", dataOf(Deleted)),
+      204: { description: "Gone for good" },
+      ...errors(400, 401, 403, 404, 409, 422),
     },
   }),
   async (c) => {
@@ -127,8 +130,10 @@ databaseRoutes.openapi(
     requireScope(actor, "databases:write");
     const { id } = c.req.valid("param");
     const { row } = await findDatabase(context, actor, id);
-    const left = await deleteDatabase(context, row, requestId);
-    if (left === null) return c.body(null, 204);
-    return c.json({ data: { ...renderDatabase(left), operation_id: left.operationId } }, 202);
+    const { grace_seconds: graceSeconds } = c.req.valid("query");
+    const deletion = await deleteDatabase(context, row, graceSeconds, requestId);
+    if (deletion.database === null) return c.body(null, 204);
+    const data = { ...renderDatabase(deletion.database), operation_id: deletion.operationId };
+    return c.json({ data }, data.state === "deleted" ? 200 : 202);
   },
 );

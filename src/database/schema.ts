@@ -58,6 +58,11 @@ export const Database = z
   })
   .openapi("Database");
 
+/** A database as its deletion answers it. */
+export const Deleted = Database.extend({ operation_id: z.string().nullable() }).openapi(
+  "DeletedDatabase",
+);
+
 /** A database as its creation answers it: with its URLs, once they work. */
 export const CreatedDatabase = Database.extend({
   operation_id: z.string().optional(),

@@ -30,8 +30,8 @@ export async function bootEnv(
   const isComplete = !found.row.hasPostgres || present.some(({ row }) => row.isPrimary);
   if (!isComplete) await makePrimary(context, request, found, environment);
   const databases =
-    isComplete && present.every(isRunning) ? present : await settle(context, found, environment);
-  const waiting = databases.find((each) => !isRunning(each));
+    isComplete && present.every(hasUrl) ? present : await settle(context, found, environment);
+  const waiting = databases.find((each) => !hasUrl(each));
   if (waiting === undefined) return { env: await envOf(context, databases) };
   const { id, state } = waiting.row;
   const operation = (await activeOperations(context, [id])).get(id);
@@ -72,8 +72,9 @@ async function settle(context: Context, { id, row }: FoundProject, environment: 
   return databases;
 }
 
-function isRunning({ row }: PlacedDatabase): boolean {
-  return row.state === "running";
+// One that is suspended wakes, one that is stopped says so itself: their URLs are what they are.
+function hasUrl({ row }: PlacedDatabase): boolean {
+  return row.state !== "provisioning";
 }
 
 async function envOf(context: Context, databases: readonly PlacedDatabase[]) {

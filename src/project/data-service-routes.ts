@@ -3,11 +3,11 @@ import { requireScope } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { invalid, notFound } from "../core/error.ts";
 import { driveMilliseconds, router } from "../core/route.ts";
-import { body, dataOf, errors, IdParameters, json, uuid } from "../core/schema.ts";
+import { body, dataOf, errors, GraceParameters, IdParameters, json, uuid } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
 import { deleteDatabase } from "../database/delete.ts";
 import { databasesOf, findDatabase } from "../database/find.ts";
-import { CreatedDatabase, Database, renderDatabase } from "../database/schema.ts";
+import { CreatedDatabase, Database, Deleted, renderDatabase } from "../database/schema.ts";
 import { sizeFor } from "../database/size.ts";
 import { findEnvironment } from "../environment/find.ts";
 import { defaultEnvironment } from "../environment/name.ts";
@@ -140,11 +140,12 @@ dataServiceRoutes.openapi(
     operationId: "dataServices.delete",
     summary: "Delete one of a project's databases",
     tags: ["data services"],
-    request: { params: ServiceParameters },
+    request: { params: ServiceParameters, query: GraceParameters },
     responses: {
-      202: json("Still under way", dataOf(Database.extend({ operation_id: z.string() }))),
-      204: { description: "Gone" },
-      ...errors(400, 401, 403, 404, 409),
+      200: json("Out of reach, and gone for good at `purge_at`", dataOf(Deleted)),
+      202: json("Still under way", dataOf(Deleted)),
+      204: { description: "Gone for good" },
+      ...errors(400, 401, 403, 404, 409, 422),
     },
   }),
   async (c) => {
@@ -154,9 +155,11 @@ dataServiceRoutes.openapi(
     const project = await findProject(context, actor, id);
     const { row } = await findDatabase(context, actor, service_id);
     if (row.projectId !== project.id) throw notFound("data service");
-    const left = await deleteDatabase(context, row, requestId);
-    if (left === null) return c.body(null, 204);
-    return c.json({ data: { ...renderDatabase(left), operation_id: left.operationId } }, 202);
+    const { grace_seconds: graceSeconds } = c.req.valid("query");
+    const deletion = await deleteDatabase(context, row, graceSeconds, requestId);
+    if (deletion.database === null) return c.body(null, 204);
+    const data = { ...renderDatabase(deletion.database), operation_id: deletion.operationId };
+    return c.json({ data }, data.state === "deleted" ? 200 : 202);
   },
 );
 

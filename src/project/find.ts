@@ -1,5 +1,5 @@
 // The one place a request's project id becomes a ProjectId: after the actor was checked.
-import { and, count, desc, eq, lt, ne } from "drizzle-orm";
+import { and, count, desc, eq, lt, ne, type SQL } from "drizzle-orm";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
@@ -15,13 +15,14 @@ export interface FoundProject {
 
 /** Which projects of a list are wanted; what is undefined does not filter. */
 export interface ProjectFilter {
+  readonly state?: "active" | "deleting" | "deleted" | undefined;
   readonly workspaceId?: string | undefined;
   readonly externalWorkspaceId?: string | undefined;
   readonly externalUserId?: string | undefined;
   readonly externalProjectId?: string | undefined;
 }
 
-/** @throws ApiError 404 also when it is another organization's, or deleted. */
+/** @throws ApiError 404 also when it is another organization's, or purged. */
 export async function findProject(
   context: Context,
   actor: Actor,
@@ -40,7 +41,12 @@ export async function findProjectBy(
   workspaceId: string | null,
 ): Promise<FoundProject | null> {
   const within = workspaceId === null ? {} : { workspaceId };
-  const [row] = await projectsBy(context, actor, { ...by, ...within });
+  const [row] = await projectsBy(
+    context,
+    actor,
+    { ...by, ...within },
+    ne(project.state, "deleted"),
+  );
   return row === undefined ? null : { id: row.id as ProjectId, row };
 }
 
@@ -56,7 +62,12 @@ export async function listProjects(
   filter: ProjectFilter,
   page: PageRequest,
 ) {
-  const matches = and(visibleTo(actor), ...equalities(filter));
+  const { state, ...columns } = filter;
+  const matches = and(
+    visibleTo(actor),
+    state === undefined ? ne(project.state, "deleted") : eq(project.state, state),
+    ...equalities(columns),
+  );
   const before = page.beforeSeq === null ? undefined : lt(project.seq, page.beforeSeq);
   const [rows, totals] = await context.db.batch([
     context.db
@@ -71,11 +82,11 @@ export async function listProjects(
   return { rows, total: totals[0]?.total ?? 0 };
 }
 
-function projectsBy(context: Context, actor: Actor, by: Partial<ProjectRow>) {
+function projectsBy(context: Context, actor: Actor, by: Partial<ProjectRow>, which?: SQL) {
   return context.db
     .select()
     .from(project)
-    .where(and(visibleTo(actor), ...equalities(by)))
+    .where(and(visibleTo(actor), which, ...equalities(by)))
     .orderBy(project.seq)
     .limit(1);
 }

@@ -10,6 +10,7 @@ import {
   body,
   dataOf,
   errors,
+  GraceParameters,
   IdParameters,
   json,
   listOf,
@@ -20,12 +21,13 @@ import { laneOf } from "../database/create.ts";
 import { liveDatabases, withClusters } from "../database/find.ts";
 import { renderDatabase } from "../database/schema.ts";
 import { createProject } from "./create.ts";
-import { beginDestroy } from "./destroy.ts";
+import { beginDeleteProject, undeleteProject } from "./delete.ts";
 import { findProject, listProjects, projectById } from "./find.ts";
 import { renderCreated } from "./render.ts";
 import {
   CreatedProject,
   CreateProject,
+  Deleted,
   Project,
   ProjectWithDatabases,
   postgresOf,
@@ -89,6 +91,7 @@ projectRoutes.openapi(
     tags: ["projects"],
     request: {
       query: PageParameters.extend({
+        state: z.enum(["active", "deleting", "deleted"]).optional(),
         workspace_id: uuid().optional(),
         external_workspace_id: z.string().max(200).optional(),
         external_user_id: z.string().max(200).optional(),
@@ -103,6 +106,7 @@ projectRoutes.openapi(
     const query = c.req.valid("query");
     const page = pageOf(query);
     const filter = {
+      state: query.state,
       workspaceId: query.workspace_id,
       externalWorkspaceId: query.external_workspace_id,
       externalUserId: query.external_user_id,
@@ -163,10 +167,43 @@ projectRoutes.openapi(
     operationId: "projects.delete",
     summary: "Delete a project with everything in it",
     tags: ["projects"],
+    description: "Out of reach at once; until `purge_at` it can be undeleted with its databases.",
+    request: { params: IdParameters, query: GraceParameters },
+    responses: {
+      200: json("Out of reach, and gone for good at `purge_at`", dataOf(Deleted)),
+      202: json("Still under way", dataOf(Deleted)),
+      204: { description: "Gone for good" },
+      ...errors(400, 401, 403, 404, 409, 422),
+    },
+  }),
+  async (c) => {
+    const { context, actor, requestId } = c.var;
+    requireScope(actor, "projects:write");
+    const found = await findProject(context, actor, c.req.valid("param").id);
+    if (found.row.hasPostgres) requireScope(actor, "databases:write");
+    const { grace_seconds: graceSeconds } = c.req.valid("query");
+    const isDeleted = found.row.state === "deleted" && graceSeconds > 0;
+    const operation_id = isDeleted
+      ? null
+      : await beginDeleteProject(context, found, graceSeconds, requestId);
+    await context.drive(laneOf(found.id), driveMilliseconds);
+    const { row } = await readProject(context, found.id);
+    if (row.state === "purged") return c.body(null, 204);
+    const data = { ...renderProject(row), operation_id };
+    return c.json({ data }, row.state === "deleted" ? 200 : 202);
+  },
+);
+
+projectRoutes.openapi(
+  createRoute({
+    method: "post",
+    path: "/projects/{id}/undelete",
+    operationId: "projects.undelete",
+    summary: "Bring a deleted project back, with the databases that were deleted with it",
+    tags: ["projects"],
     request: { params: IdParameters },
     responses: {
-      202: json("Still under way", dataOf(Project.extend({ operation_id: z.string() }))),
-      204: { description: "Gone" },
+      200: json("The project", dataOf(ProjectWithDatabases)),
       ...errors(400, 401, 403, 404, 409),
     },
   }),
@@ -175,11 +212,9 @@ projectRoutes.openapi(
     requireScope(actor, "projects:write");
     const found = await findProject(context, actor, c.req.valid("param").id);
     if (found.row.hasPostgres) requireScope(actor, "databases:write");
-    const operationId = await beginDestroy(context, found, requestId);
+    await undeleteProject(context, found, requestId);
     await context.drive(laneOf(found.id), driveMilliseconds);
-    const { row } = await readProject(context, found.id);
-    if (row.state === "purged") return c.body(null, 204);
-    return c.json({ data: { ...renderProject(row), operation_id: operationId } }, 202);
+    return c.json({ data: await renderWithDatabases(context, found.id) }, 200);
   },
 );
 

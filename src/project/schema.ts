@@ -68,6 +68,7 @@ export const Project = z
     state: z.enum(["active", "deleting", "deleted"]),
     settings: z.record(z.string(), z.unknown()),
     ...attributionAnswer,
+    purge_at: Time.nullable(),
     created_at: Time,
     updated_at: Time,
   })
@@ -144,6 +145,11 @@ export function postgresOf(data: z.infer<typeof CreateProject>["data"]): Databas
   return postgres.size ?? "small";
 }
 
+/** A project as its deletion answers it. */
+export const Deleted = Project.extend({ operation_id: z.string().nullable() }).openapi(
+  "DeletedProject",
+);
+
 /** Renders a row. */
 export function renderProject(row: ProjectRow): z.infer<typeof Project> {
   return {
@@ -159,6 +165,7 @@ export function renderProject(row: ProjectRow): z.infer<typeof Project> {
     external_user_id: row.externalUserId,
     external_project_id: row.externalProjectId,
     metadata: row.metadata,
+    purge_at: row.purgeAt?.toISOString() ?? null,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
   };

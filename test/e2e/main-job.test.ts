@@ -231,7 +231,7 @@ describe("deletion", () => {
 
   test("of a database leaves 404, no database, no role, and no way in", async () => {
     const { database } = await createProject(system);
-    const { status } = await call(system, "DELETE", `/databases/${database.id}`);
+    const { status } = await call(system, "DELETE", `/databases/${database.id}?grace_seconds=0`);
     expect([202, 204]).toContain(status);
     await until("404", () => call(system, "GET", `/databases/${database.id}`), isGone);
     const { databases, roles } = await tenantObjects(system);
@@ -252,7 +252,7 @@ describe("deletion", () => {
       await client.query(`alter default privileges grant select on tables to ${username}`);
       await client.query(`alter role ${username} set work_mem = '8MB'`);
     });
-    await call(system, "DELETE", `/databases/${database.id}`);
+    await call(system, "DELETE", `/databases/${database.id}?grace_seconds=0`);
     await until("404", () => call(system, "GET", `/databases/${database.id}`), isGone);
     expect((await tenantObjects(system)).roles).not.toContain(username);
   });
@@ -262,7 +262,7 @@ describe("deletion", () => {
     await withSql(database.database_url_session, async (client) => {
       await client.query("select 1");
       const ended = new Promise((resolve) => client.once("end", resolve));
-      await call(system, "DELETE", `/databases/${database.id}`);
+      await call(system, "DELETE", `/databases/${database.id}?grace_seconds=0`);
       await until("404", () => call(system, "GET", `/databases/${database.id}`), isGone);
       await ended;
     });
@@ -274,7 +274,7 @@ describe("deletion", () => {
       body: { type: "postgres", name: "second" },
     });
     const before = await tenantObjects(system);
-    const { status } = await call(system, "DELETE", `/projects/${project.id}`);
+    const { status } = await call(system, "DELETE", `/projects/${project.id}?grace_seconds=0`);
     expect([202, 204]).toContain(status);
     await until("404", () => call(system, "GET", `/projects/${project.id}`), isGone);
     const after = await tenantObjects(system);
@@ -285,7 +285,7 @@ describe("deletion", () => {
 
   test("makes room for a new primary", async () => {
     const { project, database } = await createProject(system);
-    await call(system, "DELETE", `/databases/${database.id}`);
+    await call(system, "DELETE", `/databases/${database.id}?grace_seconds=0`);
     await until("404", () => call(system, "GET", `/databases/${database.id}`), isGone);
     const { status, body } = await call(system, "POST", `/projects/${project.id}/data-services`, {
       body: { type: "postgres" },

@@ -76,7 +76,8 @@ it("lists, gets and deletes what a project has", async () => {
   const { data } = (await add({ type: "postgres", environment: "staging" })).body;
   expect((await api.call("GET", services)).body).toMatchObject({ total: 1 });
   expect((await api.call("GET", `${services}/${data.id}`)).body.data.environment).toBe("staging");
-  expect((await api.call("DELETE", `${services}/${data.id}`)).status).toBe(204);
+  const deleted = await api.call("DELETE", `${services}/${data.id}?grace_seconds=0`);
+  expect(deleted.status).toBe(204);
   expect((await api.call("GET", `${services}/${data.id}`)).status).toBe(404);
 });
 

@@ -275,8 +275,8 @@ describe("a project", () => {
     expect([put.status, put.headers.get("allow")]).toEqual([405, "GET, PATCH, DELETE"]);
   });
 
-  it("is deleted with everything in it", async () => {
-    expect((await api.call("DELETE", `${projects}/${id}`)).status).toBe(204);
+  it("without grace is deleted with everything in it", async () => {
+    expect((await api.call("DELETE", `${projects}/${id}?grace_seconds=0`)).status).toBe(204);
     expect((await api.call("GET", `${projects}/${id}`)).status).toBe(404);
     expect(api.cluster.isEmpty()).toBe(true);
     const { body } = await api.call("GET", "/api/v1/databases");

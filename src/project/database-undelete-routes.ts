@@ -1,0 +1,52 @@
+import { createRoute } from "@hono/zod-openapi";
+import { requireScope } from "../core/actor.ts";
+import { conflict } from "../core/error.ts";
+import { driveMilliseconds, router } from "../core/route.ts";
+import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
+import { laneOf } from "../database/create.ts";
+import { findDatabase } from "../database/find.ts";
+import { permit } from "../database/permit.ts";
+import { Deleted, renderDatabase } from "../database/schema.ts";
+import { beginUndelete } from "../database/undelete.ts";
+import { commitExclusively } from "../operation/find.ts";
+import { findProject } from "./find.ts";
+
+/** `POST /databases/:id/undelete`: here, since it needs the project. */
+export const databaseUndeleteRoutes = router();
+
+databaseUndeleteRoutes.openapi(
+  createRoute({
+    method: "post",
+    path: "/databases/{id}/undelete",
+    operationId: "databases.undelete",
+    summary: "Bring a deleted database back within its grace time",
+    description: "Same URL, same password; one that was stopped is stopped again.",
+    tags: ["databases"],
+    request: { params: IdParameters },
+    responses: {
+      200: json("The database as it is now", dataOf(Deleted)),
+      202: json("Still under way", dataOf(Deleted)),
+      ...errors(400, 401, 403, 404, 409),
+    },
+  }),
+  async (c) => {
+    const { context, actor, requestId } = c.var;
+    requireScope(actor, "databases:write");
+    const { id } = c.req.valid("param");
+    const found = await findDatabase(context, actor, id);
+    if ((await permit(context, found.row, "undelete")) === "done") {
+      return c.json({ data: { ...renderDatabase(found), operation_id: null } }, 200);
+    }
+    const { row } = await findProject(context, actor, found.row.projectId);
+    if (row.state !== "active") {
+      const message = `Its project is ${row.state}: undelete the project ${row.id}.`;
+      throw conflict("PROJECT_NOT_ACTIVE", message, { project_id: row.id, state: row.state });
+    }
+    const { operationId, statements } = beginUndelete(context, found.row, requestId);
+    await commitExclusively(context, [id], statements);
+    await context.drive(laneOf(row.id), driveMilliseconds);
+    const after = await findDatabase(context, actor, id);
+    const data = { ...renderDatabase(after), operation_id: operationId };
+    return c.json({ data }, after.row.state === found.row.stateBeforeDelete ? 200 : 202);
+  },
+);

@@ -1,0 +1,29 @@
+import { commit } from "../../../src/core/batch.ts";
+import { beginDelete } from "../../../src/database/delete.ts";
+import { database } from "../../../src/database/table.ts";
+import { beginUndelete } from "../../../src/database/undelete.ts";
+import { runToEnd } from "../run.ts";
+import type { Scenario } from "../scenario.ts";
+import { aRunningProject } from "../seed.ts";
+
+/** A deleted database that is to come back. */
+export const scenario: Scenario = {
+  begin: async (test) => {
+    const { context } = test;
+    const { lane } = await aRunningProject(test);
+    const read = async () => {
+      const [row] = await context.db.select().from(database);
+      if (row === undefined) throw new Error("No stage.");
+      return row;
+    };
+    await commit(context, beginDelete(context, await read(), 86_400, "test").statements);
+    await runToEnd(test, lane);
+    await commit(context, beginUndelete(context, await read(), "test").statements);
+    return { lane };
+  },
+  isClean: async ({ context: { db }, cluster }) => {
+    const [row] = await db.select().from(database);
+    const isHeld = cluster.held.get(row?.databaseName ?? "") === "stopped";
+    return row?.state === "deleted" && row.purgeAt !== null && isHeld;
+  },
+};
