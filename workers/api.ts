@@ -11,6 +11,7 @@ import { ApiError } from "../src/core/error.ts";
 import { newId } from "../src/core/id.ts";
 import type { RouteEnv } from "../src/core/route.ts";
 import { startTiming } from "../src/core/timing.ts";
+import { databaseAdminRoutes } from "../src/database/admin-routes.ts";
 import { databaseChangeRoutes } from "../src/database/change-routes.ts";
 import { databaseRoutes } from "../src/database/routes.ts";
 import { operationRoutes } from "../src/operation/routes.ts";
@@ -43,6 +44,7 @@ const routers = [
   databaseRoutes,
   databaseChangeRoutes,
   databaseUndeleteRoutes,
+  databaseAdminRoutes,
   operationRoutes,
   clusterRoutes,
   alertRoutes,

@@ -2,6 +2,7 @@ import { purgeIdempotencyKeys } from "../src/account/idempotency.ts";
 import { clustersReady } from "../src/cluster/ready.ts";
 import { resealClusters } from "../src/cluster/reseal.ts";
 import type { Context } from "../src/core/context.ts";
+import { followPlans } from "../src/database/limit.ts";
 import { purgeDeleted } from "../src/database/purge.ts";
 import { reconcile } from "../src/database/reconcile.ts";
 import { resealDatabases } from "../src/database/reseal.ts";
@@ -24,6 +25,7 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   // What hosts did by themselves, and what was deleted long enough ago.
   pullAllTransitions,
   purgeDeleted,
+  followPlans,
   purgeProjects,
   // What is out of date, and what a former sealing key sealed.
   purgeIdempotencyKeys,

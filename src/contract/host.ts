@@ -99,7 +99,7 @@ export const Transition = z.object({
 });
 export type Transition = z.infer<typeof Transition>;
 
-/** One line of a server's log that is about one database; never a statement that sets a password. */
+/** One line of a server's log about one database; never a statement that sets a password. */
 export const LogLine = z.object({
   /** ISO 8601 with milliseconds. */
   at: z.iso.datetime(),

@@ -1,7 +1,7 @@
 import { eq } from "drizzle-orm";
 import { allClusters } from "../cluster/find.ts";
 import type { Context } from "../core/context.ts";
-import { TerminalError } from "../core/error.ts";
+import { notFound, TerminalError } from "../core/error.ts";
 import { type PlacedDatabase, withClusters } from "./find.ts";
 import { database } from "./table.ts";
 
@@ -16,5 +16,15 @@ export async function loadDatabase(context: Context, id: string): Promise<Placed
   ]);
   const [found] = withClusters(rows, clusters);
   if (found === undefined) throw new TerminalError("GONE", "The database no longer exists.");
+  return found;
+}
+
+/** The database an operator names, whosever it is. @throws ApiError 404 also when it is purged. */
+export async function loadForOperator(context: Context, id: string): Promise<PlacedDatabase> {
+  const found = await loadDatabase(context, id).catch((error: unknown) => {
+    if (error instanceof TerminalError) throw notFound("database");
+    throw error;
+  });
+  if (found.row.state === "purged") throw notFound("database");
   return found;
 }

@@ -1,4 +1,4 @@
-import { planOf } from "../account/plan.ts";
+import { findOrganization } from "../account/organization.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError } from "../core/error.ts";
 import type { SettingChange } from "./configure.ts";
@@ -14,7 +14,7 @@ export async function changeOfSize(
   row: DatabaseRow,
   size: DatabaseSize,
 ): Promise<SettingChange> {
-  const planLimits = (await planOf(context, row.organizationId))[size] ?? {};
+  const planLimits = (await findOrganization(context, row.organizationId)).planLimits[size] ?? {};
   const { storageBytes } = limitsOf({ size, planLimits, ownLimits: row.ownLimits });
   const storedBytes = await context.cluster.measure(row.clusterId, row.databaseName);
   if (storedBytes > storageBytes) {

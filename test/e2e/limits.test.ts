@@ -83,7 +83,7 @@ describe.each(printedLimits())("size $size", (printed) => {
     expect(refusals).toEqual([expect.stringMatching(/connections exceeded/)]);
   });
 
-  test("gives a backend its share of the memory; more is out of memory, the session lives", async () => {
+  test("gives a backend its share of memory; more is out of memory", async () => {
     const poolSizes: Record<string, number> = { small: 8, medium: 16, large: 32 };
     const share = (printed.memoryMegabytes / (poolSizes[printed.size] ?? 1)) * megabyte;
     await withSql(database.database_url, async (client) => {
