@@ -13,6 +13,7 @@ import type { RouteEnv } from "../src/core/route.ts";
 import { startTiming } from "../src/core/timing.ts";
 import { databaseAdminRoutes } from "../src/database/admin-routes.ts";
 import { databaseChangeRoutes } from "../src/database/change-routes.ts";
+import { databaseObserveRoutes } from "../src/database/observe-routes.ts";
 import { databaseRoutes } from "../src/database/routes.ts";
 import { operationRoutes } from "../src/operation/routes.ts";
 import { dataServiceRoutes } from "../src/project/data-service-routes.ts";
@@ -43,6 +44,7 @@ const routers = [
   dataServiceRoutes,
   databaseRoutes,
   databaseChangeRoutes,
+  databaseObserveRoutes,
   databaseUndeleteRoutes,
   databaseAdminRoutes,
   operationRoutes,

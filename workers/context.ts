@@ -61,6 +61,7 @@ export async function createContext(env: Env): Promise<Context> {
       await env.NUDGE.send({ lane }, { delaySeconds: Math.ceil(budgetMilliseconds / 1000) });
       await within(budgetMilliseconds, laneOf(lane).drive());
     },
+    pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
     log,
   };
 }

@@ -27,7 +27,8 @@ export function idempotent(render: Render): MiddlewareHandler<ApiEnv> {
     const key = c.req.header("idempotency-key");
     if (key === undefined || !mutations.has(c.req.method)) return next();
     const { context, actor } = c.var;
-    const text = `${c.req.method} ${new URL(c.req.url).pathname}\n${await c.req.text()}`;
+    const { pathname, search } = new URL(c.req.url);
+    const text = `${c.req.method} ${pathname}${search}\n${await c.req.text()}`;
     const requestHash = await sha256(text);
     const request = { organizationId: actor.organizationId, key, requestHash };
     const turn = await waitForTurn(context, request);

@@ -1,5 +1,5 @@
 // The backends of one database, and the end of what they do. Every statement names the database,
-// so that no pid of a neighbour is ever shown or signalled.
+// so that no pid of a neighbour is ever shown or signalled; nor is one of the platform's own.
 import type { DatabaseSession } from "../core/cluster-port.ts";
 import { identifier } from "./name.ts";
 import type { LocalClusterPort } from "./port.ts";
@@ -21,7 +21,7 @@ async function listSessions(query: Query, name: string): Promise<DatabaseSession
   const rows = await query(
     `with own as (
        select * from pg_stat_activity
-       where datname = $1 and backend_type = 'client backend' and pid <> pg_backend_pid()
+       where datname = $1 and backend_type = 'client backend' and usename like 'usr\\_%'
      )
      select pid, usename as role, application_name as application, state,
        wait_event_type || ': ' || wait_event as wait,
@@ -58,7 +58,7 @@ async function signalSession(
 ): Promise<boolean> {
   const rows = await query(
     `select pg_${signal}_backend(pid) as is_done from pg_stat_activity
-     where datname = $1 and pid = $2 and backend_type = 'client backend'`,
+     where datname = $1 and pid = $2 and usename like 'usr\\_%'`,
     [identifier(name), pid],
   );
   return rows[0]?.is_done === true;

@@ -23,5 +23,7 @@ export interface Context {
   readonly nudge: (lane: string, delaySeconds?: number) => Promise<void>;
   /** Runs a lane now and returns when it is idle or `budgetMilliseconds` have passed. */
   readonly drive: (lane: string, budgetMilliseconds: number) => Promise<void>;
+  /** Resolves that much later; for those who follow something for a caller. */
+  readonly pause: (milliseconds: number) => Promise<void>;
   readonly log: (entry: LogEntry) => void;
 }

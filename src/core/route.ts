@@ -32,7 +32,8 @@ export function router() {
       if (result.success) return;
       const { issues } = result.error;
       if (result.target === "param" && issues.some((issue) => issue.path[0] !== "name")) {
-        throw new ApiError(400, "INVALID_ID", "The id in the path is not a UUID.");
+        const [{ path, message } = { path: ["id"], message: "is not a UUID" }] = issues;
+        throw new ApiError(400, "INVALID_ID", `The ${path.join(".")} in the path ${message}.`);
       }
       const fields: FieldErrors = {};
       for (const { path, message } of issues) {

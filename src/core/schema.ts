@@ -143,6 +143,11 @@ export function json<Schema extends z.ZodType>(description: string, schema: Sche
   return { description, content: { "application/json": { schema } } };
 }
 
+/** A documented stream of server-sent events. */
+export function eventStream(description: string) {
+  return { description, content: { "text/event-stream": { schema: z.string() } } };
+}
+
 /** A required JSON body. */
 export function body<Schema extends z.ZodType>(schema: Schema) {
   return { required: true, content: { "application/json": { schema } } };

@@ -7,6 +7,7 @@ import { driveMilliseconds, router } from "../core/route.ts";
 import {
   dataOf,
   errors,
+  eventStream,
   IdParameters,
   json,
   listOf,
@@ -16,6 +17,7 @@ import {
 import { requestCancel } from "./cancel.ts";
 import { findOperation, listOperations } from "./find.ts";
 import { Operation, renderOperation } from "./schema.ts";
+import { streamOperation } from "./stream.ts";
 import { operationStatuses } from "./table.ts";
 
 /** `/operations`. */
@@ -98,5 +100,26 @@ operationRoutes.openapi(
     await commit(context, [requestCancel(context, row.id)]);
     await context.drive(row.lane, driveMilliseconds);
     return c.json({ data: renderOperation(await findOperation(context, actor, row.id)) }, 200);
+  },
+);
+
+operationRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/operations/{id}/stream",
+    operationId: "operations.stream",
+    summary: "Follow an operation: its steps as they happen",
+    description:
+      "Server-sent events: `operation` with the operation as it is, at once and at each change, " +
+      "and `done` at its end. `Last-Event-ID` is not told twice.",
+    tags: ["operations"],
+    request: { params: IdParameters },
+    responses: { 200: eventStream("The operation, each time"), ...errors(400, 401, 403, 404) },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "projects:read");
+    const { id } = c.req.valid("param");
+    return streamOperation(context, actor, id, c.req.header("last-event-id"));
   },
 );

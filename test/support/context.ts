@@ -43,6 +43,10 @@ export async function createTestContext() {
       cluster: fusedPort(cluster.port, perform),
       nudge,
       drive: nudge,
+      // Nobody waits in a test: the clock moves instead.
+      pause: async (milliseconds) => {
+        clock.advanceTo(new Date(clock.now().getTime() + milliseconds));
+      },
       log: (entry) => {
         log.push(entry);
       },

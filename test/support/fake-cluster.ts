@@ -1,7 +1,14 @@
 // A cluster in memory: it keeps what the effects leave behind, and fails when it is told to.
 import { type LocalClusterPort, portOf } from "../../src/cluster/port.ts";
 import { defaultSettings } from "../../src/contract/host.ts";
-import type { ClusterPort, DatabaseSettings, HostTransition } from "../../src/core/cluster-port.ts";
+import type {
+  ClusterPort,
+  DatabaseLogLine,
+  DatabaseMetricPoint,
+  DatabaseSession,
+  DatabaseSettings,
+  HostTransition,
+} from "../../src/core/cluster-port.ts";
 import { createDrift, driftEffects } from "./fake-drift.ts";
 
 /** Whether a call that fails has had its effect. */
@@ -42,6 +49,12 @@ function createThings() {
     settings: new Map<string, DatabaseSettings>(),
     held: new Map<string, "stopped" | "suspended">(),
     transitions: [] as HostTransition[],
+    /** What an observer of any database sees. */
+    seen: {
+      lines: [] as DatabaseLogLine[],
+      points: [] as DatabaseMetricPoint[],
+      sessions: [] as DatabaseSession[],
+    },
     ...createDrift(),
   };
 }
@@ -84,8 +97,8 @@ function tenantEffects(things: Things) {
       if (held.get(name) === "stopped") throw new Error("It is stopped.");
       if (!roles.has(url.username)) throw new Error("The role does not exist.");
     },
-    sessions: async () => [],
-    signalSession: async () => false,
+    sessions: async () => things.seen.sessions,
+    signalSession: async (_, pid) => things.seen.sessions.some((session) => session.pid === pid),
     checkReady: async () => undefined,
   } satisfies Partial<LocalClusterPort>;
 }
@@ -115,8 +128,11 @@ function hostEffects(things: Things) {
         settings: settings.get(database) ?? defaultSettings,
       })),
     transitions: async (afterSeq) => things.transitions.filter(({ seq }) => seq > afterSeq),
-    logs: async () => ({ lines: [], cursor: "0" }),
-    metrics: async () => [],
+    logs: async (_, { after = "0" }) => ({
+      lines: things.seen.lines.slice(Number(after)),
+      cursor: String(things.seen.lines.length),
+    }),
+    metrics: async () => things.seen.points,
   } satisfies Partial<LocalClusterPort>;
 }
 
@@ -166,6 +182,7 @@ export function createFakeCluster() {
     move: (database: string, to: HostTransition["to"], at: Date) => move(things, database, to, at),
     /** Somebody's hand or SQL made something else of the things. */
     things,
+    seen: things.seen,
     isEmpty: () => Object.values(state).every((things) => things.size === 0),
   };
 }

@@ -1,0 +1,194 @@
+// What a caller sees of its own database. Asking never wakes one that is suspended.
+import { createRoute, z } from "@hono/zod-openapi";
+import { ask } from "../cluster/ask.ts";
+import { requireScope } from "../core/actor.ts";
+import { notFound } from "../core/error.ts";
+import { router } from "../core/route.ts";
+import { dataOf, errors, eventStream, IdParameters, json, uuid } from "../core/schema.ts";
+import { streamEvents } from "../core/sse.ts";
+import { findDatabase } from "./find.ts";
+import {
+  LogParameters,
+  Logs,
+  MetricParameters,
+  Metrics,
+  renderLine,
+  renderMetrics,
+  renderSession,
+  Session,
+} from "./observe-schema.ts";
+import { permit } from "./permit.ts";
+
+/** Sessions, logs and metrics of a database. */
+export const databaseObserveRoutes = router();
+
+databaseObserveRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/databases/{id}/sessions",
+    operationId: "databases.sessions",
+    summary: "List the sessions of a database: what they do and what blocks them",
+    tags: ["databases"],
+    request: { params: IdParameters },
+    responses: {
+      200: json("Its sessions, oldest first", z.object({ data: z.array(Session), total: z.int() })),
+      ...errors(400, 401, 403, 404, 409, 503),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:read");
+    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
+    await permit(context, row, "observe");
+    const sessions = await ask(() => context.cluster.sessions(row.clusterId, row.databaseName));
+    return c.json({ data: sessions.map(renderSession), total: sessions.length }, 200);
+  },
+);
+
+const SessionParameters = z.object({
+  id: uuid("is not a UUID"),
+  pid: z
+    .string()
+    .regex(/^[1-9]\d{0,8}$/, "must be a whole number")
+    .transform(Number)
+    .openapi({ type: "integer", minimum: 1 }),
+});
+
+const signals = {
+  cancel: "Cancel the statement of a session; the session lives on",
+  terminate: "End a session",
+} as const;
+
+for (const signal of ["cancel", "terminate"] as const) {
+  databaseObserveRoutes.openapi(
+    createRoute({
+      method: "post",
+      path: `/databases/{id}/sessions/{pid}/${signal}`,
+      operationId: `databases.sessions.${signal}`,
+      summary: signals[signal],
+      tags: ["databases"],
+      request: { params: SessionParameters },
+      responses: {
+        200: json("Told", dataOf(z.object({ pid: z.int(), signal: z.literal(signal) }))),
+        ...errors(400, 401, 403, 404, 409, 503),
+      },
+    }),
+    async (c) => {
+      const { context, actor } = c.var;
+      requireScope(actor, "databases:write");
+      const { id, pid } = c.req.valid("param");
+      const { row } = await findDatabase(context, actor, id);
+      await permit(context, row, "observe");
+      const { clusterId, databaseName } = row;
+      const isTold = await ask(() =>
+        context.cluster.signalSession(clusterId, databaseName, pid, signal),
+      );
+      if (!isTold) throw notFound("session");
+      return c.json({ data: { pid, signal } }, 200);
+    },
+  );
+}
+
+databaseObserveRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/databases/{id}/logs",
+    operationId: "databases.logs",
+    summary: "The last lines of the servers' logs about a database",
+    tags: ["databases"],
+    request: { params: IdParameters, query: LogParameters },
+    responses: {
+      200: json("The lines, oldest first", Logs),
+      ...errors(400, 401, 403, 404, 409, 422, 503),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:read");
+    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
+    await permit(context, row, "observe");
+    const { lines = 100, since } = c.req.valid("query");
+    const request = { lines, ...(since === undefined ? {} : { since }) };
+    const found = await ask(() => context.cluster.logs(row.clusterId, row.databaseName, request));
+    const logs = found.lines.map(renderLine);
+    return c.json(
+      { data: { database_id: row.id, logs }, lines: logs.map(({ line }) => line) },
+      200,
+    );
+  },
+);
+
+const logPace = { milliseconds: 500, millisecondsMax: 1000 };
+const linesPerLook = 500;
+
+databaseObserveRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/databases/{id}/logs/stream",
+    operationId: "databases.logs.stream",
+    summary: "Follow the servers' logs about a database",
+    description:
+      "Server-sent events: `log` for each line, the last `lines` at first. `Last-Event-ID` goes on " +
+      "where a stream broke.",
+    tags: ["databases"],
+    request: { params: IdParameters, query: LogParameters },
+    responses: {
+      200: eventStream("The lines as they come"),
+      ...errors(400, 401, 403, 404, 409, 422, 503),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:read");
+    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
+    await permit(context, row, "observe");
+    const { lines = 20, since } = c.req.valid("query");
+    let after = c.req.header("last-event-id");
+    const look = async () => {
+      const first = { lines, ...(since === undefined ? {} : { since }) };
+      const request = after === undefined ? first : { lines: linesPerLook, after };
+      const found = await context.cluster.logs(row.clusterId, row.databaseName, request);
+      after = found.cursor;
+      const events = found.lines.map((line) => ({ type: "log", data: renderLine(line) }));
+      const last = events.pop();
+      // The cursor stands after the last line: an earlier one would tell the others again.
+      const told = last === undefined ? [] : [{ ...last, id: found.cursor }];
+      return { events: [...events, ...told], isOver: false };
+    };
+    const first = await ask(look);
+    let held: Awaited<ReturnType<typeof look>> | null = first;
+    return streamEvents(context, logPace, async () => {
+      const news = held ?? (await look().catch(() => ({ events: [], isOver: false })));
+      held = null;
+      return news;
+    });
+  },
+);
+
+databaseObserveRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/databases/{id}/metrics",
+    operationId: "databases.metrics",
+    summary: "What a database did: transactions, errors, connections, size, cache hits",
+    tags: ["databases"],
+    request: { params: IdParameters, query: MetricParameters },
+    responses: {
+      200: json("Series, oldest first", dataOf(Metrics)),
+      ...errors(400, 401, 403, 404, 409, 422, 503),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:read");
+    const found = await findDatabase(context, actor, c.req.valid("param").id);
+    const { row } = found;
+    await permit(context, row, "observe");
+    const { window } = c.req.valid("query");
+    const { clusterId, databaseName } = row;
+    const points = await ask(() =>
+      context.cluster.metrics(clusterId, databaseName, window.seconds),
+    );
+    return c.json({ data: renderMetrics(found, window, points) }, 200);
+  },
+);

@@ -1,0 +1,49 @@
+import { beforeEach, expect, it } from "vitest";
+import { createTestApi, type TestApi } from "../support/api.ts";
+
+let api: TestApi;
+let id: string;
+beforeEach(async () => {
+  api = await createTestApi();
+  const body = { name: "Smile Dental", data: { postgres: true } };
+  await api.call("POST", "/api/v1/projects", { body });
+  id = (await api.call("GET", "/api/v1/operations")).body.data[0].id;
+});
+
+const follow = (headers = {}) => api.call("GET", `/api/v1/operations/${id}/stream`, { headers });
+
+it("tells an operation that is over once, as done, and ends", async () => {
+  const { status, headers, body } = await follow();
+  expect([status, headers.get("content-type")]).toEqual([200, "text/event-stream; charset=utf-8"]);
+  const [event, ...rest] = body.trim().split("\n\n");
+  expect(rest).toEqual([]);
+  expect(event).toMatch(/^id: succeeded-\S+\nevent: done\ndata: \{/);
+  const data = JSON.parse(event.split("data: ")[1]);
+  expect(data).toMatchObject({ type: "done", id, status: "succeeded", kind: "database.provision" });
+});
+
+it("tells each change of one that goes on, and ends when it does", async () => {
+  api.cluster.failAt(1, "before");
+  const body = { name: "Slow", data: { postgres: true } };
+  await api.call("POST", "/api/v1/projects", { body });
+  const [{ id: slow, status, project_id: project }] = (await api.call("GET", "/api/v1/operations"))
+    .body.data;
+  expect(status).toBe("running");
+  let looks = 0;
+  const pause = api.context.pause;
+  Object.assign(api.context, {
+    pause: async (milliseconds: number) => {
+      await pause(milliseconds);
+      if (++looks === 3) await api.context.drive(`project:${project}`, 0);
+    },
+  });
+  const { body: text } = await api.call("GET", `/api/v1/operations/${slow}/stream`);
+  const events = text.match(/^event: \w+$/gm);
+  expect(events).toEqual(["event: operation", "event: done"]);
+});
+
+it("of a stranger is 404", async () => {
+  const key = await api.addStranger();
+  const path = `/api/v1/operations/${id}/stream`;
+  expect((await api.call("GET", path, { key })).status).toBe(404);
+});
