@@ -23,6 +23,8 @@ import { database } from "./table.ts";
 // What changed while the cluster was read is looked at next time.
 const settleSeconds = 30;
 const repairsMax = 50;
+// In one batch; the next look goes on.
+const alertsMax = 100;
 const clustersMilliseconds = 20_000;
 const ofRow = ["database_missing", "repair_failed"] as const;
 const kinds = [...ofRow, "orphan"] as const;
@@ -72,7 +74,7 @@ export async function reconcileCluster(context: Context, clusterId: string): Pro
 
   const orphans = orphansOf(found, namesInUse(rows, inputs));
   const ofOrphans = alerts.filter(({ kind }) => kind === "orphan");
-  const gone = await removeOrphans(context, clusterId, orphans, ofOrphans, found.databases.size);
+  const removed = await removeOrphans(context, clusterId, orphans, ofOrphans, found.databases.size);
 
   const raised = [
     ...missing.map(missingAlert),
@@ -81,17 +83,19 @@ export async function reconcileCluster(context: Context, clusterId: string): Pro
   ];
   const still = new Set([
     ...raised.map(keyOf),
-    ...orphans.flatMap(({ name }) => (gone.has(name) ? [] : [orphanKey(clusterId, name)])),
+    ...orphans.flatMap(({ name }) => (removed.has(name) ? [] : [orphanKey(clusterId, name)])),
     ...unjudged(rows, judged).flatMap((subject) => ofRow.map((kind) => keyOf({ kind, subject }))),
     ...undecided.map((subject) => keyOf({ kind: "repair_failed", subject })),
   ]);
   const known = new Set(alerts.map(keyOf));
+  const fresh = raised.filter((each) => !known.has(keyOf(each)));
+  const gone = alerts.filter((each) => !still.has(keyOf(each)));
   await commit(context, [
-    ...raised.filter((each) => !known.has(keyOf(each))).map((each) => raiseAlert(context, each)),
-    ...alerts.filter((each) => !still.has(keyOf(each))).map((each) => resolve(context, each)),
+    ...fresh.slice(0, alertsMax).map((each) => raiseAlert(context, each)),
+    ...gone.slice(0, alertsMax).map((each) => resolve(context, each)),
     ...(isMiscounted ? [recount(context, clusterId)] : []),
   ]);
-  return { repaired, failed: failed.size, orphans: orphans.length - gone.size };
+  return { repaired, failed: failed.size, orphans: orphans.length - removed.size };
 }
 
 async function read(context: Context, clusterId: string) {

@@ -288,6 +288,18 @@ test("a database about to be made is neither an orphan nor missing", async () =>
   expect(await look()).toEqual(well);
 });
 
+test("a cluster that lost everything alerts for each database, some at a time", async () => {
+  const columns = { seq: undefined, isPrimary: false } as const;
+  for (let i = 0; i < 120; i++) {
+    const own = { id: `d${i}`, name: `n${i}`, databaseName: `proj_gone${i}` };
+    await house.context.db.insert(database).values({ ...row, ...columns, ...own });
+  }
+  await look();
+  expect(await open()).toHaveLength(100);
+  await look();
+  expect(await open()).toHaveLength(120);
+});
+
 test("a cluster's count of databases is made right", async () => {
   const { db } = house.context;
   await db.update(cluster).set({ databasesCount: 7 });
