@@ -10,6 +10,17 @@ import { alertKinds } from "./table.ts";
 /** `/admin/alerts`: the operator's. */
 export const alertRoutes = router();
 
+const about = `An alert resolves itself once its cause is gone; \`state=all\` shows those too.
+
+- \`operation_overdue\`: past its deadline and past its point of no return; it is retried.
+- \`undo_failing\`: past its deadline, and cannot be taken back yet; it is retried.
+- \`dead_nudge\`: messages for a lane were given up, or named no lane.
+- \`database_missing\`: a row's database is not in its cluster; it is never made anew.
+- \`repair_failed\`: a database is not what its row says, and stays so; it is tried each minute.
+- \`orphan\`: no row names a database, a role or a host's entry; it is removed when it is one an
+  hour later, unless so many are that rows must be missing: more than ten databases, if they are
+  more than a fifth of their cluster.`;
+
 const Filter = PageParameters.extend({
   state: z.enum(["open", "resolved", "all"]).default("open"),
   kind: z.enum(alertKinds).optional(),
@@ -21,7 +32,7 @@ alertRoutes.openapi(
     path: "/admin/alerts",
     operationId: "alerts.list",
     summary: "List what an operator should look at, newest first",
-    description: "An alert resolves itself once its cause is gone; `state=all` shows those too.",
+    description: about,
     tags: ["admin"],
     request: { query: Filter },
     responses: { 200: json("A page of alerts", listOf(Alert)), ...errors(401, 403, 422) },
