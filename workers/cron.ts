@@ -3,6 +3,7 @@ import { clustersReady } from "../src/cluster/ready.ts";
 import { resealClusters } from "../src/cluster/reseal.ts";
 import type { Context } from "../src/core/context.ts";
 import { followPlans } from "../src/database/limit.ts";
+import { measureStorage } from "../src/database/measure.ts";
 import { purgeDeleted } from "../src/database/purge.ts";
 import { reconcile } from "../src/database/reconcile.ts";
 import { resealDatabases } from "../src/database/reseal.ts";
@@ -24,6 +25,7 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   reconcile,
   // What hosts did by themselves, and what was deleted long enough ago.
   pullAllTransitions,
+  measureStorage,
   purgeDeleted,
   followPlans,
   purgeProjects,

@@ -1,6 +1,7 @@
 import { configure, resize } from "../src/database/configure.ts";
 import { deleteDatabaseOperation } from "../src/database/delete.ts";
 import { destroy } from "../src/database/destroy.ts";
+import { holdWrites, releaseWrites } from "../src/database/hold.ts";
 import { restart, start, stop } from "../src/database/pause.ts";
 import { provision } from "../src/database/provision.ts";
 import { retireLogin, rotate } from "../src/database/rotate.ts";
@@ -18,6 +19,8 @@ export const registry = registryOf(
   start,
   restart,
   rotate,
+  holdWrites,
+  releaseWrites,
   retireLogin,
   deleteDatabaseOperation,
   undelete,

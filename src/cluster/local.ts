@@ -10,6 +10,7 @@ import { repairSql } from "./repair.ts";
 import { sessionSql } from "./session.ts";
 import { makeSpare } from "./spare.ts";
 import { createSqlPool } from "./sql.ts";
+import { storageSql } from "./storage.ts";
 import { tenantSql } from "./tenant.ts";
 import { sqlToken } from "./token.ts";
 
@@ -49,6 +50,7 @@ export function localCluster(
   const effects: LocalClusterPort = {
     ...tenantSql(pool, controlLogin),
     ...sessionSql(pool),
+    ...storageSql(pool, controlLogin),
     inventory: () => pool.lend(takeInventory),
     ...repairSql(pool, controlLogin),
     ...hostEffects(command),

@@ -5,6 +5,7 @@ import { identifier } from "./name.ts";
 import type { LocalClusterPort } from "./port.ts";
 import { claimSpare } from "./spare.ts";
 import type { Query, SqlPool } from "./sql.ts";
+import { readerOf } from "./storage.ts";
 import {
   type ControlLogin,
   createFromTemplate,
@@ -14,6 +15,9 @@ import {
   takeLock,
 } from "./template.ts";
 import { setVerifier } from "./verifier.ts";
+
+// The smallest size's; others are given theirs with their settings.
+const temporaryLimit = "256MB";
 
 /** The effects that are SQL. */
 export type TenantSql = Pick<
@@ -56,6 +60,7 @@ async function createDatabase(query: Query, login: ControlLogin, spec: DatabaseS
     revoke all on database ${name} from public;
     grant connect, create, temporary on database ${name} to ${owner};
     alter database ${name} connection limit -1;
+    alter database ${name} set temp_file_limit = '${temporaryLimit}';
     ${releaseLock(name)}`);
 }
 
@@ -72,6 +77,7 @@ async function dropDatabase(query: Query, names: DatabaseNames): Promise<void> {
   }
   await query(`
     drop role if exists ${login};
+    drop role if exists ${readerOf(owner)};
     drop role if exists ${owner};
     ${releaseLock(database)}`);
 }
@@ -133,6 +139,12 @@ function createRoles(ownerRole: string, loginRole: string, verifier: string): st
     end $$;
     alter role ${login} login;
     ${setVerifier(login, verifier)};
-    grant ${owner} to ${login} with inherit true, set true;
-    alter role ${login} set role = ${owner}`;
+    do $$ declare
+      -- While a database is full its logins are the reader's.
+      wanted name := coalesce(
+        (select rolname from pg_roles where rolname = '${readerOf(owner)}'), '${owner}');
+    begin
+      execute format('grant %I to ${login} with inherit true, set true', wanted);
+      execute format('alter role ${login} set role = %I', wanted);
+    end $$`;
 }

@@ -1,12 +1,28 @@
-import { eq } from "drizzle-orm";
-import type { Statement } from "../core/batch.ts";
+import { eq, sql } from "drizzle-orm";
+import { type Statement, violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { cluster } from "./table.ts";
 
-/** Notes up to which of a host's transitions the rows of its databases were brought. */
-export function setTransitionSeq(context: Context, clusterId: string, seq: number): Statement {
+/**
+ * Notes up to which of a host's transitions the rows of its databases were brought. The whole
+ * batch aborts when somebody has brought them on from `from` meanwhile: NOT NULL makes it so.
+ */
+export function moveTransitionSeq(
+  context: Context,
+  clusterId: string,
+  from: number,
+  to: number,
+): Statement {
   return context.db
     .update(cluster)
-    .set({ transitionSeq: seq, updatedAt: context.now() })
+    .set({
+      transitionSeq: sql`case when transition_seq = ${from} then ${to} end`,
+      updatedAt: context.now(),
+    })
     .where(eq(cluster.id, clusterId));
+}
+
+/** Whether a batch was aborted because somebody else moved the number. */
+export function isMovedBySomebody(error: unknown): boolean {
+  return violatedConstraint(error) === "cluster.transition_seq";
 }

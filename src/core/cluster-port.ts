@@ -177,6 +177,14 @@ export interface ClusterPort {
   measure(clusterId: string, name: string): Promise<number>;
   /** Bytes every database takes on disk, by its name. */
   measureAll(clusterId: string): Promise<Record<string, number>>;
+  /** Leaves a database's logins only reading and deleting; ends their sessions. */
+  holdWrites(clusterId: string, names: DatabaseNames): Promise<void>;
+  /** Lets them do again what they did before. */
+  releaseWrites(clusterId: string, names: DatabaseNames): Promise<void>;
+  /** Gives the disk back what was deleted from tables; a busy table waits for another time. */
+  compact(clusterId: string, names: DatabaseNames): Promise<void>;
+  /** Bytes of temporary files one backend of a database may have at a time. */
+  limitTemporary(clusterId: string, name: string, bytes: number): Promise<void>;
   /** Gives a database all its settings; no client is dropped. */
   configureDatabase(clusterId: string, name: string, settings: DatabaseSettings): Promise<void>;
   /** Takes the settings of a database that is gone away, and ends its clients. */

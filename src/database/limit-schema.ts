@@ -14,6 +14,7 @@ export const LimitFields = z.strictObject({
   connections_max: wholeNumber(20_000).nullish(),
   pool_size: wholeNumber(500).nullish(),
   session_connections_max: wholeNumber(500).nullish(),
+  temporary_mb_max: wholeNumber(storageMegabytesMax).nullish(),
 });
 
 type Fields = z.infer<typeof LimitFields>;
@@ -27,6 +28,7 @@ const columns: Record<
   memory_mb: { name: "memoryBytes", unit: megabyte },
   connections_max: { name: "connectionsMax", unit: 1 },
   pool_size: { name: "poolSize", unit: 1 },
+  temporary_mb_max: { name: "temporaryBytesMax", unit: megabyte },
   session_connections_max: { name: "sessionConnectionsMax", unit: 1 },
 };
 

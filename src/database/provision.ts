@@ -6,7 +6,7 @@ import { release } from "../cluster/place.ts";
 import { type Do, defineOperation, next, type Undo } from "../operation/define.ts";
 import { openPassword, scramVerifier } from "./credential.ts";
 import { loadDatabase } from "./load.ts";
-import { isDefault, settingsOf } from "./setting.ts";
+import { applySettings, isDefault } from "./setting.ts";
 import { database } from "./table.ts";
 import { urlsOf } from "./url.ts";
 
@@ -44,10 +44,7 @@ const drop: Undo<ProvisionInput> = async (context, { input, failure }) => {
 // Sets its limits and proves it: the probe is the pooler's first look at the database.
 const publish: Do<ProvisionInput> = async (context, { input }) => {
   const { row, cluster } = await loadDatabase(context, input.databaseId);
-  const settings = settingsOf(row);
-  if (!isDefault(settings)) {
-    await context.cluster.configureDatabase(input.clusterId, input.databaseName, settings);
-  }
+  if (!isDefault(row)) await applySettings(context, row);
   const { databaseUrl } = await urlsOf(context, row, cluster);
   await context.cluster.probe(input.clusterId, databaseUrl);
   return next(

@@ -3,7 +3,7 @@
 import { backendBytesMin, defaultSettings } from "../contract/host.ts";
 import type { DatabaseSettings } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
-import { type Limited, limitsOf } from "./size.ts";
+import { type Limited, limitsOf, sizeLimits } from "./size.ts";
 import type { DatabaseRow } from "./table.ts";
 
 /** The part of a row settings are made of. */
@@ -28,9 +28,11 @@ export function settingsOf(row: Settable): DatabaseSettings {
   };
 }
 
-/** True when a host gives these to a database it was told nothing about. */
-export function isDefault(settings: DatabaseSettings): boolean {
-  return isSame(settings, defaultSettings);
+/** True for a row that asks for what a cluster gives to every database by itself. */
+export function isDefault(row: Settable): boolean {
+  const { temporaryBytesMax } = limitsOf(row);
+  const isUsual = temporaryBytesMax === sizeLimits.small.temporaryBytesMax;
+  return isUsual && isSame(settingsOf(row), defaultSettings);
 }
 
 /** True when two settings ask for the same. */
@@ -39,11 +41,13 @@ export function isSame(one: DatabaseSettings, other: DatabaseSettings): boolean 
 }
 
 /** Has the cluster give a database what its row asks for. */
-export function applySettings(
+export async function applySettings(
   context: Context,
   row: Settable & Pick<DatabaseRow, "clusterId" | "databaseName">,
 ): Promise<void> {
-  return context.cluster.configureDatabase(row.clusterId, row.databaseName, settingsOf(row));
+  const { clusterId, databaseName } = row;
+  await context.cluster.limitTemporary(clusterId, databaseName, limitsOf(row).temporaryBytesMax);
+  await context.cluster.configureDatabase(clusterId, databaseName, settingsOf(row));
 }
 
 function canonical(settings: DatabaseSettings): string {

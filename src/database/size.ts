@@ -18,6 +18,8 @@ export interface SizeLimits {
   readonly poolSize: number;
   /** Clients of the session port; each has a backend of its own. */
   readonly sessionConnectionsMax: number;
+  /** Temporary files one backend may have at a time. */
+  readonly temporaryBytesMax: number;
 }
 
 /** Some of the numbers, in place of a size's own. */
@@ -36,6 +38,7 @@ export const sizeLimits: Record<DatabaseSize, SizeLimits> = {
     connectionsMax: 100,
     poolSize: 8,
     sessionConnectionsMax: 10,
+    temporaryBytesMax: 256 * megabyte,
   },
   medium: {
     cpuCount: 2,
@@ -45,6 +48,7 @@ export const sizeLimits: Record<DatabaseSize, SizeLimits> = {
     connectionsMax: 200,
     poolSize: 16,
     sessionConnectionsMax: 20,
+    temporaryBytesMax: 1 * gigabyte,
   },
   large: {
     cpuCount: 4,
@@ -54,6 +58,7 @@ export const sizeLimits: Record<DatabaseSize, SizeLimits> = {
     connectionsMax: 500,
     poolSize: 32,
     sessionConnectionsMax: 50,
+    temporaryBytesMax: 4 * gigabyte,
   },
 };
 

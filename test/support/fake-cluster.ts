@@ -64,6 +64,12 @@ function mustExist({ databases }: Things, name: string): void {
   if (!databases.has(name)) throw new Error("The database does not exist.");
 }
 
+function regroup(roles: Map<string, FakeRole>, from: string, to: string): void {
+  for (const [name, role] of roles) {
+    if (role.group === from) roles.set(name, { ...role, group: to });
+  }
+}
+
 function tenantEffects(things: Things) {
   const { roles, databases, held } = things;
   const createLogin: LocalClusterPort["createLogin"] = async (spec) => {
@@ -78,6 +84,7 @@ function tenantEffects(things: Things) {
     dropDatabase: async ({ databaseName, ownerRole, loginRole }) => {
       databases.delete(databaseName);
       roles.delete(loginRole);
+      roles.delete(ownerRole.replace(/^own_/, "ro_"));
       roles.delete(ownerRole);
     },
     createLogin,
@@ -88,6 +95,18 @@ function tenantEffects(things: Things) {
       mustExist(things, name);
       return things.bytes;
     },
+    holdWrites: async ({ ownerRole }) => {
+      const reader = ownerRole.replace(/^own_/, "ro_");
+      roles.set(reader, { verifier: null, group: null });
+      regroup(roles, ownerRole, reader);
+    },
+    releaseWrites: async ({ ownerRole }) => {
+      const reader = ownerRole.replace(/^own_/, "ro_");
+      regroup(roles, reader, ownerRole);
+      roles.delete(reader);
+    },
+    compact: async () => undefined,
+    limitTemporary: async () => undefined,
     measureAll: async () =>
       Object.fromEntries([...databases.keys()].map((name) => [name, things.bytes])),
     probe: async (text) => {
