@@ -67,6 +67,10 @@ export const database = sqliteTable(
     purgeAt: timeColumn("purge_at"),
     /** What it was before it was deleted, to be again after an undelete. */
     stateBeforeDelete: text("state_before_delete", { enum: ["running", "stopped"] }),
+    /** It went with its project, and comes back with it. */
+    deletedWithProject: integer("deleted_with_project", { mode: "boolean" })
+      .notNull()
+      .default(false),
     ...attributionColumns(),
     ...timeColumns(),
   },

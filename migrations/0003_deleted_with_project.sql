@@ -1,0 +1,1 @@
+ALTER TABLE `database` ADD `deleted_with_project` integer DEFAULT false NOT NULL;
