@@ -21,6 +21,7 @@ import { databaseUndeleteRoutes } from "../src/project/database-undelete-routes.
 import { environmentRoutes } from "../src/project/environment-routes.ts";
 import { projectRoutes } from "../src/project/routes.ts";
 import { workspaceProjectRoutes } from "../src/project/workspace-routes.ts";
+import { eventRoutes } from "../src/webhook/routes.ts";
 import { type Env, now, random } from "./context.ts";
 import { mountDocs } from "./docs.ts";
 import { idempotent } from "./idempotent.ts";
@@ -48,6 +49,7 @@ const routers = [
   databaseUndeleteRoutes,
   databaseAdminRoutes,
   operationRoutes,
+  eventRoutes,
   clusterRoutes,
   alertRoutes,
 ];

@@ -5,6 +5,7 @@ import type { Attribution } from "../core/column.ts";
 import type { Context } from "../core/context.ts";
 import { newId, type ProjectId } from "../core/id.ts";
 import { begin } from "../operation/define.ts";
+import { recordEvent } from "../webhook/event.ts";
 import { newPassword } from "./credential.ts";
 import { newDatabaseNames } from "./name.ts";
 import { provision } from "./provision.ts";
@@ -86,6 +87,7 @@ export async function newDatabase(context: Context, input: NewDatabase) {
       .insert(database)
       .values({ ...row, planLimits: planLimitsOf(row.organizationId, row.size) }),
     operation.statement,
+    recordEvent(context, "database.created", row, { operationId: operation.id }),
   ];
   return { row, operationId: operation.id, statements };
 }

@@ -1,13 +1,13 @@
 // Makes a database real. Law: its URL is shown only after a query succeeded through the pooler
 // with that very URL.
-import { eq } from "drizzle-orm";
 import { z } from "zod";
 import { release } from "../cluster/place.ts";
 import { type Do, defineOperation, next, type Undo } from "../operation/define.ts";
+import { recordEvent } from "../webhook/event.ts";
+import { changeDatabase } from "./change.ts";
 import { openPassword, scramVerifier } from "./credential.ts";
 import { loadDatabase } from "./load.ts";
 import { applySettings, isDefault } from "./setting.ts";
-import { database } from "./table.ts";
 import { urlsOf } from "./url.ts";
 
 // Beside the id, what no one changes while this is the database's one active operation.
@@ -28,30 +28,26 @@ const create: Do<ProvisionInput> = async (context, { input }) => {
 };
 
 // Undone last: nothing of the database is left, so its place is free again.
-const drop: Undo<ProvisionInput> = async (context, { input, failure }) => {
+const drop: Undo<ProvisionInput> = async (context, { input, failure, operationId }) => {
   await context.cluster.dropDatabase(input.clusterId, namesOf(input));
-  const now = context.now();
+  const { row } = await loadDatabase(context, input.databaseId);
   const errorMessage = failure?.message ?? null;
   return [
-    context.db
-      .update(database)
-      .set({ state: "failed", errorMessage, updatedAt: now })
-      .where(eq(database.id, input.databaseId)),
+    changeDatabase(context, row.id, { state: "failed", errorMessage }),
+    recordEvent(context, "database.failed", row, { operationId, data: { reason: errorMessage } }),
     release(context, input.clusterId),
   ];
 };
 
 // Sets its limits and proves it: the probe is the pooler's first look at the database.
-const publish: Do<ProvisionInput> = async (context, { input }) => {
+const publish: Do<ProvisionInput> = async (context, { input, operationId }) => {
   const { row, cluster } = await loadDatabase(context, input.databaseId);
   if (!isDefault(row)) await applySettings(context, row);
   const { databaseUrl } = await urlsOf(context, row, cluster);
   await context.cluster.probe(input.clusterId, databaseUrl);
   return next(
-    context.db
-      .update(database)
-      .set({ state: "running", updatedAt: context.now() })
-      .where(eq(database.id, row.id)),
+    changeDatabase(context, row.id, { state: "running" }),
+    recordEvent(context, "database.running", row, { operationId }),
   );
 };
 

@@ -13,6 +13,7 @@ import { slugOf } from "../core/slug.ts";
 import { newDatabase } from "../database/create.ts";
 import type { DatabaseSize } from "../database/size.ts";
 import { newEnvironments } from "../environment/create.ts";
+import { recordEvent } from "../webhook/event.ts";
 import { ownProjectId } from "./find.ts";
 import { project } from "./table.ts";
 
@@ -95,6 +96,13 @@ async function attempt(
       updatedAt: now,
     }),
     environments.statement,
+    recordEvent(context, "project.created", {
+      ...attribution,
+      id: projectId,
+      organizationId,
+      workspaceId: workspace.id,
+      projectId,
+    }),
   );
   const [production] = environments.rows;
   if (input.postgres !== null && production !== undefined) {

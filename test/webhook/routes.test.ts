@@ -1,0 +1,54 @@
+import { beforeEach, expect, it } from "vitest";
+import { createTestApi, type TestApi } from "../support/api.ts";
+
+let api: TestApi;
+let id: string;
+beforeEach(async () => {
+  api = await createTestApi();
+  const body = { name: "Smile Dental", data: { postgres: true }, external_user_id: "user-7" };
+  const { data } = (await api.call("POST", "/api/v1/projects", { body })).body;
+  id = data.databases[0].id;
+  await api.call("PATCH", `/api/v1/databases/${id}`, { body: { size: "medium" } });
+  await api.call("POST", `/api/v1/databases/${id}/stop`);
+});
+
+const events = (query = "") => api.call("GET", `/api/v1/events${query}`);
+
+it("tell what happened to a database, newest first, and for whom", async () => {
+  const { body } = await events(`?database_id=${id}`);
+  expect(body.data.map(({ type }: { type: string }) => type)).toEqual([
+    "database.paused",
+    "database.resized",
+    "database.running",
+    "database.created",
+  ]);
+  expect(body.data[1]).toMatchObject({
+    data: { from: "small", to: "medium" },
+    external_user_id: "user-7",
+    operation_id: expect.any(String),
+  });
+});
+
+it("are filtered by type and time, and page by cursor", async () => {
+  expect((await events("?type=database.resized")).body.total).toBe(1);
+  expect((await events("?since=2999-01-01T00:00:00Z")).body.total).toBe(0);
+  const { body } = await events("?limit=1");
+  expect((await events(`?limit=1&cursor=${body.next_cursor}`)).body.data[0].type).toBe(
+    "database.resized",
+  );
+});
+
+it.each(["type=database.exploded", "since=yesterday", "database_id=7"])(
+  "with %s are 422 and name the field",
+  async (query) => {
+    const { status, body } = await events(`?${query}`);
+    expect([status, Object.keys(body.errors)]).toEqual([422, [query.split("=")[0]]]);
+  },
+);
+
+it("are nobody else's", async () => {
+  const key = await api.addStranger();
+  expect((await api.call("GET", "/api/v1/events", { key })).body.total).toBe(0);
+  const keyless = await api.addKey(["databases:read"]);
+  expect((await api.call("GET", "/api/v1/events", { key: keyless })).status).toBe(403);
+});
