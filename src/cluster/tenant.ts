@@ -41,7 +41,8 @@ export function tenantSql(pool: SqlPool, login: () => Promise<ControlLogin>): Te
     dropLogin: (names) => pool.lend(async (query) => dropLogin(query, await login(), names)),
     measure: (name) => pool.lend((query) => measure(query, name)),
     measureAll: () => pool.lend(measureAll),
-    probe: (url) => pool.lend((query) => probe(query, url)),
+    probe: (url, by) =>
+      pool.lend(async (query) => probe(query, by === "socket" ? await bySocket(query, url) : url)),
   };
 }
 
@@ -124,6 +125,16 @@ async function probe(query: Query, url: string): Promise<void> {
     url,
   ]);
   if (answer[0]?.answer !== 1) throw new Error("The database did not answer through the pooler.");
+}
+
+// The poolers' sockets are in directories, named like them, beside Postgres' own.
+async function bySocket(query: Query, url: string): Promise<string> {
+  const [row] = await query(
+    `select trim(both '"' from current_setting('unix_socket_directories')) as directory`,
+  );
+  const { username, password, port, pathname } = new URL(url);
+  const host = encodeURIComponent(`${String(row?.directory)}/transaction`);
+  return `postgresql://${username}:${password}@${pathname}?host=${host}&port=${port}`;
 }
 
 function createRoles(ownerRole: string, loginRole: string, verifier: string): string {

@@ -224,8 +224,11 @@ export interface ClusterPort {
   adoptObjects(clusterId: string, names: DatabaseNames): Promise<void>;
   /** Drops a database or a role that belongs to nobody. */
   dropOrphan(clusterId: string, kind: "database" | "role", name: string): Promise<void>;
-  /** Runs `SELECT 1` with the very URL, from the cluster's side; throws when it does not answer. */
-  probe(clusterId: string, url: string): Promise<void>;
+  /**
+   * Runs `SELECT 1` with the very URL, from the cluster's side; throws when it does not answer. By
+   * the pooler's socket, where no rule about addresses holds, only the place differs.
+   */
+  probe(clusterId: string, url: string, by?: "address" | "socket"): Promise<void>;
   /** Throws, naming what is not ready, unless Postgres, both poolers and the host answer. */
   checkReady(clusterId: string): Promise<void>;
 }

@@ -21,6 +21,7 @@ import {
   renderDatabase,
   UpdateDatabase,
 } from "./schema.ts";
+import { findFollowed } from "./suspend.ts";
 import type { DatabaseRow } from "./table.ts";
 import { urlsOf } from "./url.ts";
 
@@ -128,7 +129,7 @@ for (const verb of ["stop", "start", "restart"] as const) {
       const { context, actor, requestId } = c.var;
       requireScope(actor, "databases:write");
       const { id } = c.req.valid("param");
-      const { row } = await findDatabase(context, actor, id);
+      const { row } = await findFollowed(context, actor, id);
       if ((await permit(context, row, verb)) === "done") return answer(c, id, null);
       const { operationId, statements } = beginPause(context, verb, row, requestId);
       await commitExclusively(context, [row.id], statements);

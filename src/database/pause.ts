@@ -14,8 +14,8 @@ import { recordEvent } from "../webhook/event.ts";
 import { changeDatabase, moveDatabase } from "./change.ts";
 import { laneOf } from "./create.ts";
 import { loadDatabase } from "./load.ts";
+import { probeDatabase } from "./probe.ts";
 import type { DatabaseRow } from "./table.ts";
-import { urlsOf } from "./url.ts";
 
 const PauseInput = z.object({
   databaseId: z.string(),
@@ -37,17 +37,22 @@ const admitClients: Do<PauseInput> = async (context, { input }) => {
 };
 
 // A suspended one runs after it: the start that takes a stop back also wakes.
-const admitAgain: Undo<PauseInput> = async (context, { input }) => {
+const admitAgain: Undo<PauseInput> = async (context, { input, operationId }) => {
+  const { row } = await loadDatabase(context, input.databaseId);
   await context.cluster.startDatabase(input.clusterId, input.databaseName);
-  return [changeDatabase(context, input.databaseId, { state: "running" })];
+  return [
+    changeDatabase(context, row.id, { state: "running" }),
+    ...wake(context, row, input, operationId),
+  ];
 };
 
-const holdAgain: Undo<PauseInput> = async (context, { input }) => {
+const holdAgain: Undo<PauseInput> = async (context, { input, operationId }) => {
+  const { row } = await loadDatabase(context, input.databaseId);
   if (input.from === "stopped") {
     await context.cluster.stopDatabase(input.clusterId, input.databaseName);
   }
   const state = input.from === "stopped" ? "stopped" : "running";
-  return [changeDatabase(context, input.databaseId, { state })];
+  return [changeDatabase(context, row.id, { state }), ...wake(context, row, input, operationId)];
 };
 
 const publishStopped: Do<PauseInput> = async (context, { input, operationId }) => {
@@ -72,16 +77,23 @@ const publishRestarted: Do<PauseInput> = async (context, { input, operationId })
   const row = await answering(context, input);
   return next(
     changeDatabase(context, row.id, { state: "running" }),
+    ...wake(context, row, input, operationId),
     recordEvent(context, "database.restarted", row, { operationId }),
   );
 };
 
+// One that was suspended runs from here on, though starting it was not what was asked for.
+function wake(context: Context, row: DatabaseRow, { from }: PauseInput, operationId: string) {
+  const data = { reason: "request" };
+  const resumed = () => recordEvent(context, "database.resumed", row, { operationId, data });
+  return from === "suspended" ? [resumed()] : [];
+}
+
 /** The row, once a query through the pooler with the very URL was answered. */
 async function answering(context: Context, { databaseId }: PauseInput): Promise<DatabaseRow> {
-  const { row, cluster } = await loadDatabase(context, databaseId);
-  const { databaseUrl } = await urlsOf(context, row, cluster);
-  await context.cluster.probe(row.clusterId, databaseUrl);
-  return row;
+  const placed = await loadDatabase(context, databaseId);
+  await probeDatabase(context, placed);
+  return placed.row;
 }
 
 const limits = { deadlineMinutes: 10, attemptsMax: 20, input: PauseInput };

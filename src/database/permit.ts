@@ -24,7 +24,7 @@ export async function permit(
   throw conflict(
     "INVALID_STATE",
     `The database is ${state}${why}. It can be ${participles[verb]} while it is ` +
-      `${allowed.join(" or ")}.`,
+      `${allowed.join(" or ")}.${remedies[verb]?.[state] ?? ""}`,
     { state, allowed_states: allowed, resource_id: id },
   );
 }
@@ -32,6 +32,11 @@ export async function permit(
 function statesFor(verb: DatabaseVerb): StoredState[] {
   return storedStates.filter((state) => verbTable[verb][state] === "begin");
 }
+
+// What to do instead, where one call does it.
+const remedies: Partial<Record<DatabaseVerb, Partial<Record<StoredState, string>>>> = {
+  restart: { stopped: " Start it instead." },
+};
 
 const participles: Record<DatabaseVerb, string> = {
   resize: "resized",

@@ -7,12 +7,13 @@ import type { Context } from "../core/context.ts";
 import { TerminalError } from "../core/error.ts";
 import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
+import { moveDatabase } from "./change.ts";
 import { laneOf } from "./create.ts";
 import { newPassword, openPassword, scramVerifier } from "./credential.ts";
 import { loadDatabase } from "./load.ts";
 import { newLoginName } from "./name.ts";
+import { probeDatabase } from "./probe.ts";
 import { type DatabaseRow, database } from "./table.ts";
-import { urlsOf } from "./url.ts";
 
 const RotateInput = z.object({
   databaseId: z.string(),
@@ -36,9 +37,8 @@ const dropNewLogin: Undo<RotateInput> = async (context, { input }) => {
 
 const publish: Do<RotateInput> = async (context, { input, operationId }) => {
   const { row, renewed, cluster } = await load(context, input);
-  const { databaseUrl } = await urlsOf(context, renewed, cluster);
   // A stopped one refuses everybody; its credentials are proved when it is started.
-  if (row.state !== "stopped") await context.cluster.probe(row.clusterId, databaseUrl);
+  if (row.state !== "stopped") await probeDatabase(context, { row: renewed, cluster });
   const { loginRole, passwordSealed } = renewed;
   const none = { pendingLoginRole: null, pendingPasswordSealed: null };
   return next(
@@ -94,11 +94,8 @@ export async function beginRotate(
   const input = { databaseId: row.id, oldLogin: row.loginRole, overlapSeconds };
   const operation = begin(context, rotate, { ...subjectOf(row), requestId }, input);
   const pendingLoginRole = newLoginName(context);
-  const statements: Statement[] = [
-    update(context, row, { pendingLoginRole, pendingPasswordSealed }),
-    operation.statement,
-  ];
-  return { operationId: operation.id, statements };
+  const move = moveDatabase(context, row, row.state, { pendingLoginRole, pendingPasswordSealed });
+  return { operationId: operation.id, statements: [move, operation.statement] };
 }
 
 // Its resource is the old login, so that the database is free for other work meanwhile.

@@ -17,7 +17,7 @@ import { findDatabase, listDatabases } from "./find.ts";
 import { permit } from "./permit.ts";
 import { Credentials, Database, Deleted, renderCredentials, renderDatabase } from "./schema.ts";
 import { databaseStates } from "./status.ts";
-import { followHost } from "./suspend.ts";
+import { findFollowed } from "./suspend.ts";
 import { urlsOf } from "./url.ts";
 
 /** `/databases`, but for its creation, which needs a project. */
@@ -71,6 +71,7 @@ databaseRoutes.openapi(
     path: "/databases/{id}",
     operationId: "databases.get",
     summary: "Get a database",
+    description: "Its `state` says also what it became by itself: `suspended`, or `running` again.",
     tags: ["databases"],
     request: { params: IdParameters },
     responses: { 200: json("The database", dataOf(Database)), ...errors(400, 401, 403, 404) },
@@ -79,10 +80,7 @@ databaseRoutes.openapi(
     const { context, actor } = c.var;
     requireScope(actor, "databases:read");
     const { id } = c.req.valid("param");
-    const found = await findDatabase(context, actor, id);
-    const hasMoved = await followHost(context, found.row);
-    const current = hasMoved ? await findDatabase(context, actor, id) : found;
-    return c.json({ data: renderDatabase(current) }, 200);
+    return c.json({ data: renderDatabase(await findFollowed(context, actor, id)) }, 200);
   },
 );
 

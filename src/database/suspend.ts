@@ -4,23 +4,21 @@ import { and, eq, inArray } from "drizzle-orm";
 import { allClusters, getCluster } from "../cluster/find.ts";
 import { isMovedBySomebody, moveTransitionSeq } from "../cluster/transition.ts";
 import type { Actor } from "../core/actor.ts";
-import { commit, type Statement } from "../core/batch.ts";
+import { commit } from "../core/batch.ts";
 import type { HostTransition } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
-import { recordEvent } from "../webhook/event.ts";
 import { findDatabase, type PlacedDatabase } from "./find.ts";
 import { type DatabaseRow, database } from "./table.ts";
+import {
+  applyTransitions,
+  itsOwnStates,
+  type MoveByHost,
+  mayMove,
+  valuesMax,
+} from "./transition.ts";
 
-// A statement of D1 takes a hundred values, a batch some hundred statements.
-const valuesMax = 90;
+// A batch of D1 takes some hundred statements.
 const transitionsMax = 200;
-
-// The two states a database is in by its host's doing alone: any other is a verb's.
-const itsOwn = ["running", "suspended"] as const;
-type OwnState = (typeof itsOwn)[number];
-
-/** One change of state to tell of. */
-type Change = Pick<HostTransition, "database" | "to" | "at">;
 
 /** Reads every cluster's report; one that does not answer does not keep the others waiting. */
 export async function pullAllTransitions(context: Context): Promise<void> {
@@ -45,10 +43,8 @@ export async function findFollowed(
   id: string,
 ): Promise<PlacedDatabase> {
   const found = await findDatabase(context, actor, id);
-  const { row } = found;
-  const mayMove = row.state === "suspended" || row.suspendAfterSeconds > 0;
-  if (!mayMove || !isItsOwn(row.state)) return found;
-  const hasMoved = await pullTransitions(context, row.clusterId).catch(() => false);
+  if (!mayMove(found.row)) return found;
+  const hasMoved = await pullTransitions(context, found.row.clusterId).catch(() => false);
   return hasMoved ? findDatabase(context, actor, id) : found;
 }
 
@@ -81,7 +77,7 @@ async function follow(
     const some = news.slice(at, at + transitionsMax);
     const to = some.at(-1)?.seq ?? from;
     const rows = await rowsNamed(context, clusterId, [...new Set(some.map((it) => it.database))]);
-    const statements = apply(context, rows, some);
+    const statements = applyTransitions(context, rows, some);
     await commit(context, [...statements, moveTransitionSeq(context, clusterId, from, to)]);
     from = to;
   }
@@ -97,16 +93,19 @@ async function catchUp(context: Context, clusterId: string, known: number): Prom
   const rows = await context.db
     .select()
     .from(database)
-    .where(and(eq(database.clusterId, clusterId), inArray(database.state, [...itsOwn])));
+    .where(and(eq(database.clusterId, clusterId), inArray(database.state, [...itsOwnStates])));
   const at = context.now().toISOString();
-  const changes = rows.flatMap(({ databaseName, state }): Change[] => {
+  const changes = rows.flatMap(({ databaseName, state }): MoveByHost[] => {
     const isSuspended = hosts.get(databaseName) === "suspended";
     if (isSuspended === (state === "suspended")) return [];
     return [{ database: databaseName, to: isSuspended ? "suspended" : "woken", at }];
   });
   const byName = new Map(rows.map((row) => [row.databaseName, row]));
   for (let done = 0; done < changes.length; done += transitionsMax) {
-    await commit(context, apply(context, byName, changes.slice(done, done + transitionsMax)));
+    await commit(
+      context,
+      applyTransitions(context, byName, changes.slice(done, done + transitionsMax)),
+    );
   }
   await commit(context, [moveTransitionSeq(context, clusterId, known, lastSeq)]);
 }
@@ -130,50 +129,4 @@ async function rowsNamed(context: Context, clusterId: string, names: readonly st
     for (const row of found) rows.set(row.databaseName, row);
   }
   return rows;
-}
-
-// Only what changes a row's state is told: the wake that a start or a stop brought is theirs.
-function apply(
-  context: Context,
-  rows: ReadonlyMap<string, DatabaseRow>,
-  changes: readonly Change[],
-): Statement[] {
-  const states = new Map<string, OwnState>();
-  const events = changes.flatMap(({ database: name, to, at }) => {
-    const row = rows.get(name);
-    const state = to === "suspended" ? "suspended" : "running";
-    if (row === undefined || !isItsOwn(row.state)) return [];
-    if ((states.get(row.id) ?? row.state) === state) return [];
-    states.set(row.id, state);
-    return [tell(context, row, state, new Date(at))];
-  });
-  const statements = itsOwn.flatMap((state) => {
-    const ids = [...states].filter(([, it]) => it === state).map(([id]) => id);
-    return moveAll(context, ids, state);
-  });
-  return [...events, ...statements];
-}
-
-function tell(context: Context, row: DatabaseRow, state: OwnState, occurredAt: Date): Statement {
-  return state === "suspended"
-    ? recordEvent(context, "database.paused", row, { occurredAt, data: { reason: "idle" } })
-    : recordEvent(context, "database.resumed", row, { occurredAt, data: { reason: "client" } });
-}
-
-function moveAll(context: Context, ids: readonly string[], state: OwnState): Statement[] {
-  const statements: Statement[] = [];
-  for (let at = 0; at < ids.length; at += valuesMax) {
-    const some = ids.slice(at, at + valuesMax);
-    statements.push(
-      context.db
-        .update(database)
-        .set({ state, updatedAt: context.now() })
-        .where(and(inArray(database.id, some), inArray(database.state, [...itsOwn]))),
-    );
-  }
-  return statements;
-}
-
-function isItsOwn(state: string): state is OwnState {
-  return itsOwn.some((each) => each === state);
 }
