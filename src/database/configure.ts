@@ -61,18 +61,27 @@ const publish: Do<ConfigureInput> = async (context, { input, operationId }) => {
   );
 };
 
+// As the API names what changed. The plan's numbers go with the size.
+const words = {
+  planLimits: "limits",
+  ownLimits: "limits",
+  suspendAfterSeconds: "suspend_after_seconds",
+  allowedAddresses: "allowed_addresses",
+} as const;
+
 function tell(
   context: Context,
   row: DatabaseRow,
-  { size, ...rest }: SettingChange,
+  { size = row.size, ...rest }: SettingChange,
   operationId: string,
 ): Statement {
-  if (size !== undefined && size !== row.size) {
-    const data = { from: row.size, to: size };
-    return recordEvent(context, "database.resized", row, { operationId, data });
+  const names = Object.keys(defined(rest)) as (keyof typeof words)[];
+  const changed = [...new Set(names.map((name) => words[name]))];
+  if (size === row.size) {
+    return recordEvent(context, "database.configured", row, { operationId, data: { changed } });
   }
-  const data = { changed: Object.keys(defined(rest)) };
-  return recordEvent(context, "database.configured", row, { operationId, data });
+  const data = { from: row.size, to: size, changed: changed.filter((it) => it !== "limits") };
+  return recordEvent(context, "database.resized", row, { operationId, data });
 }
 
 function operationOf(name: string): OperationDefinition<ConfigureInput> {
