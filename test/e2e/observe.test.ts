@@ -1,0 +1,194 @@
+// What a caller sees of its own database: sessions, and operations as they go.
+import type { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  call,
+  connected,
+  createProject,
+  operatorClient,
+  operatorQuery,
+  query,
+  until,
+} from "../support/client.ts";
+import { follow } from "../support/follow.ts";
+import { system } from "../support/shared-system.ts";
+
+type Created = Awaited<ReturnType<typeof createProject>>["database"];
+let mine: Created;
+let theirs: Created;
+
+beforeAll(async () => {
+  [{ database: mine }, { database: theirs }] = await Promise.all([
+    createProject(system),
+    createProject(system),
+  ]);
+  await query(mine.database_url, "create table visit (at timestamptz)");
+});
+
+interface Session {
+  readonly pid: number;
+  readonly role: string;
+  readonly wait: string | null;
+  readonly query: string;
+  readonly blocked_by: readonly number[];
+}
+
+const sessionsOf = async (database: Created): Promise<readonly Session[]> => {
+  const { status, body } = await call(system, "GET", `/databases/${database.id}/sessions`);
+  expect(status).toBe(200);
+  return body.data;
+};
+
+async function pidOf(client: Client): Promise<number> {
+  return (await client.query("select pg_backend_pid() as pid")).rows[0].pid;
+}
+
+describe("sessions", () => {
+  let holder: Client;
+  let blocked: Client;
+
+  beforeAll(async () => {
+    holder = await connected(mine.database_url);
+    blocked = await connected(mine.database_url_session, { application_name: "reports" });
+  });
+  afterAll(() => Promise.allSettled([holder?.end(), blocked?.end()]));
+
+  const signal = (database: Created, pid: number, what: "cancel" | "terminate") =>
+    call(system, "POST", `/databases/${database.id}/sessions/${pid}/${what}`);
+
+  test("show who waits, for what, how long, and who blocks it", async () => {
+    await holder.query("begin");
+    await holder.query("lock table visit");
+    const [holderPid, blockedPid] = [await pidOf(holder), await pidOf(blocked)];
+    const counted = blocked.query("select count(*)::int as n from visit");
+    counted.catch(() => undefined);
+    const look = async () => (await sessionsOf(mine)).find(({ pid }) => pid === blockedPid);
+    const session = await until("A wait", look, (found) => found?.blocked_by.length === 1);
+    expect(session).toEqual({
+      pid: blockedPid,
+      role: new URL(mine.database_url).username,
+      application_name: "reports",
+      state: "active",
+      wait: "Lock: relation",
+      blocked_by: [holderPid],
+      query: "select count(*)::int as n from visit",
+      age_seconds: expect.any(Number),
+      transaction_seconds: expect.any(Number),
+      query_seconds: expect.any(Number),
+    });
+    expect(await sessionsOf(mine)).toContainEqual(
+      expect.objectContaining({
+        pid: holderPid,
+        state: "idle in transaction",
+        blocked_by: [],
+        query_seconds: null,
+      }),
+    );
+    await holder.query("rollback");
+    expect((await counted).rows).toEqual([{ n: 0 }]);
+  });
+
+  test("a cancel ends the statement alone, a terminate the session", async () => {
+    const pid = await pidOf(blocked);
+    const sleeping = blocked.query("select pg_sleep(60)").catch((error) => error.code);
+    await until(
+      "A sleep",
+      () => sessionsOf(mine),
+      (all) => all.some(({ wait }) => wait === "Timeout: PgSleep"),
+    );
+    const { status, body } = await signal(mine, pid, "cancel");
+    expect([status, body.data]).toEqual([200, { pid, signal: "cancel" }]);
+    expect(await sleeping).toBe("57014");
+    expect(await pidOf(blocked)).toBe(pid);
+    expect((await signal(mine, pid, "terminate")).status).toBe(200);
+    await until(
+      "An end",
+      () => sessionsOf(mine),
+      (all) => all.every((session) => session.pid !== pid),
+    );
+    await expect(blocked.query("select 1")).rejects.toThrow();
+  });
+
+  test("a neighbour's, and the platform's own, look exactly like none", async () => {
+    const neighbour = await connected(theirs.database_url_session);
+    try {
+      const pid = await pidOf(neighbour);
+      const [platform] = await operatorQuery(
+        system,
+        "select pid from pg_stat_activity where usename !~ '^usr_' limit 1",
+      );
+      const answers = [];
+      for (const each of [999_999_999, pid, Number(platform?.pid)]) {
+        for (const what of ["cancel", "terminate"] as const) {
+          const { status, body } = await signal(mine, each, what);
+          answers.push([status, body.error.code, body.error.message]);
+        }
+      }
+      expect(answers[0]?.[0]).toBe(404);
+      expect(new Set(answers.map(String)).size).toBe(1);
+      expect(await pidOf(neighbour)).toBe(pid);
+      const roles = (await sessionsOf(mine)).map(({ role }) => role);
+      expect(new Set(roles)).toEqual(new Set([new URL(mine.database_url).username]));
+    } finally {
+      await neighbour.end();
+    }
+  });
+
+  test("do not show a statement that sets a password", async () => {
+    const client = await connected(theirs.database_url_session);
+    try {
+      const pid = await pidOf(client);
+      await client.query("select 'alter role x password ''s3cret'''");
+      const session = (await sessionsOf(theirs)).find((each) => each.pid === pid);
+      expect(session?.query).toBe("<a statement that names a password>");
+    } finally {
+      await client.end();
+    }
+  });
+
+  test("of one that is stopped or suspended are none, and asking wakes nobody", async () => {
+    const { database } = await createProject(system);
+    const path = `/databases/${database.id}`;
+    expect((await call(system, "POST", `${path}/stop`)).status).toBe(200);
+    expect(await sessionsOf(database)).toEqual([]);
+    expect((await call(system, "GET", path)).body.data.state).toBe("stopped");
+    await call(system, "POST", `${path}/start`);
+    await call(system, "PATCH", path, { body: { suspend_after_seconds: 5 } });
+    const stateOf = async () => (await call(system, "GET", path)).body.data.state;
+    await until("Suspension", stateOf, (state) => state === "suspended");
+    expect(await sessionsOf(database)).toEqual([]);
+    expect(await stateOf()).toBe("suspended");
+  });
+});
+
+test("an operation's stream tells its steps as they happen, and that it is done", async () => {
+  const operator = await operatorClient(system);
+  // Holds up the first step of a resize, and nobody who logs in.
+  await operator.query("begin; lock table pg_db_role_setting in share mode");
+  try {
+    const path = `/databases/${mine.id}`;
+    const resize = await call(system, "PATCH", path, { body: { size: "medium" } });
+    expect(resize.status).toBe(202);
+    const id = resize.body.data.operation_id;
+    const events = [];
+    for await (const event of follow(system, `/operations/${id}/stream`)) {
+      if (events.push(event) === 1) await operator.query("commit");
+    }
+    const [first, last] = [events.at(0), events.at(-1)];
+    expect(first?.type).toBe("operation");
+    expect(first?.data).toMatchObject({
+      id,
+      kind: "database.resize",
+      status: "running",
+      current_step: "configure",
+      steps_done: 0,
+      steps_total: 2,
+    });
+    expect(last?.type).toBe("done");
+    expect(last?.data).toMatchObject({ status: "succeeded", steps_done: 2, current_step: null });
+    expect(Object.keys(last?.data.step_milliseconds)).toEqual(["configure", "publish"]);
+    expect(new Set(events.map((event) => event.id)).size).toBe(events.length);
+  } finally {
+    await operator.end();
+  }
+});
