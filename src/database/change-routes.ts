@@ -42,7 +42,7 @@ databaseChangeRoutes.openapi(
     responses: {
       200: json("The database as it is now", dataOf(Changed)),
       202: json("The change is still under way", dataOf(Changed)),
-      ...errors(400, 401, 403, 404, 409, 422),
+      ...errors(400, 401, 403, 404, 409, 422, 503),
     },
   }),
   async (c) => {
@@ -53,8 +53,7 @@ databaseChangeRoutes.openapi(
     const { row } = await findDatabase(context, actor, id);
     const statements: Statement[] = [];
     if (isProtected !== undefined) statements.push(protectStatement(context, row.id, isProtected));
-    const change = await changeOf(context, row, wanted);
-    if (change !== null) await permit(context, row, change.size ? "resize" : "configure");
+    const change = await permittedChange(context, row, wanted);
     const operation = change === null ? null : beginConfigure(context, row, change, requestId);
     statements.push(...(operation?.statements ?? []));
     await commitExclusively(context, [row.id], statements);
@@ -62,15 +61,13 @@ databaseChangeRoutes.openapi(
   },
 );
 
+type Wanted = Omit<z.infer<typeof UpdateDatabase>, "deletion_protection">;
+
 /** What of a body is not so already; null when all of it is. */
-async function changeOf(
-  context: Context,
-  row: DatabaseRow,
-  wanted: Omit<z.infer<typeof UpdateDatabase>, "deletion_protection">,
-): Promise<SettingChange | null> {
+function changeOf(row: DatabaseRow, wanted: Wanted): SettingChange | null {
   const { size, suspend_after_seconds: seconds, allowed_addresses: addresses } = wanted;
   const change: SettingChange = {
-    ...(size === undefined || size === row.size ? {} : await changeOfSize(context, row, size)),
+    ...(size === undefined || size === row.size ? {} : { size }),
     ...(seconds === undefined || seconds === row.suspendAfterSeconds
       ? {}
       : { suspendAfterSeconds: seconds }),
@@ -79,6 +76,19 @@ async function changeOf(
       : { allowedAddresses: addresses }),
   };
   return Object.keys(change).length === 0 ? null : change;
+}
+
+/** The same with what a size brings along, if the database's state allows any of it. */
+async function permittedChange(
+  context: Context,
+  row: DatabaseRow,
+  wanted: Wanted,
+): Promise<SettingChange | null> {
+  const change = changeOf(row, wanted);
+  if (change === null) return null;
+  await permit(context, row, change.size === undefined ? "configure" : "resize");
+  if (change.size === undefined) return change;
+  return { ...change, ...(await changeOfSize(context, row, change.size)) };
 }
 
 /** Drives what was begun, then answers the database: 202 while the operation is not over. */

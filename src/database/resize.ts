@@ -1,4 +1,5 @@
 import { findOrganization } from "../account/organization.ts";
+import { ask } from "../cluster/ask.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError } from "../core/error.ts";
 import type { SettingChange } from "./configure.ts";
@@ -7,7 +8,8 @@ import type { DatabaseRow } from "./table.ts";
 
 /**
  * What another size changes of a database.
- * @throws ApiError 422 when the new size's storage is less than what is stored.
+ * @throws ApiError 422 when the new size's storage is less than what is stored, 503 when its cluster
+ *   does not answer.
  */
 export async function changeOfSize(
   context: Context,
@@ -16,7 +18,7 @@ export async function changeOfSize(
 ): Promise<SettingChange> {
   const planLimits = (await findOrganization(context, row.organizationId)).planLimits[size] ?? {};
   const { storageBytes } = limitsOf({ size, planLimits, ownLimits: row.ownLimits });
-  const storedBytes = await context.cluster.measure(row.clusterId, row.databaseName);
+  const storedBytes = await ask(() => context.cluster.measure(row.clusterId, row.databaseName));
   if (storedBytes > storageBytes) {
     throw new ApiError(
       422,

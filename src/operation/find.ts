@@ -70,7 +70,8 @@ export async function activeOperations(
 
 /**
  * Commits what begins an operation on a resource.
- * @throws ApiError 409 OPERATION_IN_PROGRESS, naming the other operation, when one is active.
+ * @throws ApiError 409 OPERATION_IN_PROGRESS, naming the other operation, when one is active, also
+ *   when what aborted the batch is that the other has moved the resource's state.
  */
 export async function commitExclusively(
   context: Context,
@@ -80,8 +81,11 @@ export async function commitExclusively(
   try {
     await commit(context, statements);
   } catch (error) {
-    if (violatedConstraint(error) !== "operation.resource_id") throw error;
+    const violated = violatedConstraint(error);
+    const isBusy = violated === "operation.resource_id";
+    if (!isBusy && violated?.endsWith(".state") !== true) throw error;
     const [other] = (await activeOperations(context, resourceIds)).values();
+    if (!isBusy && other === undefined) throw error;
     throw refuseBusy(other);
   }
 }

@@ -71,6 +71,47 @@ describe("PATCH size", () => {
   });
 });
 
+describe("verbs at the same time", () => {
+  const post = (verb: string) => () => api.call("POST", `${path}/${verb}`);
+  const verbs = [
+    () => patch({ size: "medium" }),
+    () => patch({ suspend_after_seconds: 60 }),
+    post("stop"),
+    post("restart"),
+    () => api.call("POST", `${path}/credentials/rotate`, { body: {} }),
+    () => api.call("DELETE", path),
+    () => api.call("DELETE", `${path}?grace_seconds=0`),
+  ];
+
+  // Each round another one is first, and each is asked for by two.
+  const rounds = verbs.map((_, first) => [...verbs.slice(first), ...verbs.slice(0, first)]);
+  const askAll = (round: number) =>
+    Promise.all([...(rounds[round] ?? []), ...(rounds[round] ?? [])].map((verb) => verb()));
+
+  it.each(verbs.keys().toArray())("have one winner, whom all others name; %s", async (round) => {
+    // Nobody runs the lane: what won is not over while the others ask.
+    Object.assign(api.context, { drive: async () => undefined });
+    const answers = await askAll(round);
+    const [winner, ...more] = answers.filter(({ status }) => status < 300);
+    expect(more).toEqual([]);
+    for (const { status, body } of answers.filter((answer) => answer !== winner)) {
+      expect([status, body.error.code]).toEqual([409, "OPERATION_IN_PROGRESS"]);
+      expect(body.error.details.operation_id).toBe(winner?.body.data.operation_id);
+    }
+  });
+
+  it.each(verbs.keys().toArray())(
+    "are done or refused with words, none fails; %s",
+    async (round) => {
+      const statuses = (await askAll(round)).map(({ status }) => status);
+      expect(statuses.filter((status) => ![200, 202, 204, 404, 409].includes(status))).toEqual([]);
+      const { data } = (await api.call("GET", "/api/v1/operations")).body;
+      const ended = data.filter(({ kind }: { kind: string }) => kind !== "database.retire");
+      expect(ended.map(({ status }: { status: string }) => status)).not.toContain("failed");
+    },
+  );
+});
+
 describe("deletion protection", () => {
   it("refuses to delete the database or its project until it is cleared", async () => {
     await patch({ deletion_protection: true });
