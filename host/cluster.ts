@@ -19,6 +19,7 @@ const poolModes: readonly PoolMode[] = ["transaction", "session"];
 export function openCluster(config: HostConfig) {
   const paths = layout(config.directory);
   makePrivateDirectories(config.directory, paths.run, paths.pooler, paths.tls, paths.log);
+  makePrivateDirectories(paths.metrics);
   writePasswd(config);
   const secrets = keepSecrets(paths.secrets);
   const control = controlSession(config, secrets, "postgres");

@@ -105,6 +105,7 @@ export function layout(directory: string) {
     secrets: join(directory, "secret.json"),
     control: join(directory, "control.json"),
     transitions: join(directory, "transition.jsonl"),
+    metrics: join(directory, "metric"),
     passwd: join(directory, "run", "passwd"),
   };
 }

@@ -6,13 +6,17 @@ import { type DatabaseFile, openDatabaseFile } from "./database-file.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { createMemoryLimits } from "./memory.ts";
+import { type Metrics, openMetrics } from "./metric.ts";
 import { consoleSession } from "./pgbouncer.ts";
 import type { PoolMode } from "./pgbouncer-config.ts";
 import { createPoolerState, pauseMilliseconds } from "./pooler-state.ts";
 import { controlSession } from "./postgres.ts";
+import { createSlowLook } from "./slow-statement.ts";
 import { createWatch, repeat, watchDatabases } from "./watch.ts";
 
 const memoryMilliseconds = 100;
+const metricMilliseconds = 60_000;
+const slowMilliseconds = 10_000;
 
 /** What commands do to single databases, and what has to go on meanwhile. */
 export interface Databases {
@@ -21,6 +25,7 @@ export interface Databases {
   readonly lifecycle: Lifecycle;
   /** Has backends that live take over a changed memory limit. */
   readonly renewMemory: () => void;
+  readonly metrics: Metrics;
   /** Wakes, suspends and limits until the signal aborts. */
   keep(signal: AbortSignal): Promise<void>;
 }
@@ -48,7 +53,19 @@ export function openDatabases(cluster: Cluster): Databases {
     backends: createBackends(cluster.control),
     postmaster: programs.postgres.find,
   });
+  // Sessions of their own: looking at a thousand databases must not hold up a wake.
+  const watching = controlSession(config, secrets, "postgres");
+  const paths = layout(config.directory);
+  const metrics = openMetrics({
+    control: watching,
+    poolers,
+    logDirectory: paths.log,
+    directory: paths.metrics,
+    now: Date.now,
+  });
+  const findSlow = createSlowLook(watching, paths.log, metrics.countSlow);
   return {
+    metrics,
     file,
     journal,
     lifecycle,
@@ -57,6 +74,8 @@ export function openDatabases(cluster: Cluster): Databases {
       await Promise.all([
         watchDatabases(watch, signal),
         repeat("limit memory", memoryMilliseconds, memory.look, signal),
+        repeat("sample metrics", metricMilliseconds, metrics.sample, signal),
+        repeat("find slow statements", slowMilliseconds, findSlow, signal),
       ]);
     },
   };

@@ -1,7 +1,9 @@
 import type { Cluster } from "./cluster.ts";
 import type { CommandHandlers } from "./command.ts";
+import { layout } from "./config.ts";
 import type { Databases } from "./database.ts";
 import { settingsIn } from "./database-file.ts";
+import { searchLogs } from "./log-search.ts";
 import { createStatus } from "./status.ts";
 
 /** What carries out each command on this cluster. */
@@ -35,6 +37,10 @@ export function createHandlers(cluster: Cluster, databases: Databases): CommandH
       await lifecycle.start(database);
       return {};
     },
+    "database.logs": (query) => searchLogs(layout(config.directory).log, query),
+    "database.metrics": async ({ database, window_seconds }) => ({
+      points: databases.metrics.of(database, window_seconds),
+    }),
     report: async ({ after_seq, limit }) => ({
       transitions: [...journal.after(after_seq, limit)],
       last_seq: journal.lastSeq(),

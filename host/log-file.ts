@@ -2,13 +2,16 @@
 import { readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-const postgresFilesMax = 20;
+const filesMax = 20;
 const poolerLogBytesMax = 50 * 1024 * 1024;
 
-/** Removes Postgres' oldest log files; their names sort by time. */
+/** Removes the oldest files of Postgres' log and of slow statements; names sort by time. */
 export function pruneLogs(directory: string): void {
-  const files = readdirSync(directory).filter((name) => /^postgres-.*\.(log|json)$/.test(name));
-  for (const name of files.sort().slice(0, -postgresFilesMax)) rmSync(join(directory, name));
+  const names = readdirSync(directory);
+  for (const kind of [/^postgres-.*\.(log|json)$/, /^slow-.*\.json$/]) {
+    const files = names.filter((name) => kind.test(name));
+    for (const name of files.sort().slice(0, -filesMax)) rmSync(join(directory, name));
+  }
 }
 
 /** Sets a pooler's log aside when it is long; true when the pooler has to open a new one. */

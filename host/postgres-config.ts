@@ -28,6 +28,10 @@ export function renderPostgresConfig(config: HostConfig): string {
     superuser_reserved_connections: 20,
     // For PgBouncer's look-ups: without them a full server would turn away every login.
     reserved_connections: 8,
+    // Slow statements are found there; statements without rows, such as ALTER ROLE, are left out.
+    shared_preload_libraries: "'pg_stat_statements'",
+    "pg_stat_statements.track_utility": "off",
+    "pg_stat_statements.max": 5000,
     shared_buffers: "'256MB'",
     // Together with what else a backend holds, less than the memory it is born with.
     maintenance_work_mem: "'32MB'",

@@ -19,3 +19,6 @@ revoke connect, temporary on database postgres, template1 from public;
 create schema if not exists miosa;
 revoke all on schema miosa from public;
 create extension if not exists dblink schema miosa;
+
+-- Where slow statements are found, with $1 in place of every constant.
+create extension if not exists pg_stat_statements schema miosa;
