@@ -25,6 +25,8 @@ databaseAdminRoutes.openapi(
     path: "/admin/organizations",
     operationId: "organizations.list",
     summary: "List organizations with their plans",
+    description:
+      "All of them, oldest first; a plan holds only what differs from what is published.",
     tags: ["admin"],
     responses: {
       200: json("The organizations", z.object({ data: z.array(Organization), total: z.int() })),
@@ -49,6 +51,28 @@ const Plan = z
 
 databaseAdminRoutes.openapi(
   createRoute({
+    method: "get",
+    path: "/admin/organizations/{id}/plan",
+    operationId: "organizations.getPlan",
+    summary: "Get an organization's plan",
+    description: "By size, the limits that differ from the published ones.",
+    tags: ["admin"],
+    request: { params: IdParameters },
+    responses: {
+      200: json("The organization", dataOf(Organization)),
+      ...errors(400, 401, 403, 404),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireAdmin(actor);
+    const organization = await findOrganization(context, c.req.valid("param").id);
+    return c.json({ data: renderOrganization(organization) }, 200);
+  },
+);
+
+databaseAdminRoutes.openapi(
+  createRoute({
     method: "put",
     path: "/admin/organizations/{id}/plan",
     operationId: "organizations.setPlan",
@@ -70,7 +94,7 @@ databaseAdminRoutes.openapi(
     const plan: Record<string, Record<string, number>> = {};
     for (const size of databaseSizes) {
       const limits = limitsFrom(wanted[size] ?? {});
-      checkLimits(size, limitsOf({ size, planLimits: limits, ownLimits: {} }));
+      checkLimits(`${size}.storage_mb`, limitsOf({ size, planLimits: limits, ownLimits: {} }));
       if (Object.keys(limits).length > 0) plan[size] = limits;
     }
     await commit(context, [setPlan(context, id, plan)]);
@@ -101,7 +125,7 @@ databaseAdminRoutes.openapi(
     await permit(context, row, "configure");
     const fields = c.req.valid("json");
     const ownLimits: LimitOverrides = limitsFrom(fields, row.ownLimits);
-    checkLimits("limits", limitsOf({ ...row, ownLimits }));
+    checkLimits("storage_mb", limitsOf({ ...row, ownLimits }));
     const { operationId, statements } = beginConfigure(context, row, { ownLimits }, requestId);
     await commitExclusively(context, [row.id], statements);
     await context.drive(laneOf(row.projectId), driveMilliseconds);
@@ -118,7 +142,7 @@ databaseAdminRoutes.openapi(
 function checkLimits(field: string, limits: ReturnType<typeof limitsOf>): void {
   if (limits.storageBytes <= limits.storageBytesMax) return;
   throw invalid(
-    `${field}.storage_mb`,
+    field,
     `is more than storage_mb_max (${limits.storageBytesMax / 1024 ** 2}); raise that one too.`,
   );
 }

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { attributionAnswer, optional, Time } from "../core/schema.ts";
+import { attributionAnswer, dataOf, errors, json, optional, Time } from "../core/schema.ts";
 import type { PlacedDatabase } from "./find.ts";
 import { Network } from "./network.ts";
 import { databaseSizes, limitsOf } from "./size.ts";
@@ -34,6 +34,7 @@ export const Database = z
     storage_mb: z.int(),
     connections_max: z.int(),
     session_connections_max: z.int(),
+    pool_size: z.int().openapi({ description: "Backends that serve the transaction port" }),
     storage: z.object({
       used_bytes: z.int(),
       allocated_bytes: z.int(),
@@ -63,6 +64,14 @@ export const Deleted = Database.extend({ operation_id: z.string().nullable() }).
   "DeletedDatabase",
 );
 
+/** What its deletion answers. */
+export const deletionResponses = {
+  200: json("Out of reach, and gone for good at `purge_at`", dataOf(Deleted)),
+  202: json("Still under way", dataOf(Deleted)),
+  204: { description: "Gone for good" },
+  ...errors(400, 401, 403, 404, 409, 422),
+};
+
 /** A database as its creation answers it: with its URLs, once they work. */
 export const CreatedDatabase = Database.extend({
   operation_id: z.string().optional(),
@@ -80,10 +89,20 @@ export const UpdateDatabase = z
   .strictObject({
     size: optional(z.enum(databaseSizes, `must be one of ${databaseSizes.join(", ")}`)),
     deletion_protection: optional(z.boolean("must be true or false")),
-    suspend_after_seconds: optional(SuspendAfter),
+    suspend_after_seconds: optional(SuspendAfter).openapi({
+      description:
+        "Idle time after which no backend is left, or 0 for never; from 5 to 604800. The next " +
+        "query wakes it. A session of the session port, or an open transaction, keeps it awake.",
+      example: 300,
+    }),
     allowed_addresses: optional(
       z.array(Network, "must be a list").max(100, "must have at most 100 entries"),
-    ),
+    ).openapi({
+      description:
+        "Networks or single addresses that new connections may come from; none is from " +
+        "everywhere. WebSocket connections come from the cluster's own address.",
+      example: ["203.0.113.0/24"],
+    }),
   })
   .openapi("UpdateDatabase");
 
@@ -133,6 +152,7 @@ export function renderDatabase({ row, cluster }: PlacedDatabase): z.infer<typeof
     storage_mb: allocatedBytes / megabyte,
     connections_max: limits.connectionsMax,
     session_connections_max: limits.sessionConnectionsMax,
+    pool_size: limits.poolSize,
     storage: {
       used_bytes: row.storageBytes,
       allocated_bytes: allocatedBytes,
@@ -176,4 +196,12 @@ export function renderCredentials(urls: DatabaseUrls): z.infer<typeof Credential
     database: urls.database,
     dbname: urls.database,
   };
+}
+
+/** Renders a database whose deletion has begun, or an undelete. */
+export function renderDeletion(
+  found: PlacedDatabase,
+  operationId: string | null,
+): z.infer<typeof Deleted> {
+  return { ...renderDatabase(found), operation_id: operationId };
 }
