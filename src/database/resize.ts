@@ -8,8 +8,8 @@ import type { DatabaseRow } from "./table.ts";
 
 /**
  * What another size changes of a database.
- * @throws ApiError 422 when the new size's storage is less than what is stored, 503 when its cluster
- *   does not answer.
+ * @throws ApiError 422 when the new size's storage is less than what is stored, 503 when its
+ *   cluster does not answer.
  */
 export async function changeOfSize(
   context: Context,
