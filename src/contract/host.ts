@@ -186,7 +186,7 @@ export const hostCommands = {
       database: DatabaseName,
       lines: z.int().min(1).max(1000),
       since: z.iso.datetime().optional(),
-      after: z.string().max(200).optional(),
+      after: z.string().max(400).optional(),
     }),
     report: z.object({ lines: z.array(LogLine), cursor: z.string() }),
   },

@@ -1,4 +1,5 @@
 // Server-sent events: what a caller follows while it happens.
+import { z } from "@hono/zod-openapi";
 import type { Context } from "./context.ts";
 
 /** One event; `data` goes as one line of JSON, with its type in it, as clients read that alone. */
@@ -15,7 +16,16 @@ export interface Look {
   readonly isOver: boolean;
 }
 
-/** How often is looked, and for how long. */
+/** Headers of a client that follows. */
+export const FollowHeaders = z.object({
+  "last-event-id": z
+    .string()
+    .max(400, "must be the id of an event")
+    .optional()
+    .openapi({ description: "The last event's `id`, to go on after it" }),
+});
+
+/** How often is looked. A request may ask D1 and others a thousand times in all. */
 export interface Pace {
   /** After a look that brought something. */
   readonly milliseconds: number;
@@ -25,48 +35,71 @@ export interface Pace {
 
 const heartbeatMilliseconds = 15_000;
 const minutesMax = 10;
+// The last words of a stream that is not over.
+const again: ServerEvent = { type: "timeout", data: { message: "Connect again to go on." } };
 
-/** A stream of what `look` brings, until it is over, the client goes, or ten minutes have passed. */
+/**
+ * A stream of what `look` brings, until it is over, the client goes, or ten minutes have passed.
+ * A look that fails ends it too; the client is told to come back.
+ */
 export function streamEvents(context: Context, pace: Pace, look: () => Promise<Look>): Response {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
   const encoder = new TextEncoder();
-  // Rejects once the client is gone, which ends the loop.
   const write = (text: string) => writer.write(encoder.encode(text));
-  follow(context, pace, look, write)
+  // Rejects once the client is gone, in the middle of a pause too.
+  const gone = writer.closed.then(() => undefined);
+  gone.catch(() => undefined);
+  follow(context, pace, look, { write, gone })
     .catch(() => undefined)
     .finally(() => writer.close().catch(() => undefined));
   return new Response(readable, {
     headers: {
       "content-type": "text/event-stream; charset=utf-8",
-      "cache-control": "no-store",
+      "cache-control": "no-store, no-transform",
       "x-accel-buffering": "no",
     },
   });
+}
+
+interface Client {
+  readonly write: (text: string) => Promise<void>;
+  readonly gone: Promise<void>;
 }
 
 async function follow(
   context: Context,
   pace: Pace,
   look: () => Promise<Look>,
-  write: (text: string) => Promise<void>,
+  { write, gone }: Client,
 ): Promise<void> {
-  const end = context.now().getTime() + minutesMax * 60_000;
-  let lastWrite = context.now().getTime();
+  const time = () => context.now().getTime();
+  const end = time() + minutesMax * 60_000;
+  // Whoever stands between passes an answer on with its first byte.
+  await write(": open\n\n");
+  let lastWrite = time();
   let pause = pace.milliseconds;
-  while (context.now().getTime() < end) {
-    const { events, isOver } = await look();
-    const isQuiet = context.now().getTime() - lastWrite >= heartbeatMilliseconds;
+  while (time() < end) {
+    const found = await look().catch((error) => logFailure(context, error));
+    if (found === null) break;
+    const { events, isOver } = found;
+    const isQuiet = time() - lastWrite >= heartbeatMilliseconds;
     const text = events.length === 0 && isQuiet ? ": heartbeat\n\n" : events.map(render).join("");
     if (text !== "") {
       await write(text);
-      lastWrite = context.now().getTime();
+      lastWrite = time();
     }
     if (isOver) return;
     pause = events.length > 0 ? pace.milliseconds : Math.min(pause * 1.5, pace.millisecondsMax);
-    await context.pause(pause);
+    await Promise.race([context.pause(pause), gone]);
   }
-  await write(render({ type: "timeout", data: { message: "Connect again to go on." } }));
+  await write(render(again));
+}
+
+function logFailure(context: Context, error: unknown): null {
+  const reason = error instanceof Error ? error.message : String(error);
+  context.log({ level: "warning", message: "A stream ended early.", reason });
+  return null;
 }
 
 function render({ type, data, id }: ServerEvent): string {

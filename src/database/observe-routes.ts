@@ -5,8 +5,9 @@ import { requireScope } from "../core/actor.ts";
 import { notFound } from "../core/error.ts";
 import { router } from "../core/route.ts";
 import { dataOf, errors, eventStream, IdParameters, json, uuid } from "../core/schema.ts";
-import { streamEvents } from "../core/sse.ts";
+import { FollowHeaders } from "../core/sse.ts";
 import { findDatabase } from "./find.ts";
+import { streamLogs } from "./log-stream.ts";
 import {
   LogParameters,
   Logs,
@@ -118,9 +119,6 @@ databaseObserveRoutes.openapi(
   },
 );
 
-const logPace = { milliseconds: 500, millisecondsMax: 1000 };
-const linesPerLook = 500;
-
 databaseObserveRoutes.openapi(
   createRoute({
     method: "get",
@@ -128,10 +126,10 @@ databaseObserveRoutes.openapi(
     operationId: "databases.logs.stream",
     summary: "Follow the servers' logs about a database",
     description:
-      "Server-sent events: `log` for each line, the last `lines` at first. `Last-Event-ID` goes on " +
-      "where a stream broke.",
+      "Server-sent events: `log` for each line, the last `lines` (20) at first; `done` when " +
+      "the database is gone; `timeout` after ten minutes. `Last-Event-ID` goes on after it.",
     tags: ["databases"],
-    request: { params: IdParameters, query: LogParameters },
+    request: { params: IdParameters, query: LogParameters, headers: FollowHeaders },
     responses: {
       200: eventStream("The lines as they come"),
       ...errors(400, 401, 403, 404, 409, 422, 503),
@@ -143,25 +141,9 @@ databaseObserveRoutes.openapi(
     const { row } = await findDatabase(context, actor, c.req.valid("param").id);
     await permit(context, row, "observe");
     const { lines = 20, since } = c.req.valid("query");
-    let after = c.req.header("last-event-id");
-    const look = async () => {
-      const first = { lines, ...(since === undefined ? {} : { since }) };
-      const request = after === undefined ? first : { lines: linesPerLook, after };
-      const found = await context.cluster.logs(row.clusterId, row.databaseName, request);
-      after = found.cursor;
-      const events = found.lines.map((line) => ({ type: "log", data: renderLine(line) }));
-      const last = events.pop();
-      // The cursor stands after the last line: an earlier one would tell the others again.
-      const told = last === undefined ? [] : [{ ...last, id: found.cursor }];
-      return { events: [...events, ...told], isOver: false };
-    };
-    const first = await ask(look);
-    let held: Awaited<ReturnType<typeof look>> | null = first;
-    return streamEvents(context, logPace, async () => {
-      const news = held ?? (await look().catch(() => ({ events: [], isOver: false })));
-      held = null;
-      return news;
-    });
+    const { "last-event-id": after } = c.req.valid("header");
+    const wanted = { lines, ...(since === undefined ? {} : { since }) };
+    return streamLogs(context, actor, row, after === undefined ? wanted : { lines, after });
   },
 );
 

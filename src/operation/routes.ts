@@ -14,6 +14,7 @@ import {
   PageParameters,
   uuid,
 } from "../core/schema.ts";
+import { FollowHeaders } from "../core/sse.ts";
 import { requestCancel } from "./cancel.ts";
 import { findOperation, listOperations } from "./find.ts";
 import { Operation, renderOperation } from "./schema.ts";
@@ -111,15 +112,18 @@ operationRoutes.openapi(
     summary: "Follow an operation: its steps as they happen",
     description:
       "Server-sent events: `operation` with the operation as it is, at once and at each change, " +
-      "and `done` at its end. `Last-Event-ID` is not told twice.",
+      "and `done` at its end; `timeout` after ten minutes. `Last-Event-ID` is not told twice.",
     tags: ["operations"],
-    request: { params: IdParameters },
-    responses: { 200: eventStream("The operation, each time"), ...errors(400, 401, 403, 404) },
+    request: { params: IdParameters, headers: FollowHeaders },
+    responses: {
+      200: eventStream("The operation, each time"),
+      ...errors(400, 401, 403, 404, 422),
+    },
   }),
   async (c) => {
     const { context, actor } = c.var;
     requireScope(actor, "projects:read");
     const { id } = c.req.valid("param");
-    return streamOperation(context, actor, id, c.req.header("last-event-id"));
+    return streamOperation(context, actor, id, c.req.valid("header")["last-event-id"]);
   },
 );

@@ -94,6 +94,68 @@ describe("logs", () => {
   });
 });
 
+describe("a stream of logs", () => {
+  /** Does something at the n-th pause of the stream. */
+  function atPause(n: number, act: () => unknown) {
+    const { pause } = api.context;
+    let pauses = 0;
+    Object.assign(api.context, {
+      pause: async (milliseconds: number) => {
+        await pause(milliseconds);
+        if (++pauses === n) await act();
+      },
+    });
+  }
+
+  it("is 503 when the cluster does not answer at the start", async () => {
+    api.cluster.failAt(1, "before");
+    const { status, headers, body } = await api.call("GET", `${path}/logs/stream`);
+    expect([status, headers.get("retry-after")]).toEqual([503, "5"]);
+    expect(body.error).toMatchObject({ code: "CLUSTER_UNAVAILABLE", retryable: true });
+  });
+
+  it("waits for a cluster that is away meanwhile, and loses no line", async () => {
+    atPause(1, () => {
+      api.cluster.seen.lines.push(line("late"));
+      api.cluster.failAt(1, "after");
+    });
+    const { body } = await api.call("GET", `${path}/logs/stream`);
+    expect(body.match(/"message":"late"/g)).toHaveLength(1);
+  });
+
+  it("ends when the database is deleted", async () => {
+    atPause(1, () => api.call("DELETE", path));
+    const { body } = await api.call("GET", `${path}/logs/stream`);
+    expect(body).toMatch(/event: done\ndata: .*gone.*\n\n$/);
+  });
+
+  it.each(["text/event-stream", "text/event-stream, application/json, */*", "*/*"])(
+    "is one for a client that accepts %s",
+    async (accept) => {
+      const { headers } = await api.call("GET", `${path}/logs/stream`, { headers: { accept } });
+      expect(headers.get("content-type")).toMatch(/^text\/event-stream/);
+    },
+  );
+
+  it("refuses a Last-Event-ID that is none, naming it", async () => {
+    const headers = { "last-event-id": "x".repeat(401) };
+    const { status, body } = await api.call("GET", `${path}/logs/stream`, { headers });
+    expect([status, Object.keys(body.errors)]).toEqual([422, ["last-event-id"]]);
+  });
+});
+
+it("asks and signals nobody's database but its own, and wakes none", async () => {
+  const name = [...api.cluster.databases.keys()].find((each) => each.startsWith("proj_")) ?? "";
+  api.cluster.move(name, "suspended", api.clock.now());
+  const began = api.cluster.calls.length;
+  for (const what of ["sessions", "logs", "metrics"]) {
+    expect((await api.call("GET", `${path}/${what}`)).status).toBe(200);
+  }
+  const calls = api.cluster.calls.slice(began).map((call) => call.name);
+  expect(calls).toEqual(["sessions", "logs", "metrics"]);
+  expect(api.cluster.held.get(name)).toBe("suspended");
+});
+
 describe("metrics", () => {
   const point = {
     at: "2026-01-01T00:01:00.000Z",

@@ -15,8 +15,8 @@ const follow = (headers = {}) => api.call("GET", `/api/v1/operations/${id}/strea
 it("tells an operation that is over once, as done, and ends", async () => {
   const { status, headers, body } = await follow();
   expect([status, headers.get("content-type")]).toEqual([200, "text/event-stream; charset=utf-8"]);
-  const [event, ...rest] = body.trim().split("\n\n");
-  expect(rest).toEqual([]);
+  const [open, event, ...rest] = body.trim().split("\n\n");
+  expect([open, rest]).toEqual([": open", []]);
   expect(event).toMatch(/^id: succeeded-\S+\nevent: done\ndata: \{/);
   const data = JSON.parse(event.split("data: ")[1]);
   expect(data).toMatchObject({ type: "done", id, status: "succeeded", kind: "database.provision" });
@@ -37,9 +37,24 @@ it("tells each change of one that goes on, and ends when it does", async () => {
       if (++looks === 3) await api.context.drive(`project:${project}`, 0);
     },
   });
-  const { body: text } = await api.call("GET", `/api/v1/operations/${slow}/stream`);
-  const events = text.match(/^event: \w+$/gm);
-  expect(events).toEqual(["event: operation", "event: done"]);
+  const path = `/api/v1/operations/${slow}/stream`;
+  const { body: text } = await api.call("GET", path);
+  const types = text.match(/^event: \w+$/gm);
+  expect(types).toEqual(["event: operation", "event: done"]);
+});
+
+it("does not tell again what a client that comes back has seen", async () => {
+  api.cluster.failAt(1, "before");
+  await api.call("POST", "/api/v1/projects", { body: { name: "Slow", data: { postgres: true } } });
+  const [{ id: slow }] = (await api.call("GET", "/api/v1/operations")).body.data;
+  const path = `/api/v1/operations/${slow}/stream`;
+  const later = () => new Date(api.clock.now().getTime() + 11 * 60_000);
+  Object.assign(api.context, { pause: async () => api.clock.advanceTo(later()) });
+  const { body: first } = await api.call("GET", path);
+  const [, seen = ""] = /^id: (.*)$/m.exec(first) ?? [];
+  expect(first).toMatch(/^event: operation$/m);
+  const { body: second } = await api.call("GET", path, { headers: { "last-event-id": seen } });
+  expect(second).not.toMatch(/^event: operation$/m);
 });
 
 it("of a stranger is 404", async () => {

@@ -1,0 +1,66 @@
+// A database's log as it grows, by asking its host each second for what came after a cursor.
+import { ask } from "../cluster/ask.ts";
+import type { Actor } from "../core/actor.ts";
+import type { LogRequest } from "../core/cluster-port.ts";
+import type { Context } from "../core/context.ts";
+import { ApiError } from "../core/error.ts";
+import { type Look, streamEvents } from "../core/sse.ts";
+import { findDatabase } from "./find.ts";
+import { renderLine } from "./observe-schema.ts";
+import { permit } from "./permit.ts";
+import type { DatabaseRow } from "./table.ts";
+
+const pace = { milliseconds: 1000, millisecondsMax: 1000 };
+const checkMilliseconds = 15_000;
+const linesPerLook = 1000;
+
+/**
+ * Streams the lines asked for, then those that come, until the database is gone.
+ * @throws ApiError 503 when the cluster does not answer at the start; later it is waited for.
+ */
+export async function streamLogs(
+  context: Context,
+  actor: Actor,
+  row: DatabaseRow,
+  request: LogRequest,
+): Promise<Response> {
+  let wanted = request;
+  const look = async (): Promise<Look> => {
+    const { lines, cursor } = await context.cluster.logs(row.clusterId, row.databaseName, wanted);
+    wanted = { lines: linesPerLook, after: cursor };
+    const events = lines.map((line) => ({ type: "log", data: renderLine(line) }));
+    const last = events.pop();
+    // The cursor stands after the last line: with an earlier one the others would come again.
+    return { events: last ? [...events, { ...last, id: cursor }] : [], isOver: false };
+  };
+  let first: Look | null = await ask(look);
+  let checkAt = context.now().getTime() + checkMilliseconds;
+  return streamEvents(context, pace, async () => {
+    const held = first;
+    first = null;
+    if (held !== null) return held;
+    if (context.now().getTime() >= checkAt) {
+      if (await isGone(context, actor, row.id)) return gone;
+      checkAt = context.now().getTime() + checkMilliseconds;
+    }
+    return look().catch(() => nothing);
+  });
+}
+
+const nothing: Look = { events: [], isOver: false };
+const gone: Look = {
+  events: [{ type: "done", data: { message: "The database is gone." } }],
+  isOver: true,
+};
+
+/** True when the caller may not look into the database any more. */
+async function isGone(context: Context, actor: Actor, id: string): Promise<boolean> {
+  try {
+    const { row } = await findDatabase(context, actor, id);
+    await permit(context, row, "observe");
+    return false;
+  } catch (error) {
+    if (error instanceof ApiError) return true;
+    throw error;
+  }
+}
