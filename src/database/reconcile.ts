@@ -1,6 +1,6 @@
 // Compares what D1 says with what the clusters have, and repairs drift. Law: a cluster is read
 // before the rows, and a row is there before its effect, so what no row names is nobody's.
-import { and, count, eq, notInArray, sql } from "drizzle-orm";
+import { and, count, eq, inArray, notInArray, sql } from "drizzle-orm";
 import { type NewAlert, openAlerts, raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { type AlertKind, type AlertRow, alert } from "../alert/table.ts";
 import { allClusters } from "../cluster/find.ts";
@@ -18,6 +18,7 @@ import {
   removeOrphans,
 } from "./orphan.ts";
 import { repairDrifts } from "./repair.ts";
+import { differsFromHost, matchHosts } from "./suspend.ts";
 import { database } from "./table.ts";
 
 // What changed while the cluster was read is looked at next time.
@@ -72,6 +73,7 @@ export async function reconcileCluster(context: Context, clusterId: string): Pro
   const missing = judged.filter(({ databaseName }) => !found.databases.has(databaseName));
   const { repaired, failed, undecided } = await repairAll(context, judged, found, alerts);
 
+  await followHosts(context, judged, found);
   const orphans = orphansOf(found, namesInUse(rows, inputs));
   const ofOrphans = alerts.filter(({ kind }) => kind === "orphan");
   const removed = await removeOrphans(context, clusterId, orphans, ofOrphans, found.databases.size);
@@ -96,6 +98,16 @@ export async function reconcileCluster(context: Context, clusterId: string): Pro
     ...(isMiscounted ? [recount(context, clusterId)] : []),
   ]);
   return { repaired, failed: failed.size, orphans: orphans.length - removed.size };
+}
+
+// A host's own move while a verb was under way was nobody's to follow then.
+async function followHosts(context: Context, judged: readonly Wanted[], found: Found) {
+  const hosts = new Map([...found.hosts].map(([name, { state }]) => [name, state]));
+  const ids = judged.filter((row) => differsFromHost(row, hosts)).map(({ id }) => id);
+  if (ids.length === 0) return;
+  const some = ids.slice(0, repairsMax);
+  const rows = await context.db.select().from(database).where(inArray(database.id, some));
+  await matchHosts(context, rows, hosts);
 }
 
 async function read(context: Context, clusterId: string) {

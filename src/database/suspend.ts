@@ -5,7 +5,7 @@ import { allClusters, getCluster } from "../cluster/find.ts";
 import { isMovedBySomebody, moveTransitionSeq } from "../cluster/transition.ts";
 import type { Actor } from "../core/actor.ts";
 import { commit } from "../core/batch.ts";
-import type { HostTransition } from "../core/cluster-port.ts";
+import type { HostDatabase, HostTransition } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { findDatabase, type PlacedDatabase } from "./find.ts";
 import { type DatabaseRow, database } from "./table.ts";
@@ -94,12 +94,34 @@ async function catchUp(context: Context, clusterId: string, known: number): Prom
     .select()
     .from(database)
     .where(and(eq(database.clusterId, clusterId), inArray(database.state, [...itsOwnStates])));
+  await matchHosts(context, rows, hosts);
+  await commit(context, [moveTransitionSeq(context, clusterId, known, lastSeq)]);
+}
+
+/** True for a row that says other than its host whether it is suspended. */
+export function differsFromHost(
+  { databaseName, state }: Pick<DatabaseRow, "databaseName" | "state">,
+  hosts: HostStates,
+): boolean {
+  const isItsOwn = itsOwnStates.some((each) => each === state);
+  return isItsOwn && (hosts.get(databaseName) === "suspended") !== (state === "suspended");
+}
+
+/** What hosts say of databases, by name. */
+type HostStates = ReadonlyMap<string, HostDatabase["state"]>;
+
+/** Brings rows to what their host says of now: it says no more when this began. */
+export async function matchHosts(
+  context: Context,
+  rows: readonly DatabaseRow[],
+  hosts: HostStates,
+): Promise<void> {
   const at = context.now().toISOString();
-  const changes = rows.flatMap(({ databaseName, state }): MoveByHost[] => {
-    const isSuspended = hosts.get(databaseName) === "suspended";
-    if (isSuspended === (state === "suspended")) return [];
-    return [{ database: databaseName, to: isSuspended ? "suspended" : "woken", at }];
-  });
+  const changes = rows
+    .filter((row) => differsFromHost(row, hosts))
+    .map(({ databaseName, state }): MoveByHost => {
+      return { database: databaseName, to: state === "suspended" ? "woken" : "suspended", at };
+    });
   const byName = new Map(rows.map((row) => [row.databaseName, row]));
   for (let done = 0; done < changes.length; done += transitionsMax) {
     await commit(
@@ -107,7 +129,6 @@ async function catchUp(context: Context, clusterId: string, known: number): Prom
       applyTransitions(context, byName, changes.slice(done, done + transitionsMax)),
     );
   }
-  await commit(context, [moveTransitionSeq(context, clusterId, known, lastSeq)]);
 }
 
 async function lastSeqOf(context: Context, clusterId: string): Promise<number> {

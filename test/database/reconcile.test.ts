@@ -131,8 +131,13 @@ describe("a database", () => {
     held.set(row.databaseName, "stopped");
     expect(await look()).toEqual({ ...well, repaired: 1 });
     expect(held.size).toBe(0);
+    // What the host did by itself the row follows.
     held.set(row.databaseName, "suspended");
     expect(await look()).toEqual(well);
+    expect(held.get(row.databaseName)).toBe("suspended");
+    const [followed] = await house.context.db.select().from(database);
+    expect(followed?.state).toBe("suspended");
+    house.clock.advance(60);
     for (const state of ["stopped", "deleted"] as const) {
       held.clear();
       await change({ state });
