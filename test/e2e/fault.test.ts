@@ -1,0 +1,184 @@
+// kill -9 of one part after another at random moments of every verb, on the real stack. After each
+// kill all comes to rest within a minute, what the API says is what is, and no acknowledged row is
+// lost. MIOSA_FAULT_KILLS makes it longer, MIOSA_FAULT_SEED repeats its choices.
+import { setTimeout as delay } from "node:timers/promises";
+import type { Client } from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  call,
+  connected,
+  createProject,
+  listAll,
+  query,
+  tenantObjects,
+  until,
+} from "../support/client.ts";
+import { kill } from "../support/process.ts";
+import { createRandom } from "../support/source.ts";
+import { type OwnSystem, type Program, startSystem } from "../support/system.ts";
+
+const kills = Number(process.env.MIOSA_FAULT_KILLS ?? 100);
+const seed = Number(process.env.MIOSA_FAULT_SEED ?? Date.now() % 1_000_000);
+const programs: Program[] = [
+  "postgres",
+  "workerd",
+  "host",
+  "pgbouncer_transaction",
+  "worker",
+  "pgbouncer_session",
+];
+const tenants = 6;
+const calmSeconds = 60;
+const killMillisecondsMax = 600;
+const millisecondsPerKill = 15_000;
+
+const bytes = createRandom(seed);
+const number = (below: number) => {
+  const [high = 0, low = 0] = bytes(2);
+  return (high * 256 + low) % below;
+};
+
+let system: OwnSystem;
+const ids: string[] = [];
+let writer: ReturnType<typeof startWriter>;
+
+beforeAll(async () => {
+  system = await startSystem();
+  for (let made = 0; made < tenants; made++) {
+    ids.push((await createProject(system, { name: `Fault ${made}` })).database.id);
+  }
+  const { database } = await createProject(system, { name: "Writer" });
+  await query(database.database_url, "create table ledger (n int primary key)");
+  writer = startWriter(database.database_url);
+});
+
+afterAll(() => system?.remove());
+
+/** Inserts one number after another; whoever was told that a row is there finds it later. */
+function startWriter(url: string) {
+  const acknowledged: number[] = [];
+  let isOver = false;
+  const run = async () => {
+    let client: Client | null = null;
+    for (let n = 1; !isOver; n++) {
+      try {
+        client ??= await connected(url);
+        await client.query("insert into ledger values ($1)", [n]);
+        acknowledged.push(n);
+      } catch {
+        // Whether that one is there nobody was told; the next goes by another connection.
+        await client?.end().catch(() => undefined);
+        client = null;
+      }
+      await delay(10);
+    }
+    await client?.end().catch(() => undefined);
+  };
+  const running = run();
+  const stop = async () => {
+    isOver = true;
+    await running;
+  };
+  return { url, acknowledged, stop };
+}
+
+// What is not answered, because somebody was killed, is nobody's promise.
+const ask = (method: string, path: string, body?: unknown) =>
+  call(system, method, path, body === undefined ? {} : { body }).catch(() => null);
+
+const verbs: readonly ((id: string) => Promise<unknown>)[] = [
+  (id) => ask("POST", `/databases/${id}/stop`),
+  (id) => ask("POST", `/databases/${id}/start`),
+  (id) => ask("POST", `/databases/${id}/start`),
+  (id) => ask("POST", `/databases/${id}/restart`),
+  (id) => ask("POST", `/databases/${id}/credentials/rotate`, { overlap_seconds: 0 }),
+  (id) => ask("PATCH", `/databases/${id}`, { size: ["small", "medium", "large"][number(3)] }),
+  (id) => ask("PATCH", `/databases/${id}`, { suspend_after_seconds: 5 * number(2) }),
+  (id) => ask("DELETE", `/databases/${id}?grace_seconds=3600`),
+  (id) => ask("POST", `/databases/${id}/undelete`),
+  (id) => ask("POST", `/databases/${id}/undelete`),
+  () => ask("POST", "/projects", { name: "Passing", data: { postgres: true } }),
+];
+
+const isReady = () =>
+  fetch(`${system.dev().root_url}/readyz`).then(
+    ({ status }) => status === 200,
+    () => false,
+  );
+
+async function underWay(): Promise<number> {
+  const counts = await Promise.all(
+    ["pending", "running", "unwinding"].map(async (status) => {
+      const { body } = await call(system, "GET", `/operations?status=${status}&limit=1`);
+      return Number(body.total);
+    }),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Everything answers, and nothing is under way. */
+async function untilCalm(): Promise<void> {
+  const isCalm = async () => (await isReady()) && (await underWay()) === 0;
+  await until("calm", () => isCalm().catch(() => false), Boolean, calmSeconds);
+}
+
+/** What the API says of a database is what a client meets. */
+async function expectTrue(id: string): Promise<void> {
+  const { body } = await call(system, "GET", `/databases/${id}`);
+  const { state, database } = body.data;
+  expect(["running", "suspended", "stopped", "deleted"]).toContain(state);
+  if (state === "running" || state === "suspended") {
+    const credentials = await call(system, "GET", `/databases/${id}/credentials`);
+    const url = credentials.body.data.database_url;
+    expect(await query(url, "select current_database() as name")).toEqual([{ name: database }]);
+  } else if (state === "stopped") {
+    const credentials = await call(system, "GET", `/databases/${id}/credentials`);
+    const url = credentials.body.data.database_url;
+    await expect(query(url, "select 1")).rejects.toThrow(/disabled|not currently accepting/);
+  }
+}
+
+async function expectNothingLost(): Promise<void> {
+  const rows = await query(writer.url, "select n from ledger");
+  const there = new Set(rows.map(({ n }) => Number(n)));
+  expect(writer.acknowledged.filter((n) => !there.has(n))).toEqual([]);
+}
+
+async function expectNoOrphan(): Promise<void> {
+  const alive = await listAll(system, "/databases");
+  const deleted = await listAll(system, "/databases?state=deleted");
+  const names = [...alive, ...deleted].map(({ database }) => database).sort();
+  const { databases, roles } = await tenantObjects(system);
+  expect(databases).toEqual(names);
+  expect(roles.filter((name) => name.startsWith("own_"))).toEqual(
+    names.map((name) => name.replace("proj_", "own_")),
+  );
+  const { body } = await call(system, "GET", "/admin/clusters");
+  expect(body.data[0].databases_count).toBe(names.length);
+}
+
+test(
+  `${kills} kills (seed ${seed}) lose nothing and leave nothing undone`,
+  async () => {
+    for (let at = 0; at < kills; at++) {
+      const program = programs[at % programs.length] ?? "postgres";
+      const asked = ids.map((id) => verbs[number(verbs.length)]?.(id));
+      await delay(number(killMillisecondsMax));
+      kill(system.pid(program));
+      await Promise.all(asked);
+      try {
+        await untilCalm();
+        await Promise.all(ids.map(expectTrue));
+      } catch (error) {
+        throw new Error(`After kill ${at + 1}, of ${program}, with seed ${seed}: ${error}`, {
+          cause: error,
+        });
+      }
+    }
+    await writer.stop();
+    expect(writer.acknowledged.length).toBeGreaterThan(kills);
+    await expectNothingLost();
+    await expectNoOrphan();
+  },
+  kills * millisecondsPerKill,
+);
