@@ -66,6 +66,8 @@ export function pointsOf(series: Series, windowSeconds: number, now: number): Me
   for (let at = begin; at < now; at += step) {
     const sample = buckets.get(at);
     if (sample !== undefined) known = sample;
+    // Nobody has looked in the span that still lasts: that is not nothing.
+    else if (at + step > now) break;
     const end = new Date(Math.min(at + step, now)).toISOString();
     points.push({ at: end, seconds: level.seconds, ...filled(sample, known) });
   }

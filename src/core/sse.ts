@@ -20,7 +20,7 @@ export interface Look {
 export const FollowHeaders = z.object({
   "last-event-id": z
     .string()
-    .max(400, "must be the id of an event")
+    .max(1000, "must be the id of an event")
     .optional()
     .openapi({ description: "The last event's `id`, to go on after it" }),
 });

@@ -4,6 +4,7 @@ import type { Actor } from "../core/actor.ts";
 import type { LogRequest } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError } from "../core/error.ts";
+import { seal, unseal } from "../core/seal.ts";
 import { type Look, streamEvents } from "../core/sse.ts";
 import { findDatabase } from "./find.ts";
 import { renderLine } from "./observe-schema.ts";
@@ -15,7 +16,8 @@ const checkMilliseconds = 15_000;
 const linesPerLook = 1000;
 
 /**
- * Streams the lines asked for, then those that come, until the database is gone.
+ * Streams the lines asked for, or those after an event's id, then those that come, until the
+ * database is gone. An id that is none of this database's begins with the lines.
  * @throws ApiError 503 when the cluster does not answer at the start; later it is waited for.
  */
 export async function streamLogs(
@@ -23,15 +25,19 @@ export async function streamLogs(
   actor: Actor,
   row: DatabaseRow,
   request: LogRequest,
+  lastEventId: string | undefined,
 ): Promise<Response> {
-  let wanted = request;
+  const after = await openCursor(context, row, lastEventId);
+  let wanted: LogRequest = after === null ? request : { lines: linesPerLook, after };
   const look = async (): Promise<Look> => {
     const { lines, cursor } = await context.cluster.logs(row.clusterId, row.databaseName, wanted);
     wanted = { lines: linesPerLook, after: cursor };
     const events = lines.map((line) => ({ type: "log", data: renderLine(line) }));
     const last = events.pop();
     // The cursor stands after the last line: with an earlier one the others would come again.
-    return { events: last ? [...events, { ...last, id: cursor }] : [], isOver: false };
+    if (last === undefined) return nothing;
+    const id = await seal(context.keyring, context, purposeOf(row), cursor);
+    return { events: [...events, { ...last, id }], isOver: false };
   };
   let first: Look | null = await ask(look);
   let checkAt = context.now().getTime() + checkMilliseconds;
@@ -52,6 +58,20 @@ const gone: Look = {
   events: [{ type: "done", data: { message: "The database is gone." } }],
   isOver: true,
 };
+
+// Sealed, as it says where a host keeps everybody's lines, and a client could say another place.
+async function openCursor(
+  context: Context,
+  row: DatabaseRow,
+  id: string | undefined,
+): Promise<string | null> {
+  if (id === undefined) return null;
+  return unseal(context.keyring, purposeOf(row), id).catch(() => null);
+}
+
+function purposeOf(row: DatabaseRow): string {
+  return `log-cursor:${row.id}`;
+}
 
 /** True when the caller may not look into the database any more. */
 async function isGone(context: Context, actor: Actor, id: string): Promise<boolean> {

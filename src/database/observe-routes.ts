@@ -141,9 +141,9 @@ databaseObserveRoutes.openapi(
     const { row } = await findDatabase(context, actor, c.req.valid("param").id);
     await permit(context, row, "observe");
     const { lines = 20, since } = c.req.valid("query");
-    const { "last-event-id": after } = c.req.valid("header");
+    const { "last-event-id": lastEventId } = c.req.valid("header");
     const wanted = { lines, ...(since === undefined ? {} : { since }) };
-    return streamLogs(context, actor, row, after === undefined ? wanted : { lines, after });
+    return streamLogs(context, actor, row, wanted, lastEventId);
   },
 );
 

@@ -176,7 +176,8 @@ export function renderMetrics(
     window_seconds: window.seconds,
     current: {
       ...{ state, engine, engine_version, cpu_count, memory_mb, storage_mb, port },
-      size_bytes: last?.size_bytes ?? null,
+      // Every database takes some bytes: this one was not measured yet.
+      size_bytes: last?.size_bytes || null,
       client_connections: last?.client_connections ?? null,
       server_connections: last?.server_connections ?? null,
     },

@@ -1,4 +1,4 @@
-// What a caller sees of its own database: sessions, and operations as they go.
+// What a caller sees of its own database: sessions, logs, metrics, and operations as they go.
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -192,3 +192,89 @@ test("an operation's stream tells its steps as they happen, and that it is done"
     await operator.end();
   }
 });
+
+describe("logs", () => {
+  const logsOf = async (database: Created, search = "") => {
+    const { status, body } = await call(system, "GET", `/databases/${database.id}/logs${search}`);
+    expect(status).toBe(200);
+    return body;
+  };
+  /** A statement that fails, and Postgres logs with the name of what is not there. */
+  const fail = async (database: Created, name: string) => {
+    await expect(query(database.database_url, `select * from ${name}`)).rejects.toThrow(name);
+  };
+  const isAbout =
+    (name: string) =>
+    ({ message }: { message: string }) =>
+      message.includes(name);
+
+  test("tell an error to its own database alone, in the shapes of all clients", async () => {
+    const since = new Date().toISOString();
+    await fail(mine, "missing_in_mine");
+    const look = () => logsOf(mine, `?since=${since}`);
+    const { data, lines } = await until("A line", look, ({ data }) =>
+      data.logs.some(isAbout("missing_in_mine")),
+    );
+    expect(data.database_id).toBe(mine.id);
+    expect(data.logs.find(isAbout("missing_in_mine"))).toMatchObject({
+      source: "postgres",
+      stream: "stderr",
+      level: "error",
+      message: 'relation "missing_in_mine" does not exist',
+      sqlstate: "42P01",
+    });
+    expect(lines).toEqual(data.logs.map(({ line }: { line: string }) => line));
+    expect(data.logs.every(({ t }: { t: string }) => t >= since)).toBe(true);
+    expect((await logsOf(theirs, "?lines=1000")).data.logs.filter(isAbout("mine"))).toEqual([]);
+    expect((await logsOf(mine, "?lines=1")).lines).toHaveLength(1);
+  });
+
+  test("stream what comes, and go on after Last-Event-ID where a client left", async () => {
+    const path = `/databases/${mine.id}/logs/stream`;
+    /** Reads on until a line about `name`; its id, and the messages on the way. */
+    const readTo = async (name: string, headers?: Record<string, string>) => {
+      const messages: string[] = [];
+      await fail(mine, name);
+      for await (const { id, type, data } of follow(system, path, headers)) {
+        expect([type, data.type]).toEqual(["log", "log"]);
+        messages.push(data.message);
+        if (isAbout(name)(data)) return { id: id ?? "", messages };
+      }
+      throw new Error(`The stream ended after ${messages}`);
+    };
+    const { id } = await readTo("first_missing");
+    await fail(mine, "missed_meanwhile");
+    const { messages } = await readTo("second_missing", { "last-event-id": id });
+    expect(messages.filter((message) => message.startsWith("relation"))).toEqual([
+      'relation "missed_meanwhile" does not exist',
+      'relation "second_missing" does not exist',
+    ]);
+  });
+
+  test("stream a line that comes while a client reads", async () => {
+    const path = `/databases/${mine.id}/logs/stream?lines=1`;
+    const events = [];
+    for await (const { data } of follow(system, path)) {
+      if (events.push(data.message) === 1) await fail(mine, "while_reading");
+      if (isAbout("while_reading")(data)) break;
+    }
+    expect(events.at(-1)).toBe('relation "while_reading" does not exist');
+  });
+});
+
+test("metrics say what a database stores, and who is connected", async () => {
+  const client = await connected(mine.database_url);
+  try {
+    const look = async () => {
+      const { body } = await call(system, "GET", `/databases/${mine.id}/metrics?window=15m`);
+      return body.data;
+    };
+    // The host looks once a minute.
+    const metrics = await until("A point", look, (it) => it.current.client_connections > 0, 75);
+    expect(metrics).toMatchObject({ database_id: mine.id, window: "15m", window_seconds: 900 });
+    expect(metrics.current.size_bytes).toBeGreaterThan(5_000_000);
+    expect(metrics.series.size_bytes.at(-1).value).toBe(metrics.current.size_bytes);
+  } finally {
+    await client.end();
+  }
+}, 90_000);

@@ -33,6 +33,15 @@ test("a minute in which nothing was kept counts nothing and has the size it had"
   expect(points[1]?.client_connections).toBe(0);
 });
 
+test("a span that still lasts is told once somebody has looked in it", () => {
+  const series = emptySeries();
+  addSample(series, begin, sample({ transactions: 5 }));
+  const now = begin + minute + 10_000;
+  expect(pointsOf(series, 60, now).at(-1)).toMatchObject({ transactions: 5, seconds: 60 });
+  addSample(series, begin + minute, sample({ transactions: 7 }));
+  expect(pointsOf(series, 60, now).at(-1)).toMatchObject({ transactions: 7 });
+});
+
 test("a week is kept in some hundred points, and no sum is lost", () => {
   const series = emptySeries();
   const minutes = 6 * 24 * 60;
