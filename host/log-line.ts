@@ -67,8 +67,9 @@ export function postgresLine(text: string): FoundLine | null {
   };
 }
 
+// Time, process, severity, connection, pool, and whatever its client has a hand in.
 const poolerText =
-  /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC) \[\d+\] (\w+) [CS]-0x[0-9a-f]+: ([a-z0-9_]+)\/(.*)$/;
+  /^(\d{4}-[\d-]+ [\d:]{8}\.\d{3} UTC) \[\d+\] (\w+) [CS]-0x[0-9a-f]+: ([a-z0-9_]+)\/(.*)$/;
 
 /** A line of a pooler's log; null when it is about no database. */
 export function poolerLine(text: string, mode: "transaction" | "session"): FoundLine | null {

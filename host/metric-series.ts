@@ -1,5 +1,5 @@
-// What a database did, minute by minute: fine for the last hours, coarser for the last days, so that
-// a week of a thousand databases fits in memory and in files of a few kilobytes.
+// What a database did, minute by minute: fine for the last hours, coarser for the last days, so
+// that a week of a thousand databases fits in memory and in files of a few kilobytes.
 import { z } from "zod";
 import type { MetricPoint } from "../src/contract/host.ts";
 

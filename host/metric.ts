@@ -1,12 +1,12 @@
-// Samples every database once a minute: what Postgres counted since, what the poolers have, what was
-// logged. An idle database costs nothing: a minute in which nothing happened is not kept.
+// Samples every database once a minute: what Postgres counted since, what the poolers have, what
+// was logged. An idle database costs nothing: a minute in which nothing happened is not kept.
 import { readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MetricPoint } from "../src/contract/host.ts";
 import { readIfExists } from "./file.ts";
 import { countErrors, type ErrorCount } from "./log-search.ts";
 import { addSample, emptySeries, pointsOf, type Sample, Series } from "./metric-series.ts";
-import type { PoolerState } from "./pooler-state.ts";
+import type { PoolerState, PoolUse } from "./pooler-state.ts";
 import type { Session } from "./session.ts";
 
 /** Metrics of all databases of a cluster. */
@@ -67,19 +67,6 @@ export function openMetrics(options: MetricOptions): Metrics {
   const slow = new Map<string, number>();
   let errors: ErrorCount = { cursor: null, counts: new Map() };
 
-  async function measure(rows: readonly Counters[]): Promise<void> {
-    const names = rows.map(({ database }) => database).filter((name) => /^[a-z0-9_]+$/.test(name));
-    if (names.length === 0) return;
-    const found = await control.query<{ database: string; bytes: number }>(sizesOf(names));
-    for (const { database, bytes } of found) sizes.set(database, bytes);
-  }
-
-  // After a crash Postgres counts from nothing again.
-  function deltaOf(row: Counters, name: (typeof deltas)[number]): number {
-    const from = before.get(row.database)?.[name];
-    return from === undefined || row[name] < from ? 0 : row[name] - from;
-  }
-
   async function sample(): Promise<void> {
     const at = now();
     const [rows, pooled, direct] = await Promise.all([
@@ -88,20 +75,21 @@ export function openMetrics(options: MetricOptions): Metrics {
       poolers.session.use(),
     ]);
     errors = await countErrors(options.logDirectory, errors.cursor);
-    await measure(rows.filter((row) => isMoved(row, before.get(row.database))));
+    await measure(
+      control,
+      rows.filter((row) => isMoved(row, before.get(row.database))),
+      sizes,
+    );
     for (const row of rows) {
       const { database } = row;
-      const [one, other] = [pooled.get(database), direct.get(database)];
-      const counts = Object.fromEntries(deltas.map((name) => [name, deltaOf(row, name)]));
       const point = {
-        ...counts,
+        ...countsOf(row, before.get(database)),
+        ...clientsOf(pooled.get(database), direct.get(database)),
         errors: errors.counts.get(database) ?? 0,
         slow_statements: slow.get(database) ?? 0,
         size_bytes: sizes.get(database) ?? 0,
-        client_connections: (one?.clients ?? 0) + (other?.clients ?? 0),
-        waiting_clients: (one?.waiting ?? 0) + (other?.waiting ?? 0),
         server_connections: row.backends,
-      } as Sample;
+      };
       before.set(database, row);
       if (isIdle(point)) continue;
       const series = all.get(database) ?? emptySeries();
@@ -128,6 +116,34 @@ export function openMetrics(options: MetricOptions): Metrics {
     },
     of: (database, windowSeconds) =>
       pointsOf(all.get(database) ?? emptySeries(), windowSeconds, now()),
+  };
+}
+
+async function measure(
+  control: Session,
+  rows: readonly Counters[],
+  sizes: Map<string, number>,
+): Promise<void> {
+  const names = rows.map(({ database }) => database).filter((name) => /^[a-z0-9_]+$/.test(name));
+  if (names.length === 0) return;
+  const found = await control.query<{ database: string; bytes: number }>(sizesOf(names));
+  for (const { database, bytes } of found) sizes.set(database, bytes);
+}
+
+// After a crash Postgres counts from nothing again.
+function countsOf(row: Counters, before: Counters | undefined) {
+  const since = (name: (typeof deltas)[number]) => {
+    const from = before?.[name];
+    return from === undefined || row[name] < from ? 0 : row[name] - from;
+  };
+  const counts = deltas.map((name) => [name, since(name)]);
+  return Object.fromEntries(counts) as Pick<Sample, (typeof deltas)[number]>;
+}
+
+function clientsOf(pooled: PoolUse | undefined, direct: PoolUse | undefined) {
+  return {
+    client_connections: (pooled?.clients ?? 0) + (direct?.clients ?? 0),
+    waiting_clients: (pooled?.waiting ?? 0) + (direct?.waiting ?? 0),
   };
 }
 

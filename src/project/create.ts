@@ -5,6 +5,7 @@ import { newWorkspace } from "../account/workspace.ts";
 import { clustersWithRoom } from "../cluster/place.ts";
 import type { Actor } from "../core/actor.ts";
 import { commit, type Statement, violatedConstraint } from "../core/batch.ts";
+import type { Attribution } from "../core/column.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
 import { newId } from "../core/id.ts";
@@ -67,9 +68,8 @@ async function attempt(
     clustersWithRoom(context),
   ]);
   const { workspace, statements } = await enter(context, actor, input, workspaces[0]);
-  const now = context.now();
   const projectId = ownProjectId(newId(context));
-  const { organizationId } = actor;
+  const [{ organizationId }, { id: workspaceId }] = [actor, workspace];
   const attribution = {
     externalWorkspaceId: workspace.externalWorkspaceId,
     externalUserId: input.externalUserId ?? null,
@@ -79,36 +79,14 @@ async function attempt(
   const environments = newEnvironments(context, organizationId, projectId);
   statements.push(
     countProject(context, organizationId, 1),
-    context.db.insert(project).values({
-      id: projectId,
-      organizationId,
-      workspaceId: workspace.id,
-      name: input.name,
-      slug: input.slug ?? slugOf(context, input.name),
-      description: input.description ?? null,
-      settings: input.settings ?? {},
-      isDefault: input.isDefault ?? false,
-      hasPostgres: input.postgres !== null,
-      postgresSize: input.postgres,
-      state: "active",
-      ...attribution,
-      createdAt: now,
-      updatedAt: now,
-    }),
+    ...rowOf(context, input, { ...attribution, projectId, organizationId, workspaceId }),
     environments.statement,
-    recordEvent(context, "project.created", {
-      ...attribution,
-      id: projectId,
-      organizationId,
-      workspaceId: workspace.id,
-      projectId,
-    }),
   );
   const [production] = environments.rows;
   if (input.postgres !== null && production !== undefined) {
     const made = await newDatabase(context, {
       organizationId,
-      workspaceId: workspace.id,
+      workspaceId,
       projectId,
       environment: production,
       name: null,
@@ -122,6 +100,37 @@ async function attempt(
   }
   await commit(context, [...statements, ...receipt(`/projects/${projectId}`)]);
   return projectId;
+}
+
+/** The project's row, and the event that tells of it. */
+function rowOf(
+  context: Context,
+  input: NewProject,
+  owned: Attribution & {
+    readonly projectId: string;
+    readonly organizationId: string;
+    readonly workspaceId: string;
+  },
+): Statement[] {
+  const { projectId: id, ...rest } = owned;
+  const now = context.now();
+  return [
+    context.db.insert(project).values({
+      ...rest,
+      id,
+      name: input.name,
+      slug: input.slug ?? slugOf(context, input.name),
+      description: input.description ?? null,
+      settings: input.settings ?? {},
+      isDefault: input.isDefault ?? false,
+      hasPostgres: input.postgres !== null,
+      postgresSize: input.postgres,
+      state: "active",
+      createdAt: now,
+      updatedAt: now,
+    }),
+    recordEvent(context, "project.created", { ...owned, id }),
+  ];
 }
 
 function selectorOf(actor: Actor, { workspace }: NewProject): WorkspaceSelector {
