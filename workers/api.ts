@@ -13,6 +13,7 @@ import type { RouteEnv } from "../src/core/route.ts";
 import { startTiming } from "../src/core/timing.ts";
 import { databaseAdminRoutes } from "../src/database/admin-routes.ts";
 import { databaseChangeRoutes } from "../src/database/change-routes.ts";
+import { databaseDeleteRoutes } from "../src/database/delete-routes.ts";
 import { databaseObserveRoutes } from "../src/database/observe-routes.ts";
 import { databaseRoutes } from "../src/database/routes.ts";
 import { operationRoutes } from "../src/operation/routes.ts";
@@ -46,6 +47,7 @@ const routers = [
   databaseRoutes,
   databaseChangeRoutes,
   databaseObserveRoutes,
+  databaseDeleteRoutes,
   databaseUndeleteRoutes,
   databaseAdminRoutes,
   operationRoutes,
@@ -114,7 +116,13 @@ const nameRequest: MiddlewareHandler<ApiEnv> = async (c, next) => {
 // the JSON they send.
 const readBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
   const { body } = c.req.raw;
-  if (body === null) return next();
+  const headers = new Headers(c.req.raw.headers);
+  if (body === null) {
+    // Some name a type on every call: where a body may be left out, there is none.
+    headers.delete("content-type");
+    c.req.raw = new Request(c.req.raw, { headers });
+    return next();
+  }
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
@@ -125,7 +133,6 @@ const readBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
   if (bytes > bodyBytesMax) {
     throw new ApiError(413, "BODY_TOO_LARGE", "The body is larger than 1 MiB.");
   }
-  const headers = new Headers(c.req.raw.headers);
   headers.set("content-type", "application/json");
   c.req.raw = new Request(c.req.raw, { headers, body: await new Blob(chunks).arrayBuffer() });
   return next();

@@ -11,7 +11,7 @@ import { pullAllTransitions } from "../src/database/suspend.ts";
 import { resolveDeadNudges } from "../src/operation/alert.ts";
 import { watchDeadlines } from "../src/operation/overdue.ts";
 import { sweep } from "../src/operation/sweep.ts";
-import { purgeProjects } from "../src/project/delete.ts";
+import { purgeProjects } from "../src/project/purge.ts";
 import { createContext, type Env, log } from "./context.ts";
 import { registry } from "./registry.ts";
 

@@ -52,6 +52,10 @@ const violations: Record<string, () => ApiError> = {
   "project.workspace_id, project.slug": () => taken("slug", "project"),
   "database.state": () =>
     new ApiError(409, "INVALID_STATE", "The database's state has just changed; look again."),
+  "database.deletion_protection": () =>
+    new ApiError(409, "INVALID_STATE", "The database is deleted; undelete it first."),
+  "project.state": () =>
+    new ApiError(409, "INVALID_STATE", "The project has just changed; look again."),
   "database.environment_id": () =>
     new ApiError(409, "ALREADY_EXISTS", "The environment already has its primary database."),
   "database.environment_id, database.name": () => taken("name", "database"),

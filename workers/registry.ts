@@ -7,7 +7,7 @@ import { provision } from "../src/database/provision.ts";
 import { retireLogin, rotate } from "../src/database/rotate.ts";
 import { undelete } from "../src/database/undelete.ts";
 import { registryOf } from "../src/operation/define.ts";
-import { deleteProject } from "../src/project/delete.ts";
+import { deleteProjectOperation } from "../src/project/delete.ts";
 import { destroyProject } from "../src/project/destroy.ts";
 
 /** Every operation of the system. */
@@ -25,6 +25,6 @@ export const registry = registryOf(
   deleteDatabaseOperation,
   undelete,
   destroy,
-  deleteProject,
+  deleteProjectOperation,
   destroyProject,
 );

@@ -84,20 +84,6 @@ const positive = (max: number) => {
     .openapi({ type: "integer", minimum: 1, maximum: max });
 };
 
-const graceProblem = "must be a whole number of seconds from 0 to 604800";
-const graceSecondsDefault = 86_400;
-
-/** How long what is deleted can be had back: a day, unless the caller says otherwise; 0 is not. */
-export const GraceParameters = z.object({
-  grace_seconds: z
-    .string(graceProblem)
-    .regex(/^\d{1,6}$/, graceProblem)
-    .transform(Number)
-    .refine((seconds) => seconds <= 604_800, graceProblem)
-    .default(graceSecondsDefault)
-    .openapi({ type: "integer", minimum: 0, maximum: 604_800, default: graceSecondsDefault }),
-});
-
 /** Either vocabulary of paging. */
 export const PageParameters = z.object({
   page: positive(1_000_000).optional(),

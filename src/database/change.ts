@@ -1,4 +1,5 @@
-import { eq, sql } from "drizzle-orm";
+import { eq, type SQL, sql } from "drizzle-orm";
+import type { SQLiteUpdateSetSource } from "drizzle-orm/sqlite-core";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import type { StoredState } from "./status.ts";
@@ -18,19 +19,20 @@ export function changeDatabase(
 
 /**
  * Moves a database on from the state it was read in. The whole batch aborts when it is in another
- * by now: NOT NULL makes it so, and the caller is told 409.
+ * by now, or `also` does not hold: NOT NULL makes it so, and the caller is told 409.
  */
 export function moveDatabase(
   context: Context,
   row: Pick<DatabaseRow, "id" | "state">,
   to: StoredState,
-  change: Partial<DatabaseRow> = {},
+  change: SQLiteUpdateSetSource<typeof database> = {},
+  also: SQL = sql`true`,
 ): Statement {
   return context.db
     .update(database)
     .set({
       ...change,
-      state: sql`case when state = ${row.state} then ${to} end`,
+      state: sql`case when state = ${row.state} and ${also} then ${to} end`,
       updatedAt: context.now(),
     })
     .where(eq(database.id, row.id));

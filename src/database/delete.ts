@@ -1,6 +1,8 @@
 // Out of reach at once, gone for good after a grace time: until then everything is as it was, and
 // an undelete brings it back at the same URL.
+import { and, eq, sql } from "drizzle-orm";
 import { z } from "zod";
+import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { driveMilliseconds } from "../core/route.ts";
 import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
@@ -12,8 +14,8 @@ import { beginDestroy } from "./destroy.ts";
 import type { PlacedDatabase } from "./find.ts";
 import { loadDatabase } from "./load.ts";
 import { permit } from "./permit.ts";
-import { requireUnprotected } from "./protect.ts";
-import type { DatabaseRow } from "./table.ts";
+import { isUnprotected, requireUnprotected } from "./protect.ts";
+import { type DatabaseRow, database } from "./table.ts";
 
 const DeleteInput = z.object({
   databaseId: z.string(),
@@ -33,7 +35,8 @@ const admitAgain: Undo<DeleteInput> = async (context, { input }) => {
   if (input.from === "running") {
     await context.cluster.startDatabase(input.clusterId, input.databaseName);
   }
-  return [changeDatabase(context, input.databaseId, { state: input.from })];
+  const asBefore = { state: input.from, deletedWithProject: false };
+  return [changeDatabase(context, input.databaseId, asBefore)];
 };
 
 const publish: Do<DeleteInput> = async (context, { input, operationId }) => {
@@ -59,28 +62,37 @@ export const deleteDatabaseOperation = defineOperation<DeleteInput>({
   },
 });
 
+/** When what is deleted is gone for good, and whether it goes with its project. */
+export interface Grace {
+  readonly purgeAt: Date;
+  readonly withProject: boolean;
+}
+
 /**
- * Begins to delete a database that lives; after `graceSeconds` it is gone for good, with 0 now.
+ * Begins to delete a database that lives. The batch aborts when it is protected by now.
  * @throws ApiError 409 DELETION_PROTECTED
  */
 export function beginDelete(
   context: Context,
   row: DatabaseRow,
-  graceSeconds: number,
+  { purgeAt, withProject }: Grace,
   requestId: string | null,
 ) {
-  // Of one that failed nothing is left in the cluster that could come back.
-  if (graceSeconds === 0 || row.state === "failed") return beginDestroy(context, row, requestId);
   requireUnprotected(row);
   const { organizationId, workspaceId, projectId, id: resourceId } = row;
   const lane = laneOf(projectId);
   const subject = { lane, organizationId, workspaceId, projectId, resourceId, requestId };
   const { clusterId, databaseName, id: databaseId } = row;
   const from = row.state === "stopped" ? ("stopped" as const) : ("running" as const);
-  const purgeAt = context.now().getTime() + graceSeconds * 1000;
-  const input = { databaseId, clusterId, databaseName, from, purgeAt };
+  const input = { databaseId, clusterId, databaseName, from, purgeAt: purgeAt.getTime() };
   const operation = begin(context, deleteDatabaseOperation, subject, input);
-  const move = moveDatabase(context, row, "deleting");
+  const move = moveDatabase(
+    context,
+    row,
+    "deleting",
+    { deletedWithProject: withProject },
+    isUnprotected,
+  );
   return { operationId: operation.id, statements: [move, operation.statement] };
 }
 
@@ -91,8 +103,8 @@ export interface Deletion {
 }
 
 /**
- * Deletes a database and waits up to two seconds. One that is in its grace time stays as it is,
- * unless the new one ends earlier.
+ * Deletes a database and waits up to two seconds; with 0 seconds of grace it is destroyed. One in
+ * its grace time stays as it is, but for an end that is earlier now.
  * @throws ApiError 409 DELETION_PROTECTED, INVALID_STATE or OPERATION_IN_PROGRESS
  */
 export async function deleteDatabase(
@@ -102,21 +114,36 @@ export async function deleteDatabase(
   requestId: string,
 ): Promise<Deletion> {
   await permit(context, row, "delete");
+  const purgeAt = new Date(context.now().getTime() + graceSeconds * 1000);
   if (row.state === "deleted" && graceSeconds > 0) {
-    const purgeAt = new Date(context.now().getTime() + graceSeconds * 1000);
-    const isEarlier = row.purgeAt !== null && purgeAt < row.purgeAt;
-    if (isEarlier) {
-      await commitExclusively(
-        context,
-        [row.id],
-        [moveDatabase(context, row, "deleted", { purgeAt })],
-      );
-    }
+    await commit(context, [moveDatabase(context, row, "deleted", sooner(purgeAt))]);
     return { operationId: null, database: await loadDatabase(context, row.id) };
   }
-  const { operationId, statements } = beginDelete(context, row, graceSeconds, requestId);
+  // Of one that failed nothing is left in the cluster that could come back.
+  const isFinal = graceSeconds === 0 || row.state === "failed";
+  const { operationId, statements } = isFinal
+    ? beginDestroy(context, row, requestId)
+    : beginDelete(context, row, { purgeAt, withProject: false }, requestId);
   await commitExclusively(context, [row.id], statements);
   await context.drive(laneOf(row.projectId), driveMilliseconds);
   const after = await loadDatabase(context, row.id);
   return { operationId, database: after.row.state === "purged" ? null : after };
+}
+
+/** Brings the end of databases forward that went with their project; it is never put off. */
+export function hastenPurges(context: Context, projectId: string, purgeAt: Date): Statement {
+  return context.db
+    .update(database)
+    .set({ ...sooner(purgeAt), updatedAt: context.now() })
+    .where(
+      and(
+        eq(database.projectId, projectId),
+        eq(database.state, "deleted"),
+        eq(database.deletedWithProject, true),
+      ),
+    );
+}
+
+function sooner(purgeAt: Date) {
+  return { purgeAt: sql`min(purge_at, ${purgeAt.getTime()})` };
 }

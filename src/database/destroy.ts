@@ -1,14 +1,14 @@
 // Takes a database away for good. Law: nothing in the cluster outlives its row.
+import { type SQL, sql } from "drizzle-orm";
 import { z } from "zod";
 import { release } from "../cluster/place.ts";
-import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { begin, type Do, defineOperation, next } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
 import { changeDatabase, moveDatabase } from "./change.ts";
 import { laneOf } from "./create.ts";
 import { loadDatabase } from "./load.ts";
-import { requireUnprotected } from "./protect.ts";
+import { isUnprotected, requireUnprotected } from "./protect.ts";
 import type { DatabaseRow } from "./table.ts";
 
 const DestroyInput = z.object({
@@ -27,10 +27,13 @@ const drop: Do<DestroyInput> = async (context, { input }) => {
 const forget: Do<DestroyInput> = async (context, { input, operationId }) => {
   const { row } = await loadDatabase(context, input.databaseId);
   await context.cluster.forgetDatabase(row.clusterId, row.databaseName);
-  const deletedAt = row.deletedAt ?? context.now();
+  const now = context.now();
+  const isNew = row.deletedAt === null;
+  const fact = { deletedAt: row.deletedAt ?? now, purgeAt: row.purgeAt ?? now };
   return next(
-    changeDatabase(context, row.id, { state: "purged", deletedAt }),
+    changeDatabase(context, row.id, { state: "purged", ...fact }),
     ...(input.hasPlace !== false ? [release(context, row.clusterId)] : []),
+    ...(isNew ? [recordEvent(context, "database.deleted", row, { operationId })] : []),
     recordEvent(context, "database.purged", row, { operationId }),
   );
 };
@@ -53,11 +56,26 @@ export const destroy = defineOperation<DestroyInput>({
 });
 
 /**
- * Begins to destroy a database; a second active operation on it aborts the batch.
+ * Begins to destroy a database; a second active operation on it, or a protection that has come
+ * meanwhile, aborts the batch.
  * @throws ApiError 409 DELETION_PROTECTED
  */
 export function beginDestroy(context: Context, row: DatabaseRow, requestId: string | null) {
   requireUnprotected(row);
+  return beginWhen(context, row, requestId, isUnprotected);
+}
+
+/** The same for one whose grace time is over; the batch aborts when it has a new one by now. */
+export function beginPurge(context: Context, row: DatabaseRow) {
+  return beginWhen(context, row, null, sql`purge_at <= ${context.now().getTime()}`);
+}
+
+/** The same for one that goes with its project, whose own end is checked in the same batch. */
+export function beginDestroyWithProject(context: Context, row: DatabaseRow) {
+  return beginWhen(context, row, null, sql`true`);
+}
+
+function beginWhen(context: Context, row: DatabaseRow, requestId: string | null, condition: SQL) {
   const operation = begin(
     context,
     destroy,
@@ -71,6 +89,6 @@ export function beginDestroy(context: Context, row: DatabaseRow, requestId: stri
     },
     { databaseId: row.id, hasPlace: row.state !== "failed" },
   );
-  const statements: Statement[] = [moveDatabase(context, row, "deleting"), operation.statement];
-  return { operationId: operation.id, statements };
+  const move = moveDatabase(context, row, "deleting", {}, condition);
+  return { operationId: operation.id, statements: [move, operation.statement] };
 }

@@ -29,6 +29,9 @@ export interface DatabaseFilter {
 // Lists show a deleted one only to those who ask for it.
 const gone = ["deleted", "purged"] as const;
 
+/** That a database has its name, its place as primary, or is on its way there. */
+export const isLive = notInArray(database.state, [...gone, "failed"]);
+
 /** @throws ApiError 404 also when it is another organization's, or purged. */
 export async function findDatabase(
   context: Context,
@@ -97,11 +100,36 @@ export function liveDatabases(context: Context, projectId: ProjectId, environmen
     .where(
       and(
         eq(database.projectId, projectId),
-        notInArray(database.state, [...gone, "failed"]),
+        isLive,
         environmentId === undefined ? undefined : eq(database.environmentId, environmentId),
       ),
     )
     .orderBy(database.seq);
+}
+
+/** Rows of a project of which a cluster or a caller may still know: those that are not purged. */
+export function remainingDatabases(context: Context, projectId: string) {
+  return context.db
+    .select()
+    .from(database)
+    .where(and(eq(database.projectId, projectId), ne(database.state, "purged")))
+    .orderBy(database.seq);
+}
+
+/** How many those are, as a query for the batch that depends on it. */
+export function countRemaining(context: Context, projectId: string) {
+  return context.db
+    .select({ n: count() })
+    .from(database)
+    .where(and(eq(database.projectId, projectId), ne(database.state, "purged")));
+}
+
+/** How many live databases a project has, as a query for the batch that depends on it. */
+export function countLive(context: Context, projectId: string) {
+  return context.db
+    .select({ n: count() })
+    .from(database)
+    .where(and(eq(database.projectId, projectId), isLive));
 }
 
 /** Puts rows beside their clusters. No join: a batch of D1 merges columns of the same name. */

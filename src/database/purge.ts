@@ -2,13 +2,13 @@ import { and, asc, eq, lte } from "drizzle-orm";
 import { commit, violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { laneOf } from "./create.ts";
-import { beginDestroy } from "./destroy.ts";
+import { beginPurge } from "./destroy.ts";
 import { database } from "./table.ts";
 
 const perRun = 50;
 
-/** Begins to destroy databases whose grace time is over; an undelete under way keeps its own. */
-export async function purgeDeleted(context: Context): Promise<number> {
+/** Begins to destroy databases whose grace time is over; an undelete that was first keeps its. */
+export async function purgeDeleted(context: Context): Promise<void> {
   const due = await context.db
     .select()
     .from(database)
@@ -17,7 +17,7 @@ export async function purgeDeleted(context: Context): Promise<number> {
     .limit(perRun);
   for (const row of due) {
     try {
-      await commit(context, beginDestroy(context, row, null).statements);
+      await commit(context, beginPurge(context, row).statements);
     } catch (error) {
       // Somebody's undelete or another purge was first.
       if (violatedConstraint(error) === null) throw error;
@@ -25,5 +25,4 @@ export async function purgeDeleted(context: Context): Promise<number> {
     }
     await context.nudge(laneOf(row.projectId));
   }
-  return due.length;
 }

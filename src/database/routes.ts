@@ -5,17 +5,15 @@ import { router } from "../core/route.ts";
 import {
   dataOf,
   errors,
-  GraceParameters,
   IdParameters,
   json,
   listOf,
   PageParameters,
   uuid,
 } from "../core/schema.ts";
-import { deleteDatabase } from "./delete.ts";
 import { findDatabase, listDatabases } from "./find.ts";
 import { permit } from "./permit.ts";
-import { Credentials, Database, Deleted, renderCredentials, renderDatabase } from "./schema.ts";
+import { Credentials, Database, renderCredentials, renderDatabase } from "./schema.ts";
 import { databaseStates } from "./status.ts";
 import { findFollowed } from "./suspend.ts";
 import { urlsOf } from "./url.ts";
@@ -104,34 +102,5 @@ databaseRoutes.openapi(
     await permit(context, row, "connect");
     c.header("Cache-Control", "no-store");
     return c.json({ data: renderCredentials(await urlsOf(context, row, cluster)) }, 200);
-  },
-);
-
-databaseRoutes.openapi(
-  createRoute({
-    method: "delete",
-    path: "/databases/{id}",
-    operationId: "databases.delete",
-    summary: "Delete a database",
-    description: "Connections end at once. Until `purge_at` it can be undeleted.",
-    tags: ["databases"],
-    request: { params: IdParameters, query: GraceParameters },
-    responses: {
-      200: json("Out of reach, and gone for good at `purge_at`", dataOf(Deleted)),
-      202: json("Still under way", dataOf(Deleted)),
-      204: { description: "Gone for good" },
-      ...errors(400, 401, 403, 404, 409, 422),
-    },
-  }),
-  async (c) => {
-    const { context, actor, requestId } = c.var;
-    requireScope(actor, "databases:write");
-    const { id } = c.req.valid("param");
-    const { row } = await findDatabase(context, actor, id);
-    const { grace_seconds: graceSeconds } = c.req.valid("query");
-    const deletion = await deleteDatabase(context, row, graceSeconds, requestId);
-    if (deletion.database === null) return c.body(null, 204);
-    const data = { ...renderDatabase(deletion.database), operation_id: deletion.operationId };
-    return c.json({ data }, data.state === "deleted" ? 200 : 202);
   },
 );

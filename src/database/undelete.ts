@@ -1,13 +1,16 @@
 // Brings a deleted database back within its grace time, as it was: same URL, same password.
+import { and, eq } from "drizzle-orm";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
+import { conflict } from "../core/error.ts";
 import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
 import { changeDatabase, moveDatabase } from "./change.ts";
 import { laneOf } from "./create.ts";
+import { isLive } from "./find.ts";
 import { loadDatabase } from "./load.ts";
-import type { DatabaseRow } from "./table.ts";
-import { urlsOf } from "./url.ts";
+import { probeDatabase } from "./probe.ts";
+import { type DatabaseRow, database } from "./table.ts";
 
 const UndeleteInput = z.object({
   databaseId: z.string(),
@@ -30,11 +33,9 @@ const holdAgain: Undo<UndeleteInput> = async (context, { input }) => {
 };
 
 const publish: Do<UndeleteInput> = async (context, { input, operationId }) => {
-  const { row, cluster } = await loadDatabase(context, input.databaseId);
-  if (input.to === "running") {
-    const { databaseUrl } = await urlsOf(context, row, cluster);
-    await context.cluster.probe(input.clusterId, databaseUrl);
-  }
+  const placed = await loadDatabase(context, input.databaseId);
+  const { row } = placed;
+  if (input.to === "running") await probeDatabase(context, placed);
   const none = { deletedAt: null, purgeAt: null, stateBeforeDelete: null };
   return next(
     changeDatabase(context, row.id, { state: input.to, ...none }),
@@ -66,6 +67,34 @@ export function beginUndelete(context: Context, row: DatabaseRow, requestId: str
   const to = row.stateBeforeDelete ?? "running";
   const input = { databaseId, clusterId, databaseName, to };
   const operation = begin(context, undelete, subject, input);
-  const move = moveDatabase(context, row, "starting");
+  const move = moveDatabase(context, row, "starting", { deletedWithProject: false });
   return { operationId: operation.id, statements: [move, operation.statement] };
+}
+
+/**
+ * Refuses what the batch of an undelete would run into, saying what to do about it.
+ * @throws ApiError 409 ALREADY_EXISTS or NAME_TAKEN, naming the database that is in the way
+ */
+export async function requireFree(context: Context, row: DatabaseRow): Promise<void> {
+  const others = await context.db
+    .select()
+    .from(database)
+    .where(and(eq(database.environmentId, row.environmentId), isLive));
+  const primary = others.find((other) => row.isPrimary && other.isPrimary);
+  const remedy = "delete that one first, then undelete this one.";
+  if (primary !== undefined) {
+    throw conflict(
+      "ALREADY_EXISTS",
+      `The environment ${row.environment} has another primary database by now, ${primary.id}: ` +
+        remedy,
+      { database_id: primary.id },
+    );
+  }
+  const namesake = others.find((other) => other.name === row.name);
+  if (namesake === undefined) return;
+  throw conflict(
+    "NAME_TAKEN",
+    `The database ${namesake.id} has the name ${row.name} by now: ${remedy}`,
+    { database_id: namesake.id },
+  );
 }

@@ -1,4 +1,4 @@
-import { and, eq } from "drizzle-orm";
+import { sql } from "drizzle-orm";
 import { commit } from "../core/batch.ts";
 import { attributionOf } from "../core/column.ts";
 import type { Context } from "../core/context.ts";
@@ -7,9 +7,9 @@ import { newDatabase, primaryName } from "../database/create.ts";
 import { databasesOf } from "../database/find.ts";
 import type { DatabaseSize } from "../database/size.ts";
 import type { EnvironmentRow } from "../environment/table.ts";
+import { moveProject } from "./change.ts";
 import type { Request } from "./create.ts";
-import type { FoundProject } from "./find.ts";
-import { project } from "./table.ts";
+import { type FoundProject, requireActive } from "./find.ts";
 
 /** A database to add to an environment of a project. */
 export interface AddedDatabase {
@@ -36,9 +36,7 @@ export async function addDatabase(
   { id: projectId, row }: FoundProject,
   input: AddedDatabase,
 ): Promise<string> {
-  if (row.state !== "active") {
-    throw conflict("PROJECT_NOT_ACTIVE", `The project is ${row.state}.`, { state: row.state });
-  }
+  requireActive(row);
   const present = await databasesOf(context, projectId, input.environment.id);
   const primary = present.find((each) => each.row.isPrimary);
   refuseDuplicate(
@@ -69,10 +67,10 @@ export async function addDatabase(
       : `/projects/${projectId}/data-services/${made.row.id}`;
   await commit(context, [
     ...made.statements,
-    context.db
-      .update(project)
-      .set({ hasPostgres: true, postgresSize: row.postgresSize ?? input.size })
-      .where(and(eq(project.id, projectId), eq(project.state, "active"))),
+    moveProject(context, row, "active", {
+      hasPostgres: true,
+      postgresSize: sql`coalesce(postgres_size, ${input.size})`,
+    }),
     ...request.receipt(path),
   ]);
   return made.row.id;

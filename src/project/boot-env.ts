@@ -1,6 +1,6 @@
 import { violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
-import { ApiError, unavailable } from "../core/error.ts";
+import { ApiError, notFound, unavailable } from "../core/error.ts";
 import { driveMilliseconds } from "../core/route.ts";
 import { laneOf, primaryName } from "../database/create.ts";
 import { databasesOf, type PlacedDatabase } from "../database/find.ts";
@@ -26,6 +26,7 @@ export async function bootEnv(
   found: FoundProject,
   environment: EnvironmentRow,
 ): Promise<BootEnv> {
+  if (found.row.state !== "active") throw notFound("project");
   const present = await databasesOf(context, found.id, environment.id);
   const isComplete = !found.row.hasPostgres || present.some(({ row }) => row.isPrimary);
   if (!isComplete) await makePrimary(context, request, found, environment);
@@ -74,7 +75,7 @@ async function settle(context: Context, { id, row }: FoundProject, environment: 
 
 // One that is suspended wakes, one that is stopped says so itself: their URLs are what they are.
 function hasUrl({ row }: PlacedDatabase): boolean {
-  return row.state !== "provisioning";
+  return row.state !== "provisioning" && row.state !== "deleting";
 }
 
 async function envOf(context: Context, databases: readonly PlacedDatabase[]) {

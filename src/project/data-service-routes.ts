@@ -2,12 +2,19 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { requireScope } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { invalid, notFound } from "../core/error.ts";
+import { GraceParameters, graceBody, graceOf } from "../core/grace.ts";
 import { driveMilliseconds, router } from "../core/route.ts";
-import { body, dataOf, errors, GraceParameters, IdParameters, json, uuid } from "../core/schema.ts";
+import { body, dataOf, errors, IdParameters, json, uuid } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
 import { deleteDatabase } from "../database/delete.ts";
 import { databasesOf, findDatabase } from "../database/find.ts";
-import { CreatedDatabase, Database, Deleted, renderDatabase } from "../database/schema.ts";
+import {
+  CreatedDatabase,
+  Database,
+  deletionResponses,
+  renderDatabase,
+  renderDeletion,
+} from "../database/schema.ts";
 import { sizeFor } from "../database/size.ts";
 import { findEnvironment } from "../environment/find.ts";
 import { defaultEnvironment } from "../environment/name.ts";
@@ -140,13 +147,8 @@ dataServiceRoutes.openapi(
     operationId: "dataServices.delete",
     summary: "Delete one of a project's databases",
     tags: ["data services"],
-    request: { params: ServiceParameters, query: GraceParameters },
-    responses: {
-      200: json("Out of reach, and gone for good at `purge_at`", dataOf(Deleted)),
-      202: json("Still under way", dataOf(Deleted)),
-      204: { description: "Gone for good" },
-      ...errors(400, 401, 403, 404, 409, 422),
-    },
+    request: { params: ServiceParameters, query: GraceParameters, body: graceBody },
+    responses: deletionResponses,
   }),
   async (c) => {
     const { context, actor, requestId } = c.var;
@@ -155,10 +157,10 @@ dataServiceRoutes.openapi(
     const project = await findProject(context, actor, id);
     const { row } = await findDatabase(context, actor, service_id);
     if (row.projectId !== project.id) throw notFound("data service");
-    const { grace_seconds: graceSeconds } = c.req.valid("query");
+    const graceSeconds = graceOf(c.req.valid("query"), c.req.valid("json"));
     const deletion = await deleteDatabase(context, row, graceSeconds, requestId);
     if (deletion.database === null) return c.body(null, 204);
-    const data = { ...renderDatabase(deletion.database), operation_id: deletion.operationId };
+    const data = renderDeletion(deletion.database, deletion.operationId);
     return c.json({ data }, data.state === "deleted" ? 200 : 202);
   },
 );

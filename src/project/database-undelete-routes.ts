@@ -1,15 +1,15 @@
 import { createRoute } from "@hono/zod-openapi";
 import { requireScope } from "../core/actor.ts";
-import { conflict } from "../core/error.ts";
 import { driveMilliseconds, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
 import { findDatabase } from "../database/find.ts";
 import { permit } from "../database/permit.ts";
-import { Deleted, renderDatabase } from "../database/schema.ts";
-import { beginUndelete } from "../database/undelete.ts";
+import { Deleted, renderDeletion } from "../database/schema.ts";
+import { beginUndelete, requireFree } from "../database/undelete.ts";
 import { commitExclusively } from "../operation/find.ts";
-import { findProject } from "./find.ts";
+import { moveProject } from "./change.ts";
+import { findProject, requireActive } from "./find.ts";
 
 /** `POST /databases/:id/undelete`: here, since it needs the project. */
 export const databaseUndeleteRoutes = router();
@@ -35,18 +35,18 @@ databaseUndeleteRoutes.openapi(
     const { id } = c.req.valid("param");
     const found = await findDatabase(context, actor, id);
     if ((await permit(context, found.row, "undelete")) === "done") {
-      return c.json({ data: { ...renderDatabase(found), operation_id: null } }, 200);
+      return c.json({ data: renderDeletion(found, null) }, 200);
     }
     const { row } = await findProject(context, actor, found.row.projectId);
-    if (row.state !== "active") {
-      const message = `Its project is ${row.state}: undelete the project ${row.id}.`;
-      throw conflict("PROJECT_NOT_ACTIVE", message, { project_id: row.id, state: row.state });
-    }
+    requireActive(row);
+    await requireFree(context, found.row);
     const { operationId, statements } = beginUndelete(context, found.row, requestId);
-    await commitExclusively(context, [id], statements);
+    // The project is still active when this is committed.
+    const isKept = moveProject(context, row, "active");
+    await commitExclusively(context, [id], [...statements, isKept]);
     await context.drive(laneOf(row.id), driveMilliseconds);
     const after = await findDatabase(context, actor, id);
-    const data = { ...renderDatabase(after), operation_id: operationId };
+    const data = renderDeletion(after, operationId);
     return c.json({ data }, after.row.state === found.row.stateBeforeDelete ? 200 : 202);
   },
 );

@@ -2,7 +2,7 @@
 import { and, count, desc, eq, lt, ne, type SQL } from "drizzle-orm";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
-import { notFound } from "../core/error.ts";
+import { conflict, notFound, TerminalError } from "../core/error.ts";
 import type { ProjectId } from "../core/id.ts";
 import type { PageRequest } from "../core/page.ts";
 import { type ProjectRow, project } from "./table.ts";
@@ -48,6 +48,14 @@ export async function findProjectBy(
     ne(project.state, "deleted"),
   );
   return row === undefined ? null : { id: row.id as ProjectId, row };
+}
+
+/** @throws ApiError 409 PROJECT_NOT_ACTIVE, saying what to do about it */
+export function requireActive({ id, state }: ProjectRow): void {
+  if (state === "active") return;
+  const remedy = state === "deleted" ? `undelete the project ${id} first` : "it is on its way out";
+  const message = `The project is ${state}: ${remedy}.`;
+  throw conflict("PROJECT_NOT_ACTIVE", message, { project_id: id, state });
 }
 
 /** The ProjectId of a project this very request makes. */
@@ -108,4 +116,16 @@ function visibleTo(actor: Actor) {
 /** The row of a project, whatever its state, as a query for a read batch. */
 export function projectById(context: Context, id: ProjectId) {
   return context.db.select().from(project).where(eq(project.id, id));
+}
+
+/** A project an operation works on, whatever its state. @throws TerminalError GONE */
+export async function loadProject(context: Context, id: string): Promise<ProjectRow> {
+  const [row] = await projectById(context, ownProjectId(id));
+  if (row === undefined) throw new TerminalError("GONE", "The project no longer exists.");
+  return row;
+}
+
+/** A project as the subject of its own events. */
+export function subjectOf(row: ProjectRow) {
+  return { ...row, projectId: row.id };
 }

@@ -3,6 +3,7 @@ import { allClusters } from "../cluster/find.ts";
 import { requireScope } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
+import { GraceParameters, graceBody, graceOf } from "../core/grace.ts";
 import type { ProjectId } from "../core/id.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
 import { driveMilliseconds, router } from "../core/route.ts";
@@ -10,7 +11,6 @@ import {
   body,
   dataOf,
   errors,
-  GraceParameters,
   IdParameters,
   json,
   listOf,
@@ -21,7 +21,7 @@ import { laneOf } from "../database/create.ts";
 import { liveDatabases, withClusters } from "../database/find.ts";
 import { renderDatabase } from "../database/schema.ts";
 import { createProject } from "./create.ts";
-import { beginDeleteProject, undeleteProject } from "./delete.ts";
+import { deleteProject } from "./delete.ts";
 import { findProject, listProjects, projectById } from "./find.ts";
 import { renderCreated } from "./render.ts";
 import {
@@ -35,6 +35,7 @@ import {
   UpdateProject,
   workspaceOf,
 } from "./schema.ts";
+import { undeleteProject } from "./undelete.ts";
 import { updateProject } from "./update.ts";
 
 /** `/projects`. */
@@ -168,7 +169,7 @@ projectRoutes.openapi(
     summary: "Delete a project with everything in it",
     tags: ["projects"],
     description: "Out of reach at once; until `purge_at` it can be undeleted with its databases.",
-    request: { params: IdParameters, query: GraceParameters },
+    request: { params: IdParameters, query: GraceParameters, body: graceBody },
     responses: {
       200: json("Out of reach, and gone for good at `purge_at`", dataOf(Deleted)),
       202: json("Still under way", dataOf(Deleted)),
@@ -181,11 +182,8 @@ projectRoutes.openapi(
     requireScope(actor, "projects:write");
     const found = await findProject(context, actor, c.req.valid("param").id);
     if (found.row.hasPostgres) requireScope(actor, "databases:write");
-    const { grace_seconds: graceSeconds } = c.req.valid("query");
-    const isDeleted = found.row.state === "deleted" && graceSeconds > 0;
-    const operation_id = isDeleted
-      ? null
-      : await beginDeleteProject(context, found, graceSeconds, requestId);
+    const graceSeconds = graceOf(c.req.valid("query"), c.req.valid("json"));
+    const operation_id = await deleteProject(context, found, graceSeconds, requestId);
     await context.drive(laneOf(found.id), driveMilliseconds);
     const { row } = await readProject(context, found.id);
     if (row.state === "purged") return c.body(null, 204);

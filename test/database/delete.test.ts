@@ -1,33 +1,26 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { purgeDeleted } from "../../src/database/purge.ts";
-import { purgeProjects } from "../../src/project/delete.ts";
+import { commit, violatedConstraint } from "../../src/core/batch.ts";
+import { beginPurge } from "../../src/database/destroy.ts";
+import { database } from "../../src/database/table.ts";
+import { event } from "../../src/webhook/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
+import { purge } from "../support/purge.ts";
 
 const day = 86_400;
 
 let api: TestApi;
 let id: string;
 let path: string;
-let projectPath: string;
 beforeEach(async () => {
   api = await createTestApi();
   const body = { name: "Smile Dental", data: { postgres: true } };
   const { data } = (await api.call("POST", "/api/v1/projects", { body })).body;
   id = data.databases[0].id;
   path = `/api/v1/databases/${id}`;
-  projectPath = `/api/v1/projects/${data.id}`;
 });
 
 const later = (seconds: number) => api.clock.advanceTo(at(seconds));
 const at = (seconds: number) => new Date(api.clock.now().getTime() + seconds * 1000);
-
-/** What the cron does about deleted things, and the lanes it nudges. */
-async function purge(): Promise<void> {
-  api.nudges.length = 0;
-  await purgeDeleted(api.context);
-  for (const lane of api.nudges) await api.context.drive(lane, 0);
-  await purgeProjects(api.context);
-}
 
 describe("a deleted database", () => {
   it("is out of reach at once, and says when it is gone for good", async () => {
@@ -66,10 +59,10 @@ describe("a deleted database", () => {
   it("is purged after its grace time, not before: then it is 404 and nothing is left", async () => {
     await api.call("DELETE", `${path}?grace_seconds=60`);
     later(59);
-    await purge();
+    await purge(api);
     expect((await api.call("GET", path)).status).toBe(200);
     later(2);
-    await purge();
+    await purge(api);
     expect((await api.call("GET", path)).status).toBe(404);
     expect(api.cluster.isEmpty()).toBe(true);
   });
@@ -83,90 +76,85 @@ describe("a deleted database", () => {
     expect((await api.call("GET", path)).status).toBe(404);
   });
 
+  it("takes its grace from the body too; an empty one with a content type is none", async () => {
+    const body = { grace_seconds: 60 };
+    const { purge_at } = (await api.call("DELETE", path, { body })).body.data;
+    expect(purge_at).toBe(at(60).toISOString());
+    const headers = { "content-type": "application/json" };
+    expect((await api.call("DELETE", path, { headers })).status).toBe(200);
+    for (const wrong of [{ grace_seconds: -1 }, { grace_seconds: "60" }, { grace_second: 1 }]) {
+      expect((await api.call("DELETE", path, { body: wrong })).status).toBe(422);
+    }
+    expect((await api.call("DELETE", path, { body: { grace_seconds: 0 } })).status).toBe(204);
+  });
+
+  it("is brought forward by the earlier of two who ask at once, never put off", async () => {
+    await api.call("DELETE", path);
+    await Promise.all(
+      [300, 60, 600].map((seconds) => api.call("DELETE", `${path}?grace_seconds=${seconds}`)),
+    );
+    const { purge_at } = (await api.call("GET", path)).body.data;
+    expect(purge_at).toBe(at(60).toISOString());
+  });
+
+  it("is not purged under the feet of who undeleted and deleted it anew", async () => {
+    await api.call("DELETE", `${path}?grace_seconds=60`);
+    later(61);
+    const [due] = await api.context.db.select().from(database);
+    if (due === undefined) throw new Error("There is no database.");
+    await api.call("POST", `${path}/undelete`);
+    await api.call("DELETE", path);
+    const purged = commit(api.context, beginPurge(api.context, due).statements);
+    expect(await purged.catch(violatedConstraint)).toBe("database.state");
+    expect((await api.call("GET", path)).body.data.state).toBe("deleted");
+  });
+
+  it("cannot be protected; a protected one cannot be deleted, whoever is faster", async () => {
+    const protect = (deletion_protection: boolean) =>
+      api.call("PATCH", path, { body: { deletion_protection } });
+    for (let round = 0; round < 10; round++) {
+      const [patch, deletion] = await Promise.all([protect(true), api.call("DELETE", path)]);
+      expect([200, 409]).toContain(patch.status);
+      const { state, deletion_protection } = (await api.call("GET", path)).body.data;
+      expect({ state, deletion_protection }).toEqual(
+        deletion.status === 200
+          ? { state: "deleted", deletion_protection: false }
+          : { state: "running", deletion_protection: true },
+      );
+      expect((await protect(false)).status).toBe(deletion.status === 200 ? 409 : 200);
+      await api.call("POST", `${path}/undelete`);
+    }
+  });
+
+  it("is told of: deleted, then purged; both at once without grace", async () => {
+    const types = async () =>
+      (await api.context.db.select().from(event)).map(({ type }) => type).slice(-2);
+    await api.call("DELETE", `${path}?grace_seconds=0`);
+    expect(await types()).toEqual(["database.deleted", "database.purged"]);
+  });
+
+  it("that is stopped on a cluster which does not answer is let in again", async () => {
+    for (let call = 1; call <= 20; call++) api.cluster.failAt(call, "after");
+    const { status, body } = await api.call("DELETE", path);
+    expect([status, body.data.state]).toEqual([202, "deleting"]);
+    const cancel = await api.call("POST", `/api/v1/operations/${body.data.operation_id}/cancel`);
+    expect(cancel.status).toBeLessThan(300);
+    for (let round = 0; round < 60; round++) {
+      later(60);
+      await api.context.drive(`project:${body.data.project_id}`, 0);
+    }
+    const { state, purge_at } = (await api.call("GET", path)).body.data;
+    expect({ state, purge_at, held: api.cluster.held.size }).toEqual({
+      state: "running",
+      purge_at: null,
+      held: 0,
+    });
+  });
+
   it.each(["-1", "604801", "1e3", "soon", ""])("refuses a grace of %s with 422", async (grace) => {
     const { status, body } = await api.call("DELETE", `${path}?grace_seconds=${grace}`);
     expect(status).toBe(422);
     expect(body.errors).toHaveProperty("grace_seconds");
     expect((await api.call("GET", path)).body.data.state).toBe("running");
-  });
-});
-
-describe("undelete", () => {
-  const undelete = () => api.call("POST", `${path}/undelete`);
-
-  it("brings it back with the same URL", async () => {
-    const before = (await api.call("GET", `${path}/credentials`)).body.data;
-    await api.call("DELETE", path);
-    const { status, body } = await undelete();
-    expect(status).toBe(200);
-    expect(body.data).toMatchObject({ state: "running", purge_at: null });
-    expect((await api.call("GET", `${path}/credentials`)).body.data).toEqual(before);
-    later(2 * day);
-    await purge();
-    expect((await api.call("GET", path)).body.data.state).toBe("running");
-  });
-
-  it("leaves a database stopped that was stopped", async () => {
-    await api.call("POST", `${path}/stop`);
-    await api.call("DELETE", path);
-    expect((await undelete()).body.data.state).toBe("stopped");
-  });
-
-  it("of a living one is 200 and begins nothing", async () => {
-    expect((await undelete()).body.data.operation_id).toBe(null);
-  });
-
-  it("is refused when its place as primary was taken meanwhile", async () => {
-    await api.call("DELETE", path);
-    const services = `${projectPath}/data-services`;
-    expect((await api.call("POST", services, { body: { type: "postgres" } })).status).toBe(201);
-    const { status, body } = await undelete();
-    expect([status, body.error.code]).toEqual([409, "NAME_TAKEN"]);
-    expect((await api.call("GET", path)).body.data.state).toBe("deleted");
-  });
-
-  it("is 404 once it is purged, and for a stranger", async () => {
-    await api.call("DELETE", path);
-    const key = await api.addStranger();
-    expect((await api.call("POST", `${path}/undelete`, { key })).status).toBe(404);
-    later(day + 1);
-    await purge();
-    expect((await undelete()).status).toBe(404);
-  });
-});
-
-describe("a deleted project", () => {
-  it("takes its databases with it, and brings them back", async () => {
-    const { status, body } = await api.call("DELETE", projectPath);
-    expect(status).toBe(200);
-    expect(body.data.state).toBe("deleted");
-    const database = (await api.call("GET", path)).body.data;
-    expect(database).toMatchObject({ state: "deleted", purge_at: body.data.purge_at });
-    expect((await api.call("GET", "/api/v1/projects")).body.total).toBe(0);
-    expect((await api.call("GET", "/api/v1/projects?state=deleted")).body.total).toBe(1);
-
-    const refused = await api.call("POST", `${path}/undelete`);
-    expect([refused.status, refused.body.error.code]).toEqual([409, "PROJECT_NOT_ACTIVE"]);
-
-    const back = await api.call("POST", `${projectPath}/undelete`);
-    expect([back.status, back.body.data.state]).toEqual([200, "active"]);
-    expect((await api.call("GET", path)).body.data.state).toBe("running");
-  });
-
-  it("does not bring back what was deleted before it", async () => {
-    await api.call("DELETE", path);
-    later(1);
-    await api.call("DELETE", projectPath);
-    await api.call("POST", `${projectPath}/undelete`);
-    expect((await api.call("GET", path)).body.data.state).toBe("deleted");
-  });
-
-  it("is purged with its databases after the grace time", async () => {
-    await api.call("DELETE", projectPath);
-    later(day + 1);
-    await purge();
-    expect((await api.call("GET", projectPath)).status).toBe(404);
-    expect((await api.call("POST", `${projectPath}/undelete`)).status).toBe(404);
-    expect(api.cluster.isEmpty()).toBe(true);
   });
 });

@@ -1,4 +1,5 @@
 import { commit } from "../../../src/core/batch.ts";
+import type { Context } from "../../../src/core/context.ts";
 import { beginDelete } from "../../../src/database/delete.ts";
 import { database } from "../../../src/database/table.ts";
 import type { Scenario } from "../scenario.ts";
@@ -10,7 +11,10 @@ export const scenario: Scenario = {
     const { lane } = await aRunningProject(test);
     const [row] = await test.context.db.select().from(database);
     if (row === undefined) throw new Error("No stage.");
-    await commit(test.context, beginDelete(test.context, row, 86_400, "test").statements);
+    await commit(
+      test.context,
+      beginDelete(test.context, row, grace(test.context), "test").statements,
+    );
     return { lane };
   },
   isClean: async ({ context: { db }, cluster }) => {
@@ -18,3 +22,7 @@ export const scenario: Scenario = {
     return row?.state === "running" && row.purgeAt === null && cluster.held.size === 0;
   },
 };
+
+function grace({ now }: Context) {
+  return { purgeAt: new Date(now().getTime() + 86_400_000), withProject: false };
+}

@@ -1,4 +1,5 @@
 import { commit } from "../../../src/core/batch.ts";
+import type { Context } from "../../../src/core/context.ts";
 import { beginDelete } from "../../../src/database/delete.ts";
 import { database } from "../../../src/database/table.ts";
 import { beginUndelete } from "../../../src/database/undelete.ts";
@@ -16,7 +17,7 @@ export const scenario: Scenario = {
       if (row === undefined) throw new Error("No stage.");
       return row;
     };
-    await commit(context, beginDelete(context, await read(), 86_400, "test").statements);
+    await commit(context, beginDelete(context, await read(), grace(context), "test").statements);
     await runToEnd(test, lane);
     await commit(context, beginUndelete(context, await read(), "test").statements);
     return { lane };
@@ -27,3 +28,7 @@ export const scenario: Scenario = {
     return row?.state === "deleted" && row.purgeAt !== null && isHeld;
   },
 };
+
+function grace({ now }: Context) {
+  return { purgeAt: new Date(now().getTime() + 86_400_000), withProject: false };
+}

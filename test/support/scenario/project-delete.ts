@@ -1,6 +1,6 @@
 import { organization } from "../../../src/account/table.ts";
 import { database } from "../../../src/database/table.ts";
-import { beginDeleteProject } from "../../../src/project/delete.ts";
+import { deleteProject } from "../../../src/project/delete.ts";
 import { findProject } from "../../../src/project/find.ts";
 import type { Scenario } from "../scenario.ts";
 import { aRunningProject } from "../seed.ts";
@@ -10,7 +10,7 @@ export const scenario: Scenario = {
   begin: async (test) => {
     const { projectId, lane, request } = await aRunningProject(test);
     const found = await findProject(test.context, request.actor, projectId);
-    await beginDeleteProject(test.context, found, 86_400, request.requestId);
+    await deleteProject(test.context, found, 86_400, request.requestId);
     return { lane };
   },
   isClean: async ({ context: { db } }) => {
