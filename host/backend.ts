@@ -20,6 +20,8 @@ export interface Backends {
   end(database: string): Promise<void>;
   /** Ends those without work; resolves to how many have some. */
   endIdle(database: string): Promise<number>;
+  /** Nobody may be connected to it. */
+  rename(from: string, to: string): Promise<void>;
   list(): Promise<readonly Backend[]>;
 }
 
@@ -57,6 +59,9 @@ export function createBackends(control: Session): Backends {
         `select count(*)::int from ${clientsOf(database)}`,
       );
       return row?.count ?? 0;
+    },
+    async rename(from, to) {
+      await control.query(`alter database "${from}" rename to "${to}"`);
     },
     list: () =>
       control.query<Backend>(

@@ -10,14 +10,26 @@ import { writeIfChanged } from "./file.ts";
 /** A command line: its first word is the program. */
 type CommandLine = readonly [string, ...string[]];
 
-export type ProgramName = "postgres" | "initdb" | "pgbouncer" | "pgbackrest" | "openssl";
+export type ProgramName =
+  | "postgres"
+  | "initdb"
+  | "pgbouncer"
+  | "pgbackrest"
+  | "openssl"
+  | "pg_dump"
+  | "pg_restore"
+  | "pg_amcheck";
+
+// The list of a week's archived WAL is the longest text a program answers.
+const outputBytesMax = 64 * 1024 * 1024;
 
 const debianPostgres = "/usr/lib/postgresql/17/bin";
 
 // A fixed environment: what the operator's shell exports must not steer the servers.
 const environment = { PATH: "/usr/bin:/bin:/usr/sbin:/sbin", LC_ALL: "C.UTF-8", TZ: "UTC" };
 
-function programPath({ binaries }: HostConfig, name: ProgramName): string {
+/** Where a program is, seen from inside the root file system when there is one. */
+export function programPath({ binaries }: HostConfig, name: ProgramName): string {
   if (name === "openssl") return "/usr/bin/openssl";
   if (binaries.kind === "native") {
     if (name === "pgbouncer" || name === "pgbackrest") return binaries[name];
@@ -30,12 +42,37 @@ function programPath({ binaries }: HostConfig, name: ProgramName): string {
 /** What a program does when this one ends: a server lives on. */
 type Attachment = "outlives" | "dies-with-host";
 
+/**
+ * What a program may touch. A recovery replays what every tenant ever did to paths: it sees no
+ * file of the live cluster, writes in one directory, reads another, and has no network.
+ */
+export type Reach = "cluster" | { readonly writable: string; readonly readable: readonly string[] };
+
+function binds(config: HostConfig, reach: Reach): string[] {
+  if (reach === "cluster") return ["--bind", config.directory, config.directory];
+  const readable = reach.readable.flatMap((path) => ["--ro-bind", path, path]);
+  return [...readable, "--bind", reach.writable, reach.writable, "--unshare-net"];
+}
+
+// Installed on the machine itself, programs see its whole file system, but for the cluster's.
+function confine(config: HostConfig, attachment: Attachment, reach: Reach): CommandLine {
+  return [
+    "/usr/bin/bwrap",
+    ...(attachment === "outlives" ? [] : ["--die-with-parent"]),
+    ...["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"],
+    ...["--tmpfs", config.directory],
+    ...binds(config, reach),
+    "--",
+  ];
+}
+
 // Process ids and the network stay shared, so that pid files hold real pids and ports are real.
 function sandbox(
   config: HostConfig,
   root: string,
   bwrap: string,
   attachment: Attachment,
+  reach: Reach,
 ): CommandLine {
   const at = (path: string) => ["--ro-bind", join(root, path), path];
   const links = ["bin", "sbin", "lib", "lib64"].flatMap((name) => [
@@ -51,8 +88,8 @@ function sandbox(
     ...links,
     ...["--ro-bind", layout(config.directory).passwd, "/etc/passwd"],
     ...["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"],
-    ...["--bind", config.directory, config.directory],
-    ...["--chdir", config.directory, "--"],
+    ...binds(config, reach),
+    ...["--chdir", reach === "cluster" ? config.directory : reach.writable, "--"],
   ];
 }
 
@@ -62,11 +99,15 @@ function commandLine(
   name: ProgramName,
   args: readonly string[],
   attachment: Attachment,
+  reach: Reach = "cluster",
 ): CommandLine {
   const path = programPath(config, name);
-  if (config.binaries.kind === "native") return [path, ...args];
+  if (config.binaries.kind === "native") {
+    if (reach === "cluster") return [path, ...args];
+    return [...confine(config, attachment, reach), path, ...args];
+  }
   const { path: root, bwrap } = config.binaries;
-  return [...sandbox(config, root, bwrap, attachment), path, ...args];
+  return [...sandbox(config, root, bwrap, attachment, reach), path, ...args];
 }
 
 /** initdb wants its user to have a name, which the root file system may not know. */
@@ -75,14 +116,24 @@ export function writePasswd(config: HostConfig): void {
   writeIfChanged(layout(config.directory).passwd, `miosa:x:${ids}::/:/usr/sbin/nologin\n`);
 }
 
+/** How a program is run beyond its arguments. */
+export interface RunOptions {
+  /** Variables it reads, since everybody sees arguments. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  readonly reach?: Reach;
+  /** What it reads from its standard input. */
+  readonly input?: string;
+}
+
 /** Runs a program to its end, at most to this one's: its output, or rejects with its stderr. */
 export function runProgram(
   config: HostConfig,
   name: ProgramName,
   args: readonly string[],
+  { secrets = {}, reach = "cluster", input }: RunOptions = {},
 ): Promise<string> {
-  const [file, ...rest] = commandLine(config, name, args, "dies-with-host");
-  const options = { env: environment, cwd: "/", maxBuffer: 1024 * 1024 };
+  const [file, ...rest] = commandLine(config, name, args, "dies-with-host", reach);
+  const options = { env: { ...environment, ...secrets }, cwd: "/", maxBuffer: outputBytesMax };
   return new Promise((resolve, reject) => {
     const child = execFile(file, rest, options, (error, stdout, stderr) => {
       process.off("exit", kill);
@@ -92,6 +143,7 @@ export function runProgram(
     });
     const kill = () => child.kill("SIGKILL");
     process.on("exit", kill);
+    if (input !== undefined) child.stdin?.end(input);
   });
 }
 
@@ -110,8 +162,9 @@ export function startServer(
   args: readonly string[],
   output: string,
   limits = "true",
+  reach: Reach = "cluster",
 ): Started {
-  const line = commandLine(config, name, args, "outlives");
+  const line = commandLine(config, name, args, "outlives", reach);
   const limit = `ulimit -n "$(ulimit -Hn)" && ${limits} && exec "$@"`;
   const file = openSync(output, "w", 0o600);
   const child = spawn("/bin/sh", ["-c", limit, "sh", ...line], {

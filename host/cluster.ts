@@ -1,5 +1,7 @@
 // The three servers of one cluster and the sessions with them: brought up in order, taken down.
 import { existsSync } from "node:fs";
+import { backrestFiles, configureBackrest } from "./backrest-config.ts";
+import { type Backup, makeFirstBackup, openBackup, prepareRepositories } from "./backup.ts";
 import { writePasswd } from "./binary.ts";
 import { prepareCertificate } from "./certificate.ts";
 import { type HostConfig, layout } from "./config.ts";
@@ -19,9 +21,11 @@ const poolModes: readonly PoolMode[] = ["transaction", "session"];
 export function openCluster(config: HostConfig) {
   const paths = layout(config.directory);
   makePrivateDirectories(config.directory, paths.run, paths.pooler, paths.tls, paths.log);
+  const { spool, lock, log: backrestLog } = backrestFiles(config);
+  makePrivateDirectories(paths.repository, paths.backrest, spool, lock, backrestLog);
   makePrivateDirectories(paths.metrics);
   writePasswd(config);
-  const secrets = keepSecrets(paths.secrets);
+  const secrets = keepSecrets(paths.secrets, config.backup.encryption_key);
   const control = controlSession(config, secrets, "postgres");
   const consoles = {
     transaction: consoleSession(config, secrets, "transaction"),
@@ -36,17 +40,22 @@ export function openCluster(config: HostConfig) {
 }
 export type Cluster = ReturnType<typeof openCluster>;
 
-async function startPostgres(cluster: Cluster, signal: AbortSignal): Promise<void> {
+async function startPostgres(cluster: Cluster, signal: AbortSignal): Promise<Backup> {
   const { config, secrets, control, programs } = cluster;
   const startedAt = performance.now();
   const [isNew] = await Promise.all([initialize(config, secrets), prepareCertificate(config)]);
   if (isNew) log("info", "Made the cluster", { ms: Math.round(performance.now() - startedAt) });
+  configureBackrest(config, secrets);
   const isChanged = configurePostgres(config);
   signal.throwIfAborted();
   const isAdopted = programs.postgres.find() !== undefined;
+  if (!isAdopted) await prepareRepositories(config, secrets);
   await ensure(programs.postgres);
   if (isChanged && isAdopted) await control.query("select pg_reload_conf()");
   await prepareCluster(config, secrets, control);
+  const backup = await openBackup(config, secrets, control);
+  if (isNew) await makeFirstBackup(backup);
+  return backup;
 }
 
 async function startPooler(cluster: Cluster, mode: PoolMode, verifier: string): Promise<void> {
@@ -63,11 +72,12 @@ async function startPooler(cluster: Cluster, mode: PoolMode, verifier: string): 
 }
 
 /** Brings all up, adopting what runs. When it fails, what it started is stopped again. */
-export async function startCluster(cluster: Cluster, signal: AbortSignal): Promise<void> {
+export async function startCluster(cluster: Cluster, signal: AbortSignal): Promise<Backup> {
   const { config, secrets, control, programs } = cluster;
   const before = Object.values(programs).filter((program) => program.find() !== undefined);
+  let backup: Backup;
   try {
-    await startPostgres(cluster, signal);
+    backup = await startPostgres(cluster, signal);
     const verifier = await readControlVerifier(control);
     signal.throwIfAborted();
     const starts = poolModes.map((mode) => startPooler(cluster, mode, verifier));
@@ -80,9 +90,9 @@ export async function startCluster(cluster: Cluster, signal: AbortSignal): Promi
     throw error;
   }
   const { control: file } = layout(config.directory);
-  if (existsSync(file)) return;
   const login = { user: controlUser, password: secrets.control_password };
-  writeAtomically(file, JSON.stringify(login));
+  if (!existsSync(file)) writeAtomically(file, JSON.stringify(login));
+  return backup;
 }
 
 /** Makes both poolers read their files; resolves when what they say is in force. */

@@ -3,6 +3,9 @@ import { isIP } from "node:net";
 import { join } from "node:path";
 import { z } from "zod";
 
+/** Postgres has no TCP port; this number only names its socket. */
+export const postgresPort = 5432;
+
 const Port = z.int().min(1).max(65_535);
 
 const AbsolutePath = z
@@ -42,6 +45,39 @@ const ControlKey = z.strictObject({
 });
 export type ControlKey = z.infer<typeof ControlKey>;
 
+/** An S3-compatible store for a second copy of everything; pgBackRest speaks TLS alone. */
+const S3 = z.strictObject({
+  endpoint: z.string().regex(/^[A-Za-z0-9.-]{1,253}$/, "a host name, without https://"),
+  port: Port.default(443),
+  bucket: z.string().regex(/^[A-Za-z0-9.-]{3,63}$/),
+  region: z.string().regex(/^[A-Za-z0-9-]{1,64}$/),
+  /** `path` for most stores that are not Amazon's. */
+  uri_style: z.enum(["host", "path"]).default("host"),
+  key: z.string().regex(/^[!-~]{3,128}$/),
+  key_secret: z.string().regex(/^[!-~]{8,256}$/),
+  /** Directory in the bucket. */
+  prefix: z
+    .string()
+    .regex(/^(\/[\w.-]+)+$/)
+    .default("/miosa"),
+  /** Who vouches for the store's certificate, when the system's authorities do not. */
+  ca_file: AbsolutePath.optional(),
+});
+
+const Backup = z.strictObject({
+  /** Encrypts the repositories; made when absent and kept beside the other secrets. */
+  encryption_key: z
+    .string()
+    .regex(/^[\w-]{43,}$/, "32 random bytes or more, in base64url")
+    .optional(),
+  /** Any second of that many days can be recovered. */
+  recovery_days: z.int().min(1).max(365).default(7),
+  base_backup_days: z.int().min(1).max(3650).default(30),
+  /** A segment of WAL is archived at the latest after that time, when anything was written. */
+  archive_timeout_seconds: z.int().min(1).max(3600).default(60),
+  s3: S3.optional(),
+});
+
 /** The configuration file of one host program, as JSON. */
 export const HostConfig = z
   .strictObject({
@@ -61,6 +97,7 @@ export const HostConfig = z
     control_keys: z.array(ControlKey).min(1),
     tls: z.strictObject({ certificate_file: AbsolutePath, key_file: AbsolutePath }).optional(),
     databases_max: z.int().min(1).max(5000).default(300),
+    backup: Backup.prefault({}),
   })
   .superRefine((config, context) => {
     const { http_port, transaction_port, session_port } = config.listen;
@@ -107,5 +144,10 @@ export function layout(directory: string) {
     transitions: join(directory, "transition.jsonl"),
     metrics: join(directory, "metric"),
     passwd: join(directory, "run", "passwd"),
+    /** Base backups and WAL, encrypted. */
+    repository: join(directory, "repository"),
+    backrest: join(directory, "backrest"),
+    /** Clusters that are being recovered, each in a directory of its own. */
+    scratch: join(directory, "scratch"),
   };
 }

@@ -12,6 +12,7 @@ import type { PoolMode } from "./pgbouncer-config.ts";
 import { createPoolerState, pauseMilliseconds } from "./pooler-state.ts";
 import { controlSession } from "./postgres.ts";
 import { createSlowLook } from "./slow-statement.ts";
+import { createSwap, type Swap } from "./swap.ts";
 import { createWatch, repeat, watchDatabases } from "./watch.ts";
 
 const memoryMilliseconds = 100;
@@ -23,6 +24,7 @@ export interface Databases {
   readonly file: DatabaseFile;
   readonly journal: Journal;
   readonly lifecycle: Lifecycle;
+  readonly swap: (names: Swap) => Promise<void>;
   /** Has backends that live take over a changed memory limit. */
   readonly renewMemory: () => void;
   readonly metrics: Metrics;
@@ -69,6 +71,7 @@ export function openDatabases(cluster: Cluster): Databases {
     file,
     journal,
     lifecycle,
+    swap: createSwap({ lifecycle, backends, poolers }),
     renewMemory: memory.renew,
     async keep(signal) {
       await Promise.all([

@@ -1,16 +1,30 @@
+import { type BaseBackup, listBackups } from "./backrest.ts";
+import type { Backup } from "./backup.ts";
 import type { Cluster } from "./cluster.ts";
 import type { CommandHandlers } from "./command.ts";
 import { layout } from "./config.ts";
 import type { Databases } from "./database.ts";
 import { settingsIn } from "./database-file.ts";
 import { searchLogs } from "./log-search.ts";
+import type { Recoveries } from "./recovery.ts";
 import { createStatus } from "./status.ts";
 
 /** What carries out each command on this cluster. */
-export function createHandlers(cluster: Cluster, databases: Databases): CommandHandlers {
+export function createHandlers(
+  cluster: Cluster,
+  databases: Databases,
+  backup: Backup,
+  recoveries: Recoveries,
+): CommandHandlers {
   const { config, control, consoles } = cluster;
   const { file, journal, lifecycle } = databases;
   return {
+    ...backupHandlers(backup),
+    "database.swap": async (names) => {
+      await databases.swap(names);
+      return {};
+    },
+    ...recoveryHandlers(recoveries),
     status: createStatus(config, control, consoles.transaction),
     "database.configure": async ({ database, settings }) => {
       const { bytes_per_backend: before } = file.all.get(database) ?? {};
@@ -46,4 +60,68 @@ export function createHandlers(cluster: Cluster, databases: Databases): CommandH
       last_seq: journal.lastSeq(),
     }),
   };
+}
+
+type RecoveryCommand = Extract<keyof CommandHandlers, `recovery.${string}`>;
+
+function recoveryHandlers(recoveries: Recoveries): Pick<CommandHandlers, RecoveryCommand> {
+  return {
+    "recovery.start": async ({ recovery_id, request }) => {
+      recoveries.start(recovery_id, request);
+      return {};
+    },
+    "recovery.status": async ({ recovery_id }) => recoveries.statusOf(recovery_id),
+    "recovery.load": async ({ recovery_id, into }) => {
+      recoveries.load(recovery_id, into);
+      return {};
+    },
+    "recovery.end": async ({ recovery_id }) => {
+      await recoveries.end(recovery_id);
+      return {};
+    },
+  };
+}
+
+type BackupCommand =
+  | "archive"
+  | `base_backup${string}`
+  | "recovery_window"
+  | "restore_point.create";
+
+function backupHandlers({
+  backrest,
+  base,
+  archive,
+  window,
+}: Backup): Pick<CommandHandlers, Extract<keyof CommandHandlers, BackupCommand>> {
+  return {
+    "base_backup.start": async ({ backup_id, type }) => {
+      base.start(backup_id, type);
+      return {};
+    },
+    "base_backup.status": async ({ backup_id }) => base.stateOf(backup_id),
+    base_backups: async () => ({ base_backups: (await listBackups(backrest)).map(reportBackup) }),
+    "base_backup.expire": async () => ({ is_done: await base.expire() }),
+    archive: archive.status,
+    recovery_window: async () => ({
+      spans: (await window()).map(({ from, to }) => ({ from: iso(from), to: iso(to) })),
+    }),
+    "restore_point.create": ({ name }) => archive.restorePoint(name),
+  };
+}
+
+function reportBackup(backup: BaseBackup) {
+  return {
+    label: backup.label,
+    repository: backup.repository,
+    type: backup.type,
+    started_at: iso(backup.startedAt),
+    stopped_at: iso(backup.stoppedAt),
+    database_bytes: backup.databaseBytes,
+    repository_bytes: backup.repositoryBytes,
+  };
+}
+
+function iso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
 }

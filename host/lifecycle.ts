@@ -33,6 +33,10 @@ export interface Lifecycle {
   wake(database: string): Promise<void>;
   /** Looks whether servers do what is wanted and makes them. */
   assert(database: string): Promise<void>;
+  /** Does something to a database while nothing here does. */
+  exclusively(database: string, work: () => Promise<void>): Promise<void>;
+  /** True for one that is stopped or suspended. */
+  isHeld(database: string): boolean;
 }
 
 // What the poolers and Postgres are told; it keeps no state.
@@ -157,6 +161,8 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         if (stateOf(database) === "suspended") return wake(database);
         await file.change(database, { state: "running" });
       }),
+    exclusively: inLane,
+    isHeld: (database) => ["stopped", "suspended"].includes(stateOf(database) ?? "running"),
     suspend: (database) => inLane(database, () => suspend(database)),
     wake: (database) =>
       inLane(database, async () => {

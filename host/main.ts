@@ -13,6 +13,8 @@
 //             pooler/        settings of the poolers, databases.json (what is wanted of single
 //                            databases: limits, stopped or suspended, memory, addresses)
 //             tls/           server.crt, server.key; on loopback the CA that signed them, ca.crt
+//             repository/    base backups and WAL, encrypted; backrest/ pgBackRest's settings,
+//                            queue and locks, and what became of backups; scratch/ recoveries
 //             log/           postgres-*.json, pgbouncer-*.log; *.out before a server has its log
 //             transition.jsonl  when databases were suspended and woken
 //             secret.json    passwords; control.json the control plane's login, once all is ready
@@ -36,12 +38,15 @@ import { log, messageOf } from "./log.ts";
 import { pruneLogs, rotatePoolerLog } from "./log-file.ts";
 import { poolerFiles } from "./pgbouncer-config.ts";
 import { HostProblem } from "./problem.ts";
+import { openRecoveries } from "./recovery.ts";
 import { createHostServer, listen, renewKeyPair } from "./server.ts";
 import { type ProgramId, supervise } from "./supervise.ts";
 import { proxyTargets } from "./target.ts";
 import { createTokenGate } from "./token.ts";
+import { repeat } from "./watch.ts";
 import { createProxy } from "./websocket.ts";
 
+const heartbeatMilliseconds = 60_000;
 const housekeepingMilliseconds = 60_000;
 
 function readKeyPair(config: HostConfig) {
@@ -135,18 +140,23 @@ async function run(config: HostConfig): Promise<void> {
     await stopCluster(cluster);
     process.exit(0);
   });
-  await starting.catch((error) => {
+  const backup = await starting.catch((error) => {
     if (!ending.signal.aborted) throw error;
   });
-  if (ending.signal.aborted) return;
+  if (backup === undefined || ending.signal.aborted) return;
   const databases = openDatabases(cluster);
-  http.open(createHandlers(cluster, databases));
+  const recoveries = await openRecoveries(config, cluster.secrets, backup);
+  http.open(createHandlers(cluster, databases, backup, recoveries));
   log("info", "Ready", { milliseconds: Math.round(performance.now() - startedAt) });
   onSignals(["SIGHUP"], () => renew(cluster, http));
   keepHouse(cluster);
   const programs = Object.values(cluster.programs);
   working.push(...programs.map((program) => supervise(program, ending.signal)));
   working.push(databases.keep(ending.signal));
+  const beat = backup.archive.heartbeatIfBusy;
+  const tidy = recoveries.removeAbandoned;
+  working.push(repeat("remove recoveries", housekeepingMilliseconds, tidy, ending.signal));
+  working.push(repeat("note a commit", heartbeatMilliseconds, beat, ending.signal));
 }
 
 function giveUp(error: unknown): never {

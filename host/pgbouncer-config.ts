@@ -3,9 +3,8 @@ import { isIPv4 } from "node:net";
 import { join } from "node:path";
 import { defaultPools, type PoolLimits, reservedDatabases } from "../src/contract/host.ts";
 import type { HostConfig } from "./config.ts";
-import { isLoopback, layout } from "./config.ts";
+import { isLoopback, layout, postgresPort } from "./config.ts";
 import { networkOf } from "./network.ts";
-import { postgresPort } from "./postgres-config.ts";
 import { controlUser, poolerDatabase, poolerUser, type Secrets } from "./secret.ts";
 
 export type PoolMode = "transaction" | "session";

@@ -1,14 +1,21 @@
+import { backrestFiles, stanza } from "./backrest-config.ts";
+import { programPath } from "./binary.ts";
 import type { HostConfig } from "./config.ts";
-import { layout } from "./config.ts";
-
-/** Postgres has no TCP port; this number only names its socket. */
-export const postgresPort = 5432;
+import { layout, postgresPort } from "./config.ts";
 
 /** Who may log in how: over the Unix socket, with a password. */
 export const hbaFile = "local all all scram-sha-256\n";
 
 function quote(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;
+}
+
+// A backend's memory limit, with which Postgres and so its archiver start, is not for pgBackRest.
+function archiveCommand(config: HostConfig): string {
+  const { config: file } = backrestFiles(config);
+  const program = programPath(config, "pgbackrest");
+  const push = `${program} --config="${file}" --stanza=${stanza} archive-push "%p"`;
+  return `ulimit -S -d unlimited; ${push}`;
 }
 
 /**
@@ -40,6 +47,9 @@ export function renderPostgresConfig(config: HostConfig): string {
     // Compiling costs each backend memory and short queries time.
     jit: "off",
     wal_level: "'replica'",
+    archive_mode: "on",
+    archive_command: quote(archiveCommand(config)),
+    archive_timeout: `'${config.backup.archive_timeout_seconds}s'`,
     max_wal_size: "'4GB'",
     checkpoint_timeout: "'15min'",
     // After a crash: not file by file, of which each database has 300.

@@ -3,13 +3,12 @@ import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { runProgram, startServer } from "./binary.ts";
-import type { HostConfig } from "./config.ts";
-import { layout } from "./config.ts";
+import { type HostConfig, layout, postgresPort } from "./config.ts";
 import { diskProblem, lastPostgresFatal, lastWords, startFailure } from "./failure.ts";
 import { writeIfChanged } from "./file.ts";
 import { log, messageOf } from "./log.ts";
 import { limitMemory } from "./memory.ts";
-import { hbaFile, postgresPort, renderPostgresConfig } from "./postgres-config.ts";
+import { hbaFile, renderPostgresConfig } from "./postgres-config.ts";
 import { endProcess, findProcess, isAlive, readPid } from "./process.ts";
 import { controlUser, type Secrets } from "./secret.ts";
 import { createSession, type Session } from "./session.ts";

@@ -12,6 +12,8 @@ export const poolerDatabase = "pgb_auth";
 const Secrets = z.strictObject({
   control_password: z.string().min(32),
   pooler_password: z.string().min(32),
+  /** Encrypts base backups and WAL; without it they are lost. */
+  repository_key: z.string().min(32),
 });
 export type Secrets = z.infer<typeof Secrets>;
 
@@ -19,11 +21,19 @@ function randomPassword(): string {
   return randomBytes(32).toString("base64url");
 }
 
-/** The two passwords of the cluster, made at the first call and on disk (0600) before any use. */
-export function keepSecrets(file: string): Secrets {
+/**
+ * The secrets of the cluster, on disk (0600) before any use. Those a file of an earlier version
+ * lacks are made now. `repositoryKey` is the operator's own, when there is one.
+ */
+export function keepSecrets(file: string, repositoryKey: string = randomPassword()): Secrets {
   const kept = readIfExists(file);
-  if (kept !== undefined) return Secrets.parse(JSON.parse(kept));
-  const secrets = { control_password: randomPassword(), pooler_password: randomPassword() };
-  writeAtomically(file, JSON.stringify(secrets));
+  const made = {
+    control_password: randomPassword(),
+    pooler_password: randomPassword(),
+    repository_key: repositoryKey,
+  };
+  const secrets = Secrets.parse({ ...made, ...JSON.parse(kept ?? "{}") });
+  const text = JSON.stringify(secrets);
+  if (text !== kept) writeAtomically(file, text);
   return secrets;
 }

@@ -1,7 +1,6 @@
 import { join } from "node:path";
-import { type HostConfig, layout } from "./config.ts";
+import { type HostConfig, layout, postgresPort } from "./config.ts";
 import { localAddress, type PoolMode, poolerFiles, poolerPort } from "./pgbouncer-config.ts";
-import { postgresPort } from "./postgres-config.ts";
 import type { Targets } from "./websocket.ts";
 
 /** Where the proxy's names lead: tenants over TCP, so that the poolers' rules for TCP hold. */

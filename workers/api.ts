@@ -22,6 +22,7 @@ import { databaseUndeleteRoutes } from "../src/project/database-undelete-routes.
 import { environmentRoutes } from "../src/project/environment-routes.ts";
 import { projectRoutes } from "../src/project/routes.ts";
 import { workspaceProjectRoutes } from "../src/project/workspace-routes.ts";
+import { restoreRoutes } from "../src/restore/routes.ts";
 import { eventRoutes } from "../src/webhook/routes.ts";
 import { type Env, now, random } from "./context.ts";
 import { mountDocs } from "./docs.ts";
@@ -46,6 +47,7 @@ const routers = [
   dataServiceRoutes,
   databaseRoutes,
   databaseChangeRoutes,
+  restoreRoutes,
   databaseObserveRoutes,
   databaseDeleteRoutes,
   databaseUndeleteRoutes,

@@ -1,4 +1,5 @@
 import { purgeIdempotencyKeys } from "../src/account/idempotency.ts";
+import { scheduleBackups } from "../src/backup/schedule.ts";
 import { clustersReady } from "../src/cluster/ready.ts";
 import { resealClusters } from "../src/cluster/reseal.ts";
 import type { Context } from "../src/core/context.ts";
@@ -12,6 +13,7 @@ import { resolveDeadNudges } from "../src/operation/alert.ts";
 import { watchDeadlines } from "../src/operation/overdue.ts";
 import { sweep } from "../src/operation/sweep.ts";
 import { purgeProjects } from "../src/project/purge.ts";
+import { forgetFormers } from "../src/restore/expire.ts";
 import { createContext, type Env, log } from "./context.ts";
 import { registry } from "./registry.ts";
 
@@ -29,6 +31,9 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   purgeDeleted,
   followPlans,
   purgeProjects,
+  forgetFormers,
+  // Base backups that are due.
+  scheduleBackups,
   // What is out of date, and what a former sealing key sealed.
   purgeIdempotencyKeys,
   resealClusters,

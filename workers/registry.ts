@@ -1,3 +1,4 @@
+import { takeBaseBackup } from "../src/backup/take.ts";
 import { configure, resize } from "../src/database/configure.ts";
 import { deleteDatabaseOperation } from "../src/database/delete.ts";
 import { destroy } from "../src/database/destroy.ts";
@@ -9,6 +10,8 @@ import { undelete } from "../src/database/undelete.ts";
 import { registryOf } from "../src/operation/define.ts";
 import { deleteProjectOperation } from "../src/project/delete.ts";
 import { destroyProject } from "../src/project/destroy.ts";
+import { forgetFormer, restoreInPlace, undoRestore } from "../src/restore/in-place.ts";
+import { restoreNew } from "../src/restore/restore-new.ts";
 
 /** Every operation of the system. */
 export const registry = registryOf(
@@ -27,4 +30,9 @@ export const registry = registryOf(
   destroy,
   deleteProjectOperation,
   destroyProject,
+  takeBaseBackup,
+  restoreNew,
+  restoreInPlace,
+  undoRestore,
+  forgetFormer,
 );

@@ -9,6 +9,17 @@ import type { IdSource } from "../core/id.ts";
 import type { ClusterRow } from "./table.ts";
 import { commandToken, type HostKey } from "./token.ts";
 
+/** A host said no; `code` is its own word for why. */
+export class HostRefusal extends Error {
+  override readonly name = "HostRefusal";
+  readonly code: string;
+
+  constructor(command: string, status: number, code: string, message: string) {
+    super(`Host refused ${command}: ${status} ${code}: ${message}`);
+    this.code = code;
+  }
+}
+
 const timeoutMilliseconds = 15_000;
 
 /** Sends signed commands; `fetch` comes from outside so that a test can break the wire. */
@@ -19,7 +30,7 @@ export interface HostAccess extends IdSource {
 
 /**
  * Has a cluster's host carry out one command.
- * @throws Error with the host's own code and words when it refused, failed or did not answer.
+ * @throws HostRefusal with the host's own code and words; Error when it did not answer.
  */
 export async function commandHost<Name extends HostCommandName>(
   access: HostAccess,
@@ -38,7 +49,7 @@ export async function commandHost<Name extends HostCommandName>(
   const answer: unknown = await response.json();
   if (!response.ok) {
     const { code, message } = HostError.parse(answer).error;
-    throw new Error(`Host refused ${command}: ${response.status} ${code}: ${message}`);
+    throw new HostRefusal(command, response.status, code, message);
   }
   const { report } = answer as { report?: unknown };
   return hostCommands[command].report.parse(report) as HostCommandReport<Name>;

@@ -1,5 +1,6 @@
 // One cluster from the inside of its lane object: its warm connections and its host.
 import type { Context } from "../core/context.ts";
+import { backupEffects } from "./backup-effect.ts";
 import { getCluster } from "./find.ts";
 import { checkHost, commandHost, type HostAccess } from "./host.ts";
 import { type HostCommander, hostEffects } from "./host-effect.ts";
@@ -13,6 +14,7 @@ import { createSqlPool } from "./sql.ts";
 import { storageSql } from "./storage.ts";
 import { tenantSql } from "./tenant.ts";
 import { sqlToken } from "./token.ts";
+import { twinSql } from "./twin.ts";
 
 /** What the lane object keeps of its cluster. */
 export interface LocalCluster {
@@ -50,10 +52,12 @@ export function localCluster(
   const effects: LocalClusterPort = {
     ...tenantSql(pool, controlLogin),
     ...sessionSql(pool),
+    ...twinSql(pool, controlLogin),
     ...storageSql(pool, controlLogin),
     inventory: () => pool.lend(takeInventory),
     ...repairSql(pool, controlLogin),
     ...hostEffects(command),
+    ...backupEffects(command),
     checkReady: async () => checkHost(access, await getCluster(context, clusterId)),
   };
   return {

@@ -136,6 +136,65 @@ export const MetricPoint = z.object({
 });
 export type MetricPoint = z.infer<typeof MetricPoint>;
 
+/** A base backup in one of a cluster's repositories. */
+const BaseBackup = z.object({
+  /** pgBackRest's name for it. */
+  label: z.string(),
+  /** 1 is beside the cluster, 2 the second one. */
+  repository: z.int().min(1).max(2),
+  type: z.enum(["full", "diff", "incr"]),
+  started_at: z.iso.datetime(),
+  stopped_at: z.iso.datetime(),
+  database_bytes: z.int().min(0),
+  repository_bytes: z.int().min(0),
+});
+
+/** Which database to recover, and up to where: the last commit not after it is the last there. */
+export const RecoveryRequest = z.strictObject({
+  /** Its oid in Postgres, which a name does not replace: names move. */
+  database_oid: z
+    .int()
+    .min(16_384)
+    .max(2 ** 32 - 1),
+  target: z.union([
+    z.strictObject({ time: z.iso.datetime() }),
+    /** A restore point, and about when it was made. */
+    z.strictObject({ name: z.string().regex(/^[\w-]{1,63}$/), at: z.iso.datetime() }),
+    /** The end of this base backup. */
+    z.strictObject({ backup: z.string().regex(/^[\w-]{1,40}$/) }),
+  ]),
+});
+export type RecoveryRequest = z.infer<typeof RecoveryRequest>;
+
+/** What a recovery has come to. */
+export const RecoveryReport = z.object({
+  recovery_id: z.string(),
+  /** `ready`: its scratch cluster is paused at the target and takes reads. */
+  state: z.enum(["waiting", "running", "ready", "failed"]),
+  /** How many are to begin before it, and it; 0 once it has begun. */
+  position: z.int().min(0),
+  /** The step it is in, or was in when it failed. */
+  step: z.string(),
+  /** Milliseconds each finished step took. */
+  step_milliseconds: z.record(z.string(), z.int()),
+  /** What is fetched from the backup. */
+  bytes_total: z.int().min(0),
+  backup_label: z.string().nullable(),
+  replayed_lsn: z.string().nullable(),
+  /** When the last commit was made that is there; microseconds. */
+  reached_at: z.string().nullable(),
+  /** The line of Postgres' log that says where recovery stopped. */
+  evidence: z.string().nullable(),
+  /** The database's name at the target. */
+  database: z.string().nullable(),
+  error: z.string().nullable(),
+  load: z
+    .object({ state: z.enum(["running", "succeeded", "failed"]), error: z.string().nullable() })
+    .nullable(),
+});
+
+const OneRecovery = z.strictObject({ recovery_id: z.uuid() });
+
 /** Every command a host accepts: what it takes, what it reports. All may be sent twice. */
 export const hostCommands = {
   status: { input: Nothing, report: StatusReport },
@@ -198,6 +257,82 @@ export const hostCommands = {
     }),
     report: z.object({ points: z.array(MetricPoint) }),
   },
+  /**
+   * Puts the database `twin` in the place of `live`, which is `aside` from then on. Clients of the
+   * transaction port wait meanwhile; those of the session port are ended and let in again.
+   */
+  "database.swap": {
+    input: z.strictObject({ live: DatabaseName, twin: DatabaseName, aside: DatabaseName }),
+    report: Nothing,
+  },
+  /** Begins a base backup; with an id that is known, nothing. 409 while another one runs. */
+  "base_backup.start": {
+    input: z.strictObject({ backup_id: z.uuid(), type: z.enum(["full", "incr"]) }),
+    report: Nothing,
+  },
+  /** What became of it; 404 for an id that was never asked for. */
+  "base_backup.status": {
+    input: z.strictObject({ backup_id: z.uuid() }),
+    report: z.object({
+      state: z.enum(["running", "succeeded", "failed"]),
+      started_at: z.iso.datetime(),
+      ended_at: z.iso.datetime().nullable(),
+      error: z.string().nullable(),
+    }),
+  },
+  /** The base backups there are, the oldest first. */
+  base_backups: { input: Nothing, report: z.object({ base_backups: z.array(BaseBackup) }) },
+  /** Takes away what neither window needs; false while a recovery holds it. */
+  "base_backup.expire": { input: Nothing, report: z.object({ is_done: z.boolean() }) },
+  /** How archiving goes; an idle cluster archives nothing and is well. */
+  archive: {
+    input: Nothing,
+    report: z.object({
+      last_archived_wal: z.string().nullable(),
+      last_archived_at: z.iso.datetime().nullable(),
+      /** Since when a finished segment waits; null when none does. */
+      unarchived_since: z.iso.datetime().nullable(),
+      failed_count: z.int().min(0),
+      /** Bytes of WAL ever written. */
+      wal_bytes: z.number().min(0),
+    }),
+  },
+  /**
+   * The spans in which every moment can be recovered, the oldest first, from what is really
+   * archived; brings the end of the last one to about now.
+   */
+  recovery_window: {
+    input: Nothing,
+    report: z.object({
+      spans: z.array(z.object({ from: z.iso.datetime(), to: z.iso.datetime() })),
+    }),
+  },
+  /** Marks a point in the WAL by name. */
+  "restore_point.create": {
+    input: z.strictObject({ name: z.string().regex(/^[\w-]{1,63}$/) }),
+    report: z.object({ lsn: z.string(), at: z.iso.datetime() }),
+  },
+  /** Begins to recover one database into a scratch cluster; with an id that is known, nothing. */
+  "recovery.start": {
+    input: z.strictObject({ recovery_id: z.uuid(), request: RecoveryRequest }),
+    report: Nothing,
+  },
+  /** What it has come to; 404 `unknown_recovery` also when the host was restarted meanwhile. */
+  "recovery.status": { input: OneRecovery, report: RecoveryReport },
+  /** Begins to load a ready one into an empty database, logged in as this role. */
+  "recovery.load": {
+    input: z.strictObject({
+      recovery_id: z.uuid(),
+      into: z.strictObject({
+        database: DatabaseName,
+        user: z.string().regex(/^[a-z][a-z0-9_]{0,62}$/),
+        password: z.string().min(16).max(200),
+      }),
+    }),
+    report: Nothing,
+  },
+  /** Ends it and removes its scratch cluster, whatever it does. */
+  "recovery.end": { input: OneRecovery, report: Nothing },
 } as const;
 
 type Commands = typeof hostCommands;

@@ -106,6 +106,67 @@ export interface DatabaseSession {
   readonly querySeconds: number | null;
 }
 
+/** A base backup in one of a cluster's repositories. */
+export interface ClusterBackup {
+  readonly label: string;
+  readonly repository: number;
+  readonly type: "full" | "diff" | "incr";
+  readonly started_at: string;
+  readonly stopped_at: string;
+  readonly database_bytes: number;
+  readonly repository_bytes: number;
+}
+
+/** How archiving of WAL goes. */
+export interface ArchiveStatus {
+  readonly last_archived_at: string | null;
+  /** Since when a finished segment waits to be archived; null when none does. */
+  readonly unarchived_since: string | null;
+  /** Bytes of WAL ever written: the difference of two is what was written between. */
+  readonly wal_bytes: number;
+}
+
+/** Which database to recover, and up to where. */
+export interface RecoveryRequest {
+  readonly database_oid: number;
+  readonly target:
+    | { readonly time: string }
+    | { readonly name: string; readonly at: string }
+    | { readonly backup: string };
+}
+
+/** What a recovery has come to; see `RecoveryReport` of `src/contract/host.ts`. */
+export interface ClusterRecovery {
+  readonly state: "waiting" | "running" | "ready" | "failed";
+  readonly position: number;
+  readonly step: string;
+  readonly step_milliseconds: Record<string, number>;
+  readonly bytes_total: number;
+  readonly backup_label: string | null;
+  readonly replayed_lsn: string | null;
+  readonly reached_at: string | null;
+  readonly evidence: string | null;
+  readonly error: string | null;
+  readonly load: {
+    readonly state: "running" | "succeeded" | "failed";
+    readonly error: string | null;
+  } | null;
+}
+
+/** Where a recovered database is loaded, and as whom. */
+export interface LoadTarget {
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** Which names change places: what is live goes aside, its twin takes its place. */
+export interface DatabaseSwap {
+  readonly live: string;
+  readonly twin: string;
+  readonly aside: string;
+}
+
 /** A tenant's database as Postgres has it. */
 export interface FoundDatabase {
   readonly name: string;
@@ -214,6 +275,44 @@ export interface ClusterPort {
     pid: number,
     signal: "cancel" | "terminate",
   ): Promise<boolean>;
+  /** Postgres' own number of a database, which a rename does not change; null without one. */
+  oidOf(clusterId: string, name: string): Promise<number | null>;
+  /** Makes an empty database that belongs to the roles of another one. */
+  createTwin(clusterId: string, name: string, ownerRole: string): Promise<void>;
+  /** Drops a database and none of its roles. */
+  dropTwin(clusterId: string, name: string): Promise<void>;
+  /** Puts a twin in the place of a live database; its clients wait meanwhile. */
+  swapDatabases(clusterId: string, swap: DatabaseSwap): Promise<void>;
+  /** Begins a base backup; with an id that is known, nothing. */
+  startBaseBackup(clusterId: string, backupId: string, type: "full" | "incr"): Promise<void>;
+  /** What became of it; null for an id that was never asked for. */
+  baseBackup(
+    clusterId: string,
+    backupId: string,
+  ): Promise<{
+    readonly state: "running" | "succeeded" | "failed";
+    readonly error: string | null;
+  } | null>;
+  /** The base backups there are, the oldest first. */
+  baseBackups(clusterId: string): Promise<ClusterBackup[]>;
+  /** Takes away what no window needs; false while a recovery reads. */
+  expireBackups(clusterId: string): Promise<boolean>;
+  archiveStatus(clusterId: string): Promise<ArchiveStatus>;
+  /** Spans in which every moment can be recovered, oldest first; the last ends about now. */
+  recoveryWindow(clusterId: string): Promise<{ readonly from: string; readonly to: string }[]>;
+  /** Marks a point in the WAL by name. */
+  restorePoint(
+    clusterId: string,
+    name: string,
+  ): Promise<{ readonly lsn: string; readonly at: string }>;
+  /** Begins to recover a database beside the live ones; with an id that is known, nothing. */
+  startRecovery(clusterId: string, recoveryId: string, request: RecoveryRequest): Promise<void>;
+  /** What it has come to; null when it is not, or no longer, known. */
+  recovery(clusterId: string, recoveryId: string): Promise<ClusterRecovery | null>;
+  /** Begins to load what was recovered into an empty database. */
+  loadRecovery(clusterId: string, recoveryId: string, into: LoadTarget): Promise<void>;
+  /** Ends a recovery and removes all of it. */
+  endRecovery(clusterId: string, recoveryId: string): Promise<void>;
   /** Every tenant's databases and roles. */
   inventory(clusterId: string): Promise<ClusterInventory>;
   /** Makes a login role what it is to be, and with it what is missing. */

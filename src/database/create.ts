@@ -39,6 +39,39 @@ export const primaryName = "primary";
  * @throws ApiError 503 NO_CAPACITY
  */
 export async function newDatabase(context: Context, input: NewDatabase) {
+  const { row, statements } = await newDatabaseRow(context, input);
+  const operation = begin(
+    context,
+    provision,
+    {
+      lane: laneOf(input.projectId),
+      organizationId: input.organizationId,
+      workspaceId: input.workspaceId,
+      projectId: input.projectId,
+      resourceId: row.id,
+      requestId: input.requestId,
+    },
+    {
+      databaseId: row.id,
+      clusterId: row.clusterId,
+      databaseName: row.databaseName,
+      ownerRole: row.ownerRole,
+      loginRole: row.loginRole,
+    },
+  );
+  const created = recordEvent(context, "database.created", row, { operationId: operation.id });
+  return {
+    row,
+    operationId: operation.id,
+    statements: [...statements, operation.statement, created],
+  };
+}
+
+/**
+ * The row of a new database and its place, as statements, for an operation that makes it real.
+ * @throws ApiError 503 NO_CAPACITY
+ */
+export async function newDatabaseRow(context: Context, input: NewDatabase) {
   const clusterId = input.clusterId ?? (await place(context));
   const id = newId(context);
   const now = context.now();
@@ -62,34 +95,13 @@ export async function newDatabase(context: Context, input: NewDatabase) {
     createdAt: now,
     updatedAt: now,
   };
-  const operation = begin(
-    context,
-    provision,
-    {
-      lane: laneOf(input.projectId),
-      organizationId: input.organizationId,
-      workspaceId: input.workspaceId,
-      projectId: input.projectId,
-      resourceId: id,
-      requestId: input.requestId,
-    },
-    {
-      databaseId: id,
-      clusterId,
-      databaseName: row.databaseName,
-      ownerRole: row.ownerRole,
-      loginRole: row.loginRole,
-    },
-  );
   const statements: Statement[] = [
     reserve(context, clusterId),
     context.db
       .insert(database)
       .values({ ...row, planLimits: planLimitsOf(row.organizationId, row.size) }),
-    operation.statement,
-    recordEvent(context, "database.created", row, { operationId: operation.id }),
   ];
-  return { row, operationId: operation.id, statements };
+  return { row, statements };
 }
 
 /** A project's work is done one at a time. */

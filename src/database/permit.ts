@@ -47,6 +47,7 @@ const participles: Record<DatabaseVerb, string> = {
   rotate: "given new credentials",
   connect: "logged in to",
   observe: "looked into",
+  restore: "restored in place",
   delete: "deleted",
   undelete: "undeleted",
 };

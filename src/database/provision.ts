@@ -45,8 +45,9 @@ const publish: Do<ProvisionInput> = async (context, { input, operationId }) => {
   if (!isDefault(row)) await applySettings(context, row);
   const { databaseUrl } = await urlsOf(context, row, cluster);
   await context.cluster.probe(input.clusterId, databaseUrl);
+  const oid = await context.cluster.oidOf(input.clusterId, input.databaseName);
   return next(
-    changeDatabase(context, row.id, { state: "running" }),
+    changeDatabase(context, row.id, { state: "running", oid }),
     recordEvent(context, "database.running", row, { operationId }),
   );
 };

@@ -33,6 +33,7 @@ export type DatabaseVerb =
   | "rotate"
   | "connect"
   | "observe"
+  | "restore"
   | "delete"
   | "undelete";
 
@@ -70,6 +71,7 @@ export const verbTable: Record<DatabaseVerb, Record<StoredState, Answer>> = {
   restart: { ...refuseAll, running: "begin", suspended: "begin" },
   connect: { ...whileItLives, stopping: "begin", starting: "begin", restarting: "begin" },
   observe: { ...whileItLives, stopping: "begin", starting: "begin", restarting: "begin" },
+  restore: whileItLives,
   delete: { ...whileItLives, failed: "begin", deleted: "begin" },
   undelete: { ...refuseAll, deleted: "begin", running: "done", stopped: "done", suspended: "done" },
 };

@@ -50,6 +50,8 @@ export const database = sqliteTable(
     clusterId: text("cluster_id").notNull(),
     /** In Postgres; random, so that a neighbour who lists them learns nothing. */
     databaseName: text("database_name").notNull().unique(),
+    /** Postgres' own number of it, by which a base backup knows it; null until it was seen. */
+    oid: integer("oid"),
     ownerRole: text("owner_role").notNull(),
     loginRole: text("login_role").notNull(),
     passwordSealed: text("password_sealed").notNull(),

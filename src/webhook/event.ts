@@ -19,6 +19,7 @@ export const eventTypes = [
   "database.storage_warning",
   "database.storage_full",
   "database.storage_normal",
+  "database.restored",
   "database.deleted",
   "database.undeleted",
   "database.purged",

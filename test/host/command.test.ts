@@ -13,6 +13,24 @@ function someHandlers() {
     "database.logs": vi.fn<CommandHandlers["database.logs"]>(),
     "database.metrics": vi.fn<CommandHandlers["database.metrics"]>(),
     report: vi.fn<CommandHandlers["report"]>(),
+    ...backupHandlers(),
+  };
+}
+
+function backupHandlers() {
+  return {
+    "database.swap": vi.fn<CommandHandlers["database.swap"]>(),
+    "base_backup.start": vi.fn<CommandHandlers["base_backup.start"]>(),
+    "base_backup.status": vi.fn<CommandHandlers["base_backup.status"]>(),
+    "base_backup.expire": vi.fn<CommandHandlers["base_backup.expire"]>(),
+    base_backups: vi.fn<CommandHandlers["base_backups"]>(),
+    archive: vi.fn<CommandHandlers["archive"]>(),
+    recovery_window: vi.fn<CommandHandlers["recovery_window"]>(),
+    "restore_point.create": vi.fn<CommandHandlers["restore_point.create"]>(),
+    "recovery.start": vi.fn<CommandHandlers["recovery.start"]>(),
+    "recovery.status": vi.fn<CommandHandlers["recovery.status"]>(),
+    "recovery.load": vi.fn<CommandHandlers["recovery.load"]>(),
+    "recovery.end": vi.fn<CommandHandlers["recovery.end"]>(),
   };
 }
 

@@ -100,7 +100,11 @@ describe("a database with allowed addresses", () => {
 
 describe("the users file", () => {
   test("has the control plane's verifier instead of its password", () => {
-    const secrets = { control_password: "c".repeat(43), pooler_password: "p".repeat(43) };
+    const secrets = {
+      control_password: "c".repeat(43),
+      pooler_password: "p".repeat(43),
+      repository_key: "r".repeat(43),
+    };
     const text = renderUsers(secrets, "SCRAM-SHA-256$1:salt$stored:server");
     expect(text).toContain('"miosa_control" "SCRAM-SHA-256$');
     expect(text).not.toContain(secrets.control_password);

@@ -3,6 +3,7 @@ import { type LocalClusterPort, portOf } from "../../src/cluster/port.ts";
 import { defaultSettings } from "../../src/contract/host.ts";
 import type {
   ClusterPort,
+  ClusterRecovery,
   DatabaseLogLine,
   DatabaseMetricPoint,
   DatabaseSession,
@@ -10,6 +11,7 @@ import type {
   HostTransition,
 } from "../../src/core/cluster-port.ts";
 import { createDrift, driftEffects } from "./fake-drift.ts";
+import { createRecoveries, recoveryEffects } from "./fake-recovery.ts";
 
 /** Whether a call that fails has had its effect. */
 export type Failure = "before" | "after";
@@ -36,6 +38,8 @@ export interface ClusterState {
   readonly settings: ReadonlyMap<string, DatabaseSettings>;
   /** Databases that are stopped or suspended. */
   readonly held: ReadonlyMap<string, "stopped" | "suspended">;
+  /** What is being recovered. */
+  readonly recoveries: ReadonlyMap<string, ClusterRecovery>;
 }
 
 /** The same for the effects, which change it. */
@@ -55,6 +59,7 @@ function createThings() {
       points: [] as DatabaseMetricPoint[],
       sessions: [] as DatabaseSession[],
     },
+    ...createRecoveries(),
     ...createDrift(),
   };
 }
@@ -166,11 +171,12 @@ function move(things: Things, database: string, to: HostTransition["to"], at: Da
 /** A cluster port over memory. */
 export function createFakeCluster() {
   const things = createThings();
-  const { roles, databases, settings, held } = things;
-  const state: ClusterState = { roles, databases, settings, held };
+  const { roles, databases, settings, held, recoveries } = things;
+  const state: ClusterState = { roles, databases, settings, held, recoveries };
   const effects: LocalClusterPort = {
     ...tenantEffects(things),
     ...hostEffects(things),
+    ...recoveryEffects(things),
     ...driftEffects(things),
   };
   const calls: ClusterCallRecord[] = [];

@@ -15,5 +15,10 @@ export function aConfig(directory = "/srv/miosa"): HostConfig {
     public_host: "127.0.0.1",
     control_keys: [{ kty: "OKP", crv: "Ed25519", x: "x".repeat(43), kid: "key-1" }],
     databases_max: 300,
+    backup: {
+      recovery_days: 7,
+      base_backup_days: 30,
+      archive_timeout_seconds: 60,
+    },
   };
 }

@@ -88,6 +88,7 @@ export function aCluster(wanted: Record<string, Wanted> = {}) {
       postgres.ended += 1;
     },
     endIdle: async () => postgres.working,
+    rename: async () => undefined,
     list: async () => [],
   };
   const poolers = { transaction: transaction.state, session: session.state };

@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { Binaries, HostConfig } from "../../host/config.ts";
+import { type Binaries, HostConfig } from "../../host/config.ts";
 import { readIfExists } from "../../host/file.ts";
 import type { HostAddress, HostCommandInput, HostCommandName } from "../../src/contract/host.ts";
 import { createSigner } from "./host-token.ts";
@@ -114,7 +114,7 @@ async function makeConfig(directory: string, keys: HostConfig["control_keys"]) {
     freePort(),
     freePort(),
   ]);
-  const config: HostConfig = {
+  return HostConfig.parse({
     cluster_id: randomUUID(),
     directory,
     binaries: testBinaries(),
@@ -122,8 +122,7 @@ async function makeConfig(directory: string, keys: HostConfig["control_keys"]) {
     public_host: "127.0.0.1",
     control_keys: keys,
     databases_max: 300,
-  };
-  return config;
+  });
 }
 
 /** The host program as a process: started until it is ready, ended by a signal. */

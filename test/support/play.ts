@@ -53,7 +53,8 @@ export function canceledAt(at: string): Change {
     ...step,
     do: async (context, input) => {
       const outcome = await step.do(context, input);
-      if (name === at) await commit(context, [requestCancel(context, input.operationId)]);
+      const isOver = name === at && outcome.kind !== "waitFor";
+      if (isOver) await commit(context, [requestCancel(context, input.operationId)]);
       return outcome;
     },
   });

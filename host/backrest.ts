@@ -1,0 +1,94 @@
+// pgBackRest as this program runs it, and what its answers mean.
+import { z } from "zod";
+import { backrestFiles, stanza } from "./backrest-config.ts";
+import { runProgram } from "./binary.ts";
+import type { HostConfig } from "./config.ts";
+import type { Secrets } from "./secret.ts";
+
+/** Runs one of pgBackRest's commands; rejects with its words. */
+export type Backrest = (
+  command: string,
+  options?: readonly string[],
+  parameters?: readonly string[],
+) => Promise<string>;
+
+/** Binds it to a cluster. */
+export function createBackrest(config: HostConfig, secrets: Secrets): Backrest {
+  const head = [`--config=${backrestFiles(config).config}`, `--stanza=${stanza}`];
+  const login = { PGPASSWORD: secrets.control_password };
+  return (command, options = [], parameters = []) =>
+    runProgram(config, "pgbackrest", [...head, ...options, command, ...parameters], {
+      secrets: login,
+    });
+}
+
+const Info = z.array(
+  z.object({
+    backup: z.array(
+      z.object({
+        label: z.string(),
+        type: z.enum(["full", "diff", "incr"]),
+        prior: z.string().nullable(),
+        error: z.boolean().nullable(),
+        archive: z.object({ start: z.string(), stop: z.string() }),
+        database: z.object({ "repo-key": z.int() }),
+        info: z.object({
+          size: z.int(),
+          repository: z.object({ delta: z.int() }),
+        }),
+        lsn: z.object({ start: z.string(), stop: z.string() }),
+        timestamp: z.object({ start: z.int(), stop: z.int() }),
+      }),
+    ),
+  }),
+);
+
+/** A base backup in one of the repositories. */
+export interface BaseBackup {
+  readonly label: string;
+  readonly repository: number;
+  readonly type: "full" | "diff" | "incr";
+  /** Milliseconds since the epoch, to the second. */
+  readonly startedAt: number;
+  readonly stoppedAt: number;
+  readonly startWal: string;
+  readonly stopWal: string;
+  readonly databaseBytes: number;
+  readonly repositoryBytes: number;
+}
+
+/** The base backups there are, the oldest first. */
+export async function listBackups(backrest: Backrest): Promise<BaseBackup[]> {
+  const [cluster] = Info.parse(JSON.parse(await backrest("info", ["--output=json"])));
+  return (cluster?.backup ?? [])
+    .filter(({ error }) => error !== true)
+    .map((backup) => ({
+      label: backup.label,
+      repository: backup.database["repo-key"],
+      type: backup.type,
+      startedAt: backup.timestamp.start * 1000,
+      stoppedAt: backup.timestamp.stop * 1000,
+      startWal: backup.archive.start,
+      stopWal: backup.archive.stop,
+      databaseBytes: backup.info.size,
+      repositoryBytes: backup.info.repository.delta,
+    }))
+    .sort((one, other) => one.stoppedAt - other.stoppedAt);
+}
+
+const Listed = z.record(z.string(), z.object({ type: z.string(), time: z.int().optional() }));
+
+/** Segments of WAL in a repository, in order: name, and when each came. */
+export async function listWal(
+  backrest: Backrest,
+  repository: number,
+): Promise<{ readonly wal: string; readonly at: number }[]> {
+  const options = ["--recurse", "--output=json", `--repo=${repository}`];
+  const text = await backrest("repo-ls", options, [`archive/${stanza}`]);
+  return Object.entries(Listed.parse(JSON.parse(text)))
+    .flatMap(([path, { time = 0 }]) => {
+      const wal = /\/([0-9A-F]{24})-[0-9a-f]{40}/.exec(path)?.[1];
+      return wal === undefined ? [] : [{ wal, at: time * 1000 }];
+    })
+    .sort((one, other) => (one.wal < other.wal ? -1 : 1));
+}

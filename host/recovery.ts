@@ -1,0 +1,305 @@
+// Recoveries of single databases: at most two work at a time, the others wait their turn. Each has
+// a scratch directory; what it has come to is in there, so that a restarted host program takes a
+// finished one over and removes all others.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { RecoveryReport, RecoveryRequest } from "../src/contract/host.ts";
+import { type BaseBackup, listBackups } from "./backrest.ts";
+import type { Backup } from "./backup.ts";
+import { type HostConfig, layout } from "./config.ts";
+import { admitTenant, dump, type LoadTarget, load } from "./dump.ts";
+import { readIfExists, writeAtomically } from "./file.ts";
+import { log, messageOf } from "./log.ts";
+import { HostProblem } from "./problem.ts";
+import {
+  evidenceIn,
+  isRunning,
+  makeView,
+  type RecoveryTarget,
+  removeScratch,
+  restoreFiles,
+  type Scratch,
+  scratchIn,
+  scratchSession,
+  settle,
+  startScratch,
+  untilTarget,
+} from "./scratch.ts";
+import type { Secrets } from "./secret.ts";
+
+const workersMax = 2;
+// Beside what is restored: what replay makes of the neighbours, and the dump.
+const spareBytes = 1024 ** 3;
+const abandonedMilliseconds = 2 * 3_600_000;
+
+const Recovery = RecoveryReport.omit({ position: true });
+/** What a recovery has come to. */
+export type Recovery = z.infer<typeof Recovery>;
+
+const Kept = z.object({ request: RecoveryRequest, recovery: Recovery });
+
+/** Recoveries of one cluster. */
+export interface Recoveries {
+  /** Begins one; with an id that is known, nothing. */
+  start(id: string, request: RecoveryRequest): void;
+  /** What it has come to, and how many are before it. @throws HostProblem 404 */
+  statusOf(id: string): Recovery & { readonly position: number };
+  /** Begins to load a ready one into a live database. @throws HostProblem 404, 409 */
+  load(id: string, into: LoadTarget): void;
+  /** Ends it, whatever it does, and removes all of it. */
+  end(id: string): Promise<void>;
+  /** Removes what nobody has asked for in a long time. */
+  removeAbandoned(): Promise<void>;
+}
+
+interface Entry {
+  readonly scratch: Scratch;
+  readonly request: RecoveryRequest;
+  recovery: Recovery;
+  askedAt: number;
+  isEnding: boolean;
+  working: Promise<void> | undefined;
+}
+
+const fresh = (id: string): Recovery => ({
+  recovery_id: id,
+  state: "waiting",
+  step: "wait",
+  step_milliseconds: {},
+  bytes_total: 0,
+  backup_label: null,
+  replayed_lsn: null,
+  reached_at: null,
+  evidence: null,
+  database: null,
+  error: null,
+  load: null,
+});
+
+const stateFile = (directory: string) => join(directory, "recovery.json");
+
+// Eight characters: the path of a socket is short.
+function directoryOf(config: HostConfig, id: string): string {
+  const name = createHash("sha256").update(id).digest("hex").slice(0, 8);
+  return join(layout(config.directory).scratch, name);
+}
+
+/** The newest backup that was over before the target. @throws Error when there is none. */
+function chooseBackup(backups: readonly BaseBackup[], { target }: RecoveryRequest): BaseBackup {
+  const local = backups.filter(({ repository }) => repository === 1);
+  if ("backup" in target) {
+    const named = local.find(({ label }) => label === target.backup);
+    if (named !== undefined) return named;
+    throw new Error(`There is no base backup ${target.backup} any more.`);
+  }
+  const at = Date.parse("time" in target ? target.time : target.at);
+  // pgBackRest tells the second in which it was over.
+  const chosen = local.findLast(({ stoppedAt }) => stoppedAt + 1000 <= at);
+  if (chosen !== undefined) return chosen;
+  throw new Error("No base backup is older than the target.");
+}
+
+function targetOf({ target }: RecoveryRequest): RecoveryTarget {
+  if ("time" in target) return { time: target.time.replace("T", " ").replace("Z", "+00") };
+  return "name" in target ? { name: target.name } : { immediate: true };
+}
+
+function checkSpace(config: HostConfig, bytes: number): void {
+  const { bavail, bsize } = statfsSync(config.directory);
+  const needed = 3 * bytes + spareBytes;
+  if (bavail * bsize >= needed) return;
+  throw new Error(`The recovery needs ${needed} bytes of disk, ${bavail * bsize} are free.`);
+}
+
+/** Runs one recovery's steps; each is timed, and its name is known while it runs. */
+async function recover(entry: Entry, request: RecoveryRequest, backup: Backup): Promise<void> {
+  const { scratch } = entry;
+  const note = (fields: Partial<Recovery>) => {
+    entry.recovery = { ...entry.recovery, ...fields };
+  };
+  const step = async <Result>(name: string, work: () => Promise<Result>): Promise<Result> => {
+    if (entry.isEnding) throw new Error("It was ended.");
+    note({ step: name });
+    const since = performance.now();
+    const result = await work();
+    const took = { [name]: Math.round(performance.now() - since) };
+    note({ step_milliseconds: { ...entry.recovery.step_milliseconds, ...took } });
+    return result;
+  };
+  const chosen = await step("choose", async () =>
+    chooseBackup(await listBackups(backup.backrest), request),
+  );
+  note({ backup_label: chosen.label });
+  const view = await step("view", () => makeView(scratch, chosen.label, request.database_oid));
+  note({ bytes_total: view.bytes });
+  checkSpace(scratch.config, view.bytes);
+  await step("restore", () => restoreFiles(scratch, chosen.label, targetOf(request)));
+  const reached = await step("replay", async () => {
+    startScratch(scratch);
+    const session = scratchSession(scratch, "postgres");
+    const onProgress = ({ lsn }: { readonly lsn: string | null }) => note({ replayed_lsn: lsn });
+    try {
+      const state = await untilTarget(scratch, session, onProgress);
+      await settle(scratch, session, request.database_oid);
+      return state;
+    } finally {
+      await session.close();
+    }
+  });
+  const { database } = await step("admit", () => admitTenant(scratch, request.database_oid));
+  const evidence = evidenceIn(readIfExists(scratch.files.log) ?? "") ?? null;
+  note({ state: "ready", reached_at: reached.reachedAt, evidence, database });
+}
+
+/** What all recoveries of a cluster share. */
+interface House {
+  readonly config: HostConfig;
+  readonly secrets: Secrets;
+  readonly backup: Backup;
+  readonly entries: Map<string, Entry>;
+  /** At most so many work at a time; the others wait in the order they came. */
+  readonly inTurn: (work: () => Promise<void>) => Promise<void>;
+}
+
+function createTurns(max: number): House["inTurn"] {
+  const queue: (() => void)[] = [];
+  let working = 0;
+  return async (work) => {
+    if (working >= max) await new Promise<void>((resolve) => queue.push(resolve));
+    working++;
+    try {
+      await work();
+    } finally {
+      working--;
+      queue.shift()?.();
+    }
+  };
+}
+
+function scratchOf({ config, secrets }: House, id: string): Scratch {
+  return scratchIn(config, secrets, directoryOf(config, id));
+}
+
+function persist({ scratch, request, recovery }: Entry): void {
+  if (!existsSync(scratch.files.directory)) return;
+  writeAtomically(stateFile(scratch.files.directory), JSON.stringify({ request, recovery }));
+}
+
+function entryOf({ entries }: House, id: string): Entry {
+  const entry = entries.get(id);
+  if (entry === undefined) {
+    throw new HostProblem(404, "unknown_recovery", `There is no recovery ${id} here.`);
+  }
+  entry.askedAt = Date.now();
+  return entry;
+}
+
+async function run({ backup, inTurn }: House, entry: Entry): Promise<void> {
+  const letGo = backup.base.hold();
+  try {
+    await inTurn(async () => {
+      entry.recovery = { ...entry.recovery, state: "running" };
+      mkdirSync(entry.scratch.files.directory, { recursive: true, mode: 0o700 });
+      await recover(entry, entry.request, backup);
+    });
+  } catch (error) {
+    log("error", `A recovery failed: ${messageOf(error)}`);
+    entry.recovery = { ...entry.recovery, state: "failed", error: messageOf(error) };
+    await removeScratch(entry.scratch);
+  } finally {
+    letGo();
+    persist(entry);
+  }
+}
+
+async function runLoad({ inTurn }: House, entry: Entry, into: LoadTarget): Promise<void> {
+  const tell = (state: NonNullable<Recovery["load"]>["state"], error: string | null = null) => {
+    entry.recovery = { ...entry.recovery, load: { state, error } };
+  };
+  try {
+    const { database_oid: oid } = entry.request;
+    await inTurn(async () => {
+      await dump(entry.scratch, await admitTenant(entry.scratch, oid));
+      await load(entry.scratch, into);
+    });
+    tell("succeeded");
+  } catch (error) {
+    log("error", `A recovered database could not be loaded: ${messageOf(error)}`);
+    tell("failed", messageOf(error));
+  }
+}
+
+async function end(house: House, id: string): Promise<void> {
+  const entry = house.entries.get(id);
+  if (entry === undefined) return removeScratch(scratchOf(house, id));
+  entry.isEnding = true;
+  await removeScratch(entry.scratch);
+  await entry.working;
+  await removeScratch(entry.scratch);
+  house.entries.delete(id);
+}
+
+/** Takes over what is ready since an earlier program, and removes the rest. */
+async function adopt({ config, secrets, entries }: House): Promise<void> {
+  const { scratch: parent } = layout(config.directory);
+  for (const name of existsSync(parent) ? readdirSync(parent) : []) {
+    const scratch = scratchIn(config, secrets, join(parent, name));
+    const text = readIfExists(stateFile(join(parent, name))) ?? "null";
+    const { data: kept } = Kept.safeParse(JSON.parse(text));
+    if (kept?.recovery.state === "ready" && isRunning(scratch)) {
+      const rest = { askedAt: Date.now(), isEnding: false, working: undefined };
+      entries.set(kept.recovery.recovery_id, { scratch, ...kept, ...rest });
+    } else {
+      await removeScratch(scratch);
+    }
+  }
+}
+
+/** Opens the scratch directory. */
+export async function openRecoveries(
+  config: HostConfig,
+  secrets: Secrets,
+  backup: Backup,
+): Promise<Recoveries> {
+  const entries = new Map<string, Entry>();
+  const house: House = { config, secrets, backup, entries, inTurn: createTurns(workersMax) };
+  await adopt(house);
+  return {
+    start(id, request) {
+      if (entries.has(id)) return;
+      const rest = { askedAt: Date.now(), isEnding: false, working: undefined };
+      const entry: Entry = {
+        scratch: scratchOf(house, id),
+        request,
+        recovery: fresh(id),
+        ...rest,
+      };
+      entries.set(id, entry);
+      entry.working = run(house, entry);
+    },
+    statusOf(id) {
+      const { recovery } = entryOf(house, id);
+      const waiting = [...entries.values()].filter((entry) => entry.recovery.state === "waiting");
+      const position = waiting.findIndex((entry) => entry.recovery.recovery_id === id) + 1;
+      return { ...recovery, position };
+    },
+    load(id, into) {
+      const entry = entryOf(house, id);
+      if (entry.recovery.state !== "ready") {
+        throw new HostProblem(409, "not_ready", `The recovery is ${entry.recovery.state}.`);
+      }
+      if (entry.recovery.load?.state === "running") return;
+      entry.recovery = { ...entry.recovery, load: { state: "running", error: null } };
+      entry.working = runLoad(house, entry, into);
+    },
+    end: (id) => end(house, id),
+    async removeAbandoned() {
+      for (const [id, { askedAt, recovery }] of entries) {
+        const isOver = recovery.state === "ready" || recovery.state === "failed";
+        if (isOver && Date.now() - askedAt > abandonedMilliseconds) await end(house, id);
+      }
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { and, desc, eq } from "drizzle-orm";
+import { allClusters } from "../cluster/find.ts";
+import { commit } from "../core/batch.ts";
+import type { Context } from "../core/context.ts";
+import { activeOperations } from "../operation/find.ts";
+import { type BaseBackupRow, baseBackup } from "./table.ts";
+import { beginBaseBackup } from "./take.ts";
+
+const fullHours = 24;
+// Replay stays short: whichever comes first.
+const incrementalHours = 6;
+const incrementalWalBytes = 1024 ** 3;
+const hourMilliseconds = 3_600_000;
+// After one that failed the next is not tried at once.
+const pauseHours = 0.25;
+
+/** What is known of a cluster's backups when it is decided about the next. */
+export interface BackupHistory {
+  readonly lastFullAt: Date | null;
+  readonly last: Pick<BaseBackupRow, "createdAt" | "walBytes"> | null;
+  readonly lastFailedAt: Date | null;
+}
+
+/** Which base backup is due now, or null. */
+export function dueBackup(
+  now: Date,
+  walBytes: number,
+  { lastFullAt, last, lastFailedAt }: BackupHistory,
+): BaseBackupRow["type"] | null {
+  const hoursSince = (at: Date) => (now.getTime() - at.getTime()) / hourMilliseconds;
+  if (lastFailedAt !== null && hoursSince(lastFailedAt) < pauseHours) return null;
+  if (lastFullAt === null || last === null || hoursSince(lastFullAt) >= fullHours) return "full";
+  if (walBytes - last.walBytes >= incrementalWalBytes) return "incr";
+  return hoursSince(last.createdAt) >= incrementalHours ? "incr" : null;
+}
+
+/** Begins the base backups that are due; one cluster's trouble is not another's. */
+export async function scheduleBackups(context: Context): Promise<void> {
+  for (const { id, name } of await allClusters(context)) {
+    try {
+      await scheduleBackup(context, id);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      context.log({ level: "warning", message, cluster: name });
+    }
+  }
+}
+
+async function scheduleBackup(context: Context, clusterId: string): Promise<void> {
+  if ((await activeOperations(context, [clusterId])).size > 0) return;
+  const { wal_bytes: walBytes } = await context.cluster.archiveStatus(clusterId);
+  const type = dueBackup(context.now(), walBytes, await historyOf(context, clusterId));
+  if (type === null) return;
+  const { statements } = beginBaseBackup(context, clusterId, type, Math.round(walBytes));
+  await commit(context, statements);
+  await context.nudge(`cluster:${clusterId}`);
+}
+
+async function historyOf(context: Context, clusterId: string): Promise<BackupHistory> {
+  const latest = (condition: ReturnType<typeof eq>) =>
+    context.db
+      .select()
+      .from(baseBackup)
+      .where(and(eq(baseBackup.clusterId, clusterId), condition))
+      .orderBy(desc(baseBackup.seq))
+      .limit(1);
+  const succeeded = eq(baseBackup.state, "succeeded");
+  const [full, last, failed] = await context.db.batch([
+    latest(and(succeeded, eq(baseBackup.type, "full")) ?? succeeded),
+    latest(succeeded),
+    latest(eq(baseBackup.state, "failed")),
+  ]);
+  return {
+    lastFullAt: full[0]?.createdAt ?? null,
+    last: last[0] ?? null,
+    lastFailedAt: failed[0]?.endedAt ?? null,
+  };
+}

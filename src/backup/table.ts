@@ -1,0 +1,22 @@
+import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
+
+/** A base backup this system had a cluster take. */
+export const baseBackup = sqliteTable(
+  "base_backup",
+  {
+    seq: seqColumn(),
+    id: idColumn(),
+    clusterId: text("cluster_id").notNull(),
+    type: text("type", { enum: ["full", "incr"] }).notNull(),
+    state: text("state", { enum: ["running", "succeeded", "failed"] }).notNull(),
+    /** Bytes of WAL ever written when it began. */
+    walBytes: integer("wal_bytes").notNull(),
+    endedAt: timeColumn("ended_at"),
+    ...timeColumns(),
+  },
+  (t) => [index("base_backup_of_cluster").on(t.clusterId, t.seq)],
+);
+
+/** One row of the table. */
+export type BaseBackupRow = typeof baseBackup.$inferSelect;

@@ -1,0 +1,60 @@
+// The effects on backups and recoveries, all commands to the host.
+
+import { HostRefusal } from "./host.ts";
+import type { HostCommander } from "./host-effect.ts";
+import type { LocalClusterPort } from "./port.ts";
+
+type BackupEffects = Pick<
+  LocalClusterPort,
+  | "swapDatabases"
+  | "startBaseBackup"
+  | "baseBackup"
+  | "baseBackups"
+  | "expireBackups"
+  | "archiveStatus"
+  | "recoveryWindow"
+  | "restorePoint"
+  | "startRecovery"
+  | "recovery"
+  | "loadRecovery"
+  | "endRecovery"
+>;
+
+/** Binds the effects to one host. */
+export function backupEffects(command: HostCommander): BackupEffects {
+  return {
+    swapDatabases: async (swap) => {
+      await command("database.swap", swap);
+    },
+    startBaseBackup: async (backup_id, type) => {
+      await command("base_backup.start", { backup_id, type });
+    },
+    baseBackup: (backup_id) =>
+      orNull("unknown_backup", () => command("base_backup.status", { backup_id })),
+    baseBackups: async () => (await command("base_backups", {})).base_backups,
+    expireBackups: async () => (await command("base_backup.expire", {})).is_done,
+    archiveStatus: () => command("archive", {}),
+    recoveryWindow: async () => (await command("recovery_window", {})).spans,
+    restorePoint: (name) => command("restore_point.create", { name }),
+    startRecovery: async (recovery_id, request) => {
+      await command("recovery.start", { recovery_id, request });
+    },
+    recovery: (recovery_id) =>
+      orNull("unknown_recovery", () => command("recovery.status", { recovery_id })),
+    loadRecovery: async (recovery_id, into) => {
+      await command("recovery.load", { recovery_id, into });
+    },
+    endRecovery: async (recovery_id) => {
+      await command("recovery.end", { recovery_id });
+    },
+  };
+}
+
+async function orNull<Result>(code: string, ask: () => Promise<Result>): Promise<Result | null> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof HostRefusal && error.code === code) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,167 @@
+// A database of the project as it was at a moment, beside the one it was: the source is untouched.
+import { z } from "zod";
+import { release } from "../cluster/place.ts";
+import { attributionOf } from "../core/column.ts";
+import type { Context } from "../core/context.ts";
+import { newId, type ProjectId } from "../core/id.ts";
+import { changeDatabase } from "../database/change.ts";
+import { laneOf, newDatabaseRow } from "../database/create.ts";
+import { openPassword, scramVerifier } from "../database/credential.ts";
+import { loadDatabase } from "../database/load.ts";
+import { applySettings, isDefault } from "../database/setting.ts";
+import type { DatabaseRow } from "../database/table.ts";
+import { urlsOf } from "../database/url.ts";
+import type { EnvironmentRow } from "../environment/table.ts";
+import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
+import { recordEvent } from "../webhook/event.ts";
+import { changeRestore, loadInto, Recovering, recover } from "./recover.ts";
+import { restore } from "./table.ts";
+import type { ResolvedTarget } from "./target.ts";
+
+const RestoreInput = Recovering.extend({
+  databaseId: z.string(),
+  databaseName: z.string(),
+  ownerRole: z.string(),
+  loginRole: z.string(),
+});
+type RestoreInput = z.infer<typeof RestoreInput>;
+
+const bringBack: Do<RestoreInput> = (context, { input }) => recover(context, input);
+
+// Undone last: what the failure was is told by both rows, and the place is free again.
+const giveUp: Undo<RestoreInput> = async (context, { input, failure }) => {
+  await context.cluster.endRecovery(input.clusterId, input.restoreId);
+  const errorMessage = failure?.message ?? null;
+  const finishedAt = context.now();
+  return [
+    changeRestore(context, input.restoreId, { state: "failed", errorMessage, finishedAt }),
+    changeDatabase(context, input.databaseId, { state: "failed", errorMessage }),
+    release(context, input.clusterId),
+  ];
+};
+
+const create: Do<RestoreInput> = async (context, { input }) => {
+  const { row } = await loadDatabase(context, input.databaseId);
+  const verifier = await scramVerifier(context, await openPassword(context, row));
+  await context.cluster.createDatabase(input.clusterId, { ...namesOf(input), verifier });
+  if (!isDefault(row)) await applySettings(context, row);
+  return next();
+};
+
+const drop: Undo<RestoreInput> = async (context, { input }) => {
+  await context.cluster.dropDatabase(input.clusterId, namesOf(input));
+  await context.cluster.forgetDatabase(input.clusterId, input.databaseName);
+  return [];
+};
+
+const load: Do<RestoreInput> = (context, { input }) =>
+  loadInto(context, input, async () => {
+    const { row } = await loadDatabase(context, input.databaseId);
+    const password = await openPassword(context, row);
+    return { database: input.databaseName, user: input.loginRole, password };
+  });
+
+const publish: Do<RestoreInput> = async (context, { input, operationId }) => {
+  const { row, cluster } = await loadDatabase(context, input.databaseId);
+  const { databaseUrl } = await urlsOf(context, row, cluster);
+  await context.cluster.probe(input.clusterId, databaseUrl);
+  const oid = await context.cluster.oidOf(input.clusterId, input.databaseName);
+  const data = { restore_id: input.restoreId };
+  return next(
+    changeDatabase(context, row.id, { state: "running", oid }),
+    recordEvent(context, "database.running", row, { operationId, data }),
+  );
+};
+
+const cleanUp: Do<RestoreInput> = async (context, { input }) => {
+  await context.cluster.endRecovery(input.clusterId, input.restoreId);
+  const change = { state: "succeeded", finishedAt: context.now() } as const;
+  return next(changeRestore(context, input.restoreId, change));
+};
+
+function namesOf({ databaseName, ownerRole, loginRole }: RestoreInput) {
+  return { databaseName, ownerRole, loginRole };
+}
+
+/** `database.restore`: a new database that holds what another one held at a moment. */
+export const restoreNew = defineOperation<RestoreInput>({
+  name: "database.restore",
+  input: RestoreInput,
+  deadlineMinutes: 6 * 60,
+  attemptsMax: 20,
+  pointOfNoReturn: "cleanUp",
+  steps: {
+    bringBack: { do: bringBack, undo: giveUp },
+    create: { do: create, undo: drop },
+    load: { do: load },
+    publish: { do: publish },
+    cleanUp: { do: cleanUp },
+  },
+});
+
+/** Where a restored database goes. */
+export interface RestorePlace {
+  readonly projectId: ProjectId;
+  readonly environment: EnvironmentRow;
+  readonly name: string;
+}
+
+/**
+ * Begins to restore into a new database, on the cluster of its source.
+ * @throws ApiError 503 NO_CAPACITY
+ */
+export async function beginRestoreNew(
+  context: Context,
+  source: DatabaseRow,
+  { request, words }: ResolvedTarget,
+  place: RestorePlace,
+  requestId: string,
+) {
+  const { organizationId, workspaceId, clusterId } = source;
+  const { projectId } = place;
+  const made = await newDatabaseRow(context, {
+    organizationId,
+    workspaceId,
+    projectId,
+    environment: place.environment,
+    name: place.name,
+    isPrimary: false,
+    size: source.size,
+    attribution: attributionOf(source),
+    requestId,
+    clusterId,
+  });
+  const { id: databaseId, databaseName, ownerRole, loginRole } = made.row;
+  const restoreId = newId(context);
+  const operation = begin(
+    context,
+    restoreNew,
+    {
+      lane: laneOf(projectId),
+      organizationId,
+      workspaceId,
+      projectId,
+      resourceId: databaseId,
+      requestId,
+    },
+    { restoreId, clusterId, request, databaseId, databaseName, ownerRole, loginRole },
+  );
+  const now = context.now();
+  const row = {
+    id: restoreId,
+    organizationId,
+    workspaceId,
+    projectId,
+    sourceDatabaseId: source.id,
+    databaseId,
+    clusterId,
+    operationId: operation.id,
+    mode: "new" as const,
+    state: "pending" as const,
+    requestedTarget: words,
+    createdAt: now,
+    updatedAt: now,
+  };
+  const insert = context.db.insert(restore).values(row);
+  return { restoreId, databaseId, statements: [...made.statements, operation.statement, insert] };
+}

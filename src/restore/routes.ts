@@ -1,0 +1,264 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { requireScope } from "../core/actor.ts";
+import type { Context } from "../core/context.ts";
+import { conflict, unavailable } from "../core/error.ts";
+import { newId, opaqueName } from "../core/id.ts";
+import { listEnvelope, pageOf } from "../core/page.ts";
+import { driveMilliseconds, router } from "../core/route.ts";
+import {
+  body,
+  dataOf,
+  errors,
+  IdParameters,
+  json,
+  Label,
+  listOf,
+  PageParameters,
+  Time,
+} from "../core/schema.ts";
+import { laneOf } from "../database/create.ts";
+import { findDatabase } from "../database/find.ts";
+import { permit } from "../database/permit.ts";
+import type { DatabaseRow } from "../database/table.ts";
+import { findEnvironment } from "../environment/find.ts";
+import { commitExclusively } from "../operation/find.ts";
+import { findProject } from "../project/find.ts";
+import { findRestore, listRestores } from "./find.ts";
+import { beginRestoreInPlace, beginUndo } from "./in-place.ts";
+import { beginRestoreNew } from "./restore-new.ts";
+import {
+  CreateRestore,
+  DatabaseBackup,
+  RecoveryWindow,
+  Restore,
+  renderBackup,
+  renderRestore,
+} from "./schema.ts";
+import { restorePoint } from "./table.ts";
+import { resolveTarget } from "./target.ts";
+
+/** Restores, and what they are made from. */
+export const restoreRoutes = router();
+
+restoreRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/databases/{id}/recovery-window",
+    operationId: "databases.recoveryWindow",
+    summary: "From which moment to which a database can be recovered",
+    description: "From what is really archived; brings `latest` to about now.",
+    tags: ["restores"],
+    request: { params: IdParameters },
+    responses: {
+      200: json("The window", dataOf(RecoveryWindow)),
+      ...errors(400, 401, 403, 404, 503),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:read");
+    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
+    return c.json({ data: await windowOf(context, row) }, 200);
+  },
+);
+
+async function windowOf(context: Context, row: DatabaseRow) {
+  const spans = await orUnavailable(() => context.cluster.recoveryWindow(row.clusterId));
+  const created = row.createdAt.toISOString();
+  const own = spans
+    .filter(({ to }) => to > created)
+    .map(({ from, to }) => ({ from: from > created ? from : created, to }));
+  const gaps = own.slice(1).map(({ from: to }, index) => ({ from: own[index]?.to ?? to, to }));
+  const [earliest, latest] = [own[0]?.from ?? null, own.at(-1)?.to ?? null];
+  return { database_id: row.id, earliest, latest, gaps };
+}
+
+async function orUnavailable<Result>(ask: () => Promise<Result>): Promise<Result> {
+  try {
+    return await ask();
+  } catch {
+    throw unavailable("HOST_UNAVAILABLE", "The cluster does not answer; ask again.", 5);
+  }
+}
+
+restoreRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/databases/{id}/backups",
+    operationId: "databases.backups",
+    summary: "List the base backups that cover a database, newest first",
+    tags: ["restores"],
+    request: { params: IdParameters },
+    responses: {
+      200: json("The backups", z.object({ data: z.array(DatabaseBackup), total: z.int() })),
+      ...errors(400, 401, 403, 404, 503),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:read");
+    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
+    const backups = await orUnavailable(() => context.cluster.baseBackups(row.clusterId));
+    const covering = backups.filter(
+      ({ stopped_at }) => Date.parse(stopped_at) >= row.createdAt.getTime(),
+    );
+    const data = covering.reverse().map((backup) => renderBackup(row.id, backup));
+    return c.json({ data, total: data.length }, 200);
+  },
+);
+
+restoreRoutes.openapi(
+  createRoute({
+    method: "post",
+    path: "/databases/{id}/restore-points",
+    operationId: "restorePoints.create",
+    summary: "Give this moment a name to restore to",
+    tags: ["restores"],
+    request: { params: IdParameters, body: body(z.strictObject({ name: Label })) },
+    responses: {
+      201: json(
+        "The restore point",
+        dataOf(z.object({ id: z.string(), name: z.string(), lsn: z.string(), at: Time })),
+      ),
+      ...errors(400, 401, 403, 404, 409, 422, 503),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:write");
+    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
+    await permit(context, row, "observe");
+    const { name } = c.req.valid("json");
+    const walName = opaqueName(context, 20);
+    const made = await orUnavailable(() => context.cluster.restorePoint(row.clusterId, walName));
+    const id = newId(context);
+    const at = new Date(made.at);
+    const facts = { databaseId: row.id, name, walName, lsn: made.lsn, at };
+    await context.db.insert(restorePoint).values({ id, ...facts, createdAt: context.now() });
+    return c.json({ data: { id, name, lsn: made.lsn, at: made.at } }, 201);
+  },
+);
+
+restoreRoutes.openapi(
+  createRoute({
+    method: "post",
+    path: "/databases/{id}/restores",
+    operationId: "restores.create",
+    summary: "Restore a database to a moment",
+    description:
+      "`mode` new (the default) makes a new database of the project; `in_place` gives this one " +
+      "its former content at the same URL, and can be undone for 7 days.",
+    tags: ["restores"],
+    request: { params: IdParameters, body: body(CreateRestore) },
+    responses: {
+      201: json("The restore; over when its state says so", dataOf(Restore)),
+      ...errors(400, 401, 403, 404, 409, 422, 503),
+    },
+  }),
+  async (c) => {
+    const { context, actor, requestId } = c.var;
+    requireScope(actor, "databases:write");
+    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
+    const { mode = "new", environment, name, ...reference } = c.req.valid("json");
+    if (mode === "in_place") await permit(context, row, "restore");
+    const target = await resolveTarget(context, row, reference);
+    const begun =
+      mode === "in_place"
+        ? beginRestoreInPlace(context, row, target, requestId)
+        : await beginRestoreNew(
+            context,
+            row,
+            target,
+            {
+              ...(await placeOf(c.var, row, environment)),
+              name: name ?? `restored-${opaqueName(context, 8)}`,
+            },
+            requestId,
+          );
+    await commitExclusively(context, [begun.databaseId], begun.statements);
+    await context.drive(laneOf(row.projectId), driveMilliseconds);
+    return c.json({ data: renderRestore(await findRestore(context, actor, begun.restoreId)) }, 201);
+  },
+);
+
+async function placeOf(
+  { context, actor }: { context: Context; actor: Parameters<typeof findProject>[1] },
+  row: DatabaseRow,
+  environment: string | undefined,
+) {
+  const { id: projectId } = await findProject(context, actor, row.projectId);
+  const by = environment === undefined ? { id: row.environmentId } : { name: environment };
+  return { projectId, environment: await findEnvironment(context, projectId, by) };
+}
+
+restoreRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/databases/{id}/restores",
+    operationId: "restores.list",
+    summary: "List the restores of a database, newest first",
+    tags: ["restores"],
+    request: { params: IdParameters, query: PageParameters },
+    responses: {
+      200: json("A page of restores", listOf(Restore)),
+      ...errors(400, 401, 403, 404, 422),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:read");
+    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
+    const page = pageOf(c.req.valid("query"));
+    const { rows, total } = await listRestores(context, actor, row.id, page);
+    return c.json(listEnvelope(page, rows, total, renderRestore), 200);
+  },
+);
+
+restoreRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/restores/{id}",
+    operationId: "restores.get",
+    summary: "Get a restore",
+    tags: ["restores"],
+    request: { params: IdParameters },
+    responses: { 200: json("The restore", dataOf(Restore)), ...errors(400, 401, 403, 404) },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:read");
+    const row = await findRestore(context, actor, c.req.valid("param").id);
+    return c.json({ data: renderRestore(row) }, 200);
+  },
+);
+
+restoreRoutes.openapi(
+  createRoute({
+    method: "post",
+    path: "/restores/{id}/undo",
+    operationId: "restores.undo",
+    summary: "Switch a restore in place back; once more switches it on again",
+    tags: ["restores"],
+    request: { params: IdParameters },
+    responses: {
+      200: json("The restore as it is now", dataOf(Restore)),
+      ...errors(400, 401, 403, 404, 409),
+    },
+  }),
+  async (c) => {
+    const { context, actor, requestId } = c.var;
+    requireScope(actor, "databases:write");
+    const found = await findRestore(context, actor, c.req.valid("param").id);
+    const { id, state, mode, asideName, asideUntil, databaseId } = found;
+    if (mode !== "in_place" || state !== "succeeded" || asideName === null || asideUntil === null) {
+      const message = "Only a restore in place that succeeded, in its 7 days, can be undone.";
+      throw conflict("NOT_UNDOABLE", message, { state, mode });
+    }
+    const { row } = await findDatabase(context, actor, databaseId);
+    await permit(context, row, "restore");
+    const { statements } = beginUndo(context, row, { id, asideName }, requestId);
+    await commitExclusively(context, [row.id], statements);
+    await context.drive(laneOf(row.projectId), driveMilliseconds);
+    return c.json({ data: renderRestore(await findRestore(context, actor, id)) }, 200);
+  },
+);

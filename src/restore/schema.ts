@@ -1,0 +1,117 @@
+import { z } from "@hono/zod-openapi";
+import type { ClusterBackup } from "../core/cluster-port.ts";
+import { Label, optional, Time, uuid } from "../core/schema.ts";
+import type { RestoreRow } from "./table.ts";
+
+/** A restore as it is answered. */
+export const Restore = z
+  .object({
+    id: z.string(),
+    state: z.enum(["pending", "running", "succeeded", "failed"]),
+    mode: z.enum(["new", "in_place"]),
+    source_database_id: z.string(),
+    database_id: z.string(),
+    project_id: z.string(),
+    operation_id: z.string(),
+    backup_id: z.string().nullable(),
+    requested_target: z.string(),
+    reached_at: z.string().nullable(),
+    evidence: z.string().nullable(),
+    bytes_total: z.int().nullable(),
+    step_milliseconds: z.record(z.string(), z.int()),
+    undo_until: Time.nullable(),
+    undone_at: Time.nullable(),
+    error_message: z.string().nullable(),
+    started_at: Time,
+    created_at: Time,
+    finished_at: Time.nullable(),
+  })
+  .openapi("Restore");
+
+/** Renders a row. */
+export function renderRestore(row: RestoreRow): z.infer<typeof Restore> {
+  return {
+    id: row.id,
+    state: row.state,
+    mode: row.mode,
+    source_database_id: row.sourceDatabaseId,
+    database_id: row.databaseId,
+    project_id: row.projectId,
+    operation_id: row.operationId,
+    backup_id: row.backupLabel,
+    requested_target: row.requestedTarget,
+    reached_at: row.reachedAt,
+    evidence: row.evidence,
+    bytes_total: row.bytesTotal,
+    step_milliseconds: row.stepMilliseconds,
+    undo_until: row.asideUntil?.toISOString() ?? null,
+    undone_at: row.undoneAt?.toISOString() ?? null,
+    error_message: row.errorMessage,
+    started_at: row.createdAt.toISOString(),
+    created_at: row.createdAt.toISOString(),
+    finished_at: row.finishedAt?.toISOString() ?? null,
+  };
+}
+
+const Moment = z.iso.datetime({
+  offset: true,
+  message: "must be a time as in RFC 3339, such as 2026-11-22T12:00:00.123456Z",
+});
+
+/** Body of `restores.create`. */
+export const CreateRestore = z
+  .object({
+    target_time: optional(Moment),
+    backup_id: optional(z.string("must be text").regex(/^[\w-]{1,40}$/, "is not a backup's id")),
+    before: optional(z.strictObject({ operation_id: uuid() })),
+    restore_point: optional(Label),
+    mode: optional(z.enum(["new", "in_place"], 'must be "new" or "in_place"')),
+    environment: optional(Label),
+    name: optional(Label),
+  })
+  .openapi("CreateRestore", { example: { target_time: "2026-11-22T12:00:00.123456Z" } });
+
+/** A base backup that covers a database. */
+export const DatabaseBackup = z
+  .object({
+    id: z.string(),
+    database_id: z.string(),
+    type: z.enum(["full", "diff", "incr"]),
+    state: z.literal("completed"),
+    repository: z.int(),
+    size_bytes: z.int(),
+    repository_bytes: z.int(),
+    started_at: Time,
+    completed_at: Time,
+    created_at: Time,
+  })
+  .openapi("DatabaseBackup");
+
+/** Renders a backup of the cluster as one of the database. */
+export function renderBackup(
+  databaseId: string,
+  backup: ClusterBackup,
+): z.infer<typeof DatabaseBackup> {
+  return {
+    id: backup.label,
+    database_id: databaseId,
+    type: backup.type,
+    state: "completed",
+    repository: backup.repository,
+    size_bytes: backup.database_bytes,
+    repository_bytes: backup.repository_bytes,
+    started_at: backup.started_at,
+    completed_at: backup.stopped_at,
+    created_at: backup.started_at,
+  };
+}
+
+/** From which moment to which a database can be recovered. */
+export const RecoveryWindow = z
+  .object({
+    database_id: z.string(),
+    earliest: Time.nullable(),
+    latest: Time.nullable(),
+    gaps: z.array(z.object({ from: Time, to: Time })),
+  })
+  .openapi("RecoveryWindow");

@@ -1,0 +1,81 @@
+import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
+
+/** One database brought back to a moment. */
+export const restore = sqliteTable(
+  "restore",
+  {
+    seq: seqColumn(),
+    id: idColumn(),
+    organizationId: text("organization_id").notNull(),
+    workspaceId: text("workspace_id").notNull(),
+    projectId: text("project_id").notNull(),
+    sourceDatabaseId: text("source_database_id").notNull(),
+    /** What it made or changed. */
+    databaseId: text("database_id").notNull(),
+    clusterId: text("cluster_id").notNull(),
+    operationId: text("operation_id").notNull(),
+    mode: text("mode", { enum: ["new", "in_place"] }).notNull(),
+    state: text("state", { enum: ["pending", "running", "succeeded", "failed"] }).notNull(),
+    /** The target as it was asked for, in words. */
+    requestedTarget: text("requested_target").notNull(),
+    /** When the last commit was made that is there; microseconds. */
+    reachedAt: text("reached_at"),
+    /** The line of Postgres' log that says where recovery stopped. */
+    evidence: text("evidence"),
+    backupLabel: text("backup_label"),
+    bytesTotal: integer("bytes_total"),
+    stepMilliseconds: text("step_milliseconds", { mode: "json" })
+      .$type<Record<string, number>>()
+      .notNull()
+      .default({}),
+    errorMessage: text("error_message"),
+    /** The database an in-place restore prepares, and where the former content is afterwards. */
+    twinName: text("twin_name"),
+    asideName: text("aside_name"),
+    /** Until then the former content is kept; null when it is gone, or there is none. */
+    asideUntil: timeColumn("aside_until"),
+    undoneAt: timeColumn("undone_at"),
+    finishedAt: timeColumn("finished_at"),
+    ...timeColumns(),
+  },
+  (t) => [
+    index("restore_of_source").on(t.sourceDatabaseId, t.seq),
+    index("restore_aside").on(t.asideUntil),
+  ],
+);
+
+/** One row of the table. */
+export type RestoreRow = typeof restore.$inferSelect;
+
+/** Which of Postgres' databases a database was, up to a moment: a restore in place changes it. */
+export const incarnation = sqliteTable(
+  "database_incarnation",
+  {
+    seq: seqColumn(),
+    databaseId: text("database_id").notNull(),
+    oid: integer("oid").notNull(),
+    endedAt: timeColumn("ended_at").notNull(),
+  },
+  (t) => [index("incarnation_of_database").on(t.databaseId, t.seq)],
+);
+
+/** A moment in the WAL that was given a name. */
+export const restorePoint = sqliteTable(
+  "restore_point",
+  {
+    seq: seqColumn(),
+    id: idColumn(),
+    databaseId: text("database_id").notNull(),
+    name: text("name").notNull(),
+    /** Its name in the WAL, which all databases of a cluster share. */
+    walName: text("wal_name").notNull(),
+    lsn: text("lsn").notNull(),
+    at: timeColumn("at").notNull(),
+    createdAt: timeColumn("created_at").notNull(),
+  },
+  (t) => [index("restore_point_of_database").on(t.databaseId, t.seq)],
+);
+
+/** One row of the table. */
+export type RestorePointRow = typeof restorePoint.$inferSelect;

@@ -1,0 +1,135 @@
+// From what a caller names to what a cluster recovers: which of Postgres' databases, and up to
+// where. Nothing is begun for a target outside of the window.
+import { and, asc, desc, eq, gt } from "drizzle-orm";
+import type { RecoveryRequest } from "../core/cluster-port.ts";
+import type { Context } from "../core/context.ts";
+import { ApiError, invalid, notFound } from "../core/error.ts";
+import type { DatabaseRow } from "../database/table.ts";
+import { operation } from "../operation/table.ts";
+import { incarnation, restorePoint } from "./table.ts";
+
+/** How a caller names the moment; exactly one. */
+export interface TargetReference {
+  readonly target_time?: string | undefined;
+  readonly backup_id?: string | undefined;
+  readonly before?: { readonly operation_id: string } | undefined;
+  readonly restore_point?: string | undefined;
+}
+
+/** A moment that can be recovered. */
+export interface ResolvedTarget {
+  readonly request: RecoveryRequest;
+  /** As it was asked for, in words. */
+  readonly words: string;
+}
+
+/**
+ * @throws ApiError 422 TARGET_OUTSIDE_WINDOW with both ends, or naming the field; 404 for an
+ *   operation, a backup or a restore point that is not known.
+ */
+export async function resolveTarget(
+  context: Context,
+  row: DatabaseRow,
+  reference: TargetReference,
+): Promise<ResolvedTarget> {
+  const named = Object.entries(reference).filter(([, value]) => value !== undefined);
+  if (named.length !== 1) {
+    throw invalid(
+      "target_time",
+      "name exactly one of target_time, backup_id, before and restore_point.",
+    );
+  }
+  const { at, target, words } = await locate(context, row, reference);
+  await checkWindow(context, row, at);
+  const oid = await oidAt(context, row, at);
+  return { request: { database_oid: oid, target }, words };
+}
+
+interface Located {
+  readonly at: Date;
+  readonly target: RecoveryRequest["target"];
+  readonly words: string;
+}
+
+async function locate(
+  context: Context,
+  row: DatabaseRow,
+  { target_time: time, backup_id: label, before, restore_point: point }: TargetReference,
+): Promise<Located> {
+  if (time !== undefined) return { at: new Date(time), target: { time: utc(time) }, words: time };
+  if (label !== undefined) return locateBackup(context, row, label);
+  if (before !== undefined) return locateOperation(context, row, before.operation_id);
+  return locatePoint(context, row, point ?? "");
+}
+
+async function locateBackup(context: Context, row: DatabaseRow, label: string): Promise<Located> {
+  const backups = await context.cluster.baseBackups(row.clusterId);
+  const found = backups.find((backup) => backup.label === label);
+  if (found === undefined) throw notFound("backup");
+  // The end of a backup is told to the second; the moment after is surely in it.
+  const at = new Date(Date.parse(found.stopped_at) + 1000);
+  return { at, target: { backup: label }, words: `backup ${label}` };
+}
+
+async function locateOperation(
+  context: Context,
+  row: DatabaseRow,
+  operationId: string,
+): Promise<Located> {
+  const [found] = await context.db
+    .select()
+    .from(operation)
+    .where(and(eq(operation.id, operationId), eq(operation.resourceId, row.id)));
+  if (found === undefined) throw notFound("operation");
+  const at = found.startedAt ?? found.createdAt;
+  return { at, target: { time: at.toISOString() }, words: `before operation ${operationId}` };
+}
+
+async function locatePoint(context: Context, row: DatabaseRow, name: string): Promise<Located> {
+  const [found] = await context.db
+    .select()
+    .from(restorePoint)
+    .where(and(eq(restorePoint.databaseId, row.id), eq(restorePoint.name, name)))
+    .orderBy(desc(restorePoint.seq))
+    .limit(1);
+  if (found === undefined) throw notFound("restore point");
+  const target = { name: found.walName, at: found.at.toISOString() };
+  return { at: found.at, target, words: `restore point ${name}` };
+}
+
+async function checkWindow(context: Context, row: DatabaseRow, at: Date): Promise<void> {
+  const spans = await context.cluster.recoveryWindow(row.clusterId);
+  const created = row.createdAt.getTime();
+  const isInside = spans.some(
+    ({ from, to }) => Date.parse(from) <= at.getTime() && at.getTime() <= Date.parse(to),
+  );
+  if (isInside && at.getTime() >= created) return;
+  const earliest = new Date(Math.max(created, Date.parse(spans[0]?.from ?? ""))).toISOString();
+  const latest = spans.at(-1)?.to ?? null;
+  throw new ApiError(
+    422,
+    "TARGET_OUTSIDE_WINDOW",
+    `target_time: ${at.toISOString()} cannot be recovered; the window is ${earliest} to ${latest}.`,
+    { fields: { target_time: ["is outside the recovery window"] }, details: { earliest, latest } },
+  );
+}
+
+// A restore in place makes another of Postgres' databases the one that is meant.
+async function oidAt(context: Context, row: DatabaseRow, at: Date): Promise<number> {
+  const [former] = await context.db
+    .select()
+    .from(incarnation)
+    .where(and(eq(incarnation.databaseId, row.id), gt(incarnation.endedAt, at)))
+    .orderBy(asc(incarnation.seq))
+    .limit(1);
+  const oid =
+    former?.oid ?? row.oid ?? (await context.cluster.oidOf(row.clusterId, row.databaseName));
+  if (oid === null) throw notFound("database");
+  return oid;
+}
+
+// Microseconds stay: an ISO time in UTC, whatever offset it came with.
+function utc(time: string): string {
+  const micros = /\.(\d+)/.exec(time)?.[1]?.slice(0, 6).padEnd(6, "0") ?? "000000";
+  return new Date(time).toISOString().replace(/\.\d+Z$/, `.${micros}Z`);
+}

@@ -1,0 +1,237 @@
+// One database out of a shared cluster, back at a moment: exactly, beside its neighbours.
+import { randomUUID } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type {
+  HostCommandInput,
+  HostCommandName,
+  HostCommandReport,
+} from "../../src/contract/host.ts";
+import { until } from "../support/client.ts";
+import { startTestHost, type TestHost } from "../support/host.ts";
+
+const password = "a password only tests know";
+const owner = `own_${"a".repeat(20)}`;
+const login = `usr_${"b".repeat(20)}`;
+const renewed = { owner: `own_${"c".repeat(20)}`, login: `usr_${"d".repeat(20)}` };
+
+let host: TestHost;
+/** A moment after each commit of the ledger, and how many rows it had then. */
+const moments: { time: string; rows: number }[] = [];
+
+beforeAll(async () => {
+  host = await startTestHost();
+  await makeTenant("proj_ledger", owner, login);
+  for (let n = 0; n < 8; n++)
+    await sql("postgres", `create database proj_n${n} template miosa_template`);
+  await asTenant((client) => client.query("create table ledger (n int primary key, note text)"));
+  await baseBackup();
+}, 120_000);
+
+afterAll(() => host?.stop());
+
+async function report<Name extends HostCommandName>(
+  name: Name,
+  input: HostCommandInput<Name>,
+): Promise<HostCommandReport<Name>> {
+  const response = await host.command(name, input);
+  const body = (await response.json()) as { report: HostCommandReport<Name> };
+  if (response.status !== 200) throw new Error(`${name}: ${JSON.stringify(body)}`);
+  return body.report;
+}
+
+async function withClient<T>(
+  database: string,
+  login: { user: string; password: string },
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = new Client({ host: join(host.config.directory, "run"), database, ...login });
+  await client.connect();
+  return work(client).finally(() => client.end());
+}
+
+const sql = (database: string, text: string) =>
+  withClient(database, host.login, async (client) => (await client.query(text)).rows);
+
+const asTenant = <T>(work: (client: Client) => Promise<T>) =>
+  withClient("proj_ledger", { user: login, password }, work);
+
+async function makeTenant(database: string, ownerRole: string, loginRole: string) {
+  await sql(
+    "postgres",
+    `create role ${ownerRole} nologin;
+     create role ${loginRole} login password '${password}';
+     grant ${ownerRole} to ${loginRole} with inherit true, set true;
+     alter role ${loginRole} set role = ${ownerRole}`,
+  );
+  await sql("postgres", `create database ${database} template miosa_template`);
+  await sql(
+    "postgres",
+    `revoke all on database ${database} from public;
+     grant connect, create, temporary on database ${database} to ${ownerRole}`,
+  );
+  await sql(database, `alter schema public owner to ${ownerRole}`);
+}
+
+async function baseBackup(): Promise<void> {
+  const backup_id = randomUUID();
+  await report("base_backup.start", { backup_id, type: "incr" });
+  const status = () => report("base_backup.status", { backup_id });
+  await until("a base backup", status, ({ state }) => state === "succeeded", 60);
+  // A target in the second in which the backup ended is one second too early for it.
+  const { base_backups } = await report("base_backups", {});
+  const stopped = Date.parse(base_backups.at(-1)?.stopped_at ?? "");
+  await until(
+    "its end",
+    async () => Date.now(),
+    (now) => now - stopped > 1000,
+  );
+}
+
+/** Commits rows one by one and notes a moment after each, while neighbours do as they like. */
+async function writeLedger(rows: number): Promise<void> {
+  await asTenant(async (client) => {
+    const { rows: found } = await client.query("select count(*)::int as n from ledger");
+    for (let n = found[0].n + 1; n <= found[0].n + rows; n++) {
+      await client.query("insert into ledger values ($1, $2)", [n, `note ${n}`]);
+      const now = `select to_char(clock_timestamp() at time zone 'UTC',
+        'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time`;
+      moments.push({ time: (await client.query(now)).rows[0].time, rows: n });
+    }
+  });
+}
+
+async function disturb(): Promise<void> {
+  await sql("proj_n0", "create table t as select generate_series(1, 5000) n");
+  await sql("proj_n0", "vacuum full pg_class");
+  await sql("postgres", "create database proj_copy template proj_n1 strategy file_copy");
+  await sql("postgres", "drop database proj_n2");
+  await sql("postgres", "alter database proj_n3 rename to proj_renamed");
+}
+
+async function oidOf(database: string): Promise<number> {
+  const rows = await sql(
+    "postgres",
+    `select oid::int from pg_database where datname = '${database}'`,
+  );
+  return rows[0].oid;
+}
+
+async function recover(time: string, database_oid: number) {
+  const recovery_id = randomUUID();
+  await report("recovery_window", {});
+  await report("recovery.start", { recovery_id, request: { database_oid, target: { time } } });
+  const status = await settled(recovery_id, ({ state }) => state === "ready" || state === "failed");
+  return { recovery_id, status };
+}
+
+function settled(recovery_id: string, isOver: (status: RecoveryStatus) => boolean) {
+  return until("an end", () => report("recovery.status", { recovery_id }), isOver, 50);
+}
+type RecoveryStatus = HostCommandReport<"recovery.status">;
+
+const scratchNames = () => readdirSync(join(host.config.directory, "scratch"));
+
+describe("a recovery", () => {
+  test("loads exactly what was committed by its target into another database", async () => {
+    const oid = await oidOf("proj_ledger");
+    await writeLedger(30);
+    await disturb();
+    await writeLedger(30);
+    await asTenant((client) => client.query("drop table ledger"));
+    await makeTenant("proj_new", renewed.owner, renewed.login);
+    const { time, rows } = moments[40] ?? { time: "", rows: 0 };
+    const { recovery_id, status } = await recover(time, oid);
+    expect(status).toMatchObject({ state: "ready", database: "proj_ledger", error: null });
+    expect(status.evidence).toMatch(/^recovery stopping before commit of transaction \d+, time /);
+    const into = { database: "proj_new", user: renewed.login, password };
+    await report("recovery.load", { recovery_id, into });
+    const { load } = await settled(recovery_id, (now) => now.load?.state !== "running");
+    expect(load).toEqual({ state: "succeeded", error: null });
+    const found = await sql("proj_new", "select count(*)::int as n, max(n) as last from ledger");
+    expect(found).toEqual([{ n: rows, last: rows }]);
+    const owned = await sql(
+      "proj_new",
+      "select tableowner from pg_tables where tablename = 'ledger'",
+    );
+    expect(owned).toEqual([{ tableowner: renewed.owner }]);
+    await report("recovery.end", { recovery_id });
+    expect(scratchNames()).toEqual([]);
+  });
+
+  test("of a database that was dropped meanwhile works by its oid", async () => {
+    const oid = await oidOf("proj_n4");
+    await sql(
+      "proj_n4",
+      `create table kept as select 7 as n; alter database proj_n4 owner to ${owner};
+      grant connect on database proj_n4 to ${owner}`,
+    );
+    const [{ time }] = await sql(
+      "postgres",
+      `select to_char(clock_timestamp() at time zone 'UTC',
+      'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time`,
+    );
+    await sql("postgres", "drop database proj_n4");
+    const { recovery_id, status } = await recover(time, oid);
+    expect(status).toMatchObject({ state: "ready", database: "proj_n4" });
+    await report("recovery.end", { recovery_id });
+  });
+
+  test("takes reads only and is held for its tenant alone", async () => {
+    const { recovery_id } = await recover(moments.at(-1)?.time ?? "", await oidOf("proj_ledger"));
+    const socket = join(host.config.directory, "scratch", scratchNames()[0] ?? "");
+    const client = new Client({ host: socket, port: 1, database: "proj_ledger", user: login });
+    client.on("error", () => undefined);
+    await client.connect();
+    expect((await client.query("select count(*)::int as n from ledger")).rows).toEqual([{ n: 60 }]);
+    await expect(client.query("delete from ledger")).rejects.toMatchObject({ code: "25006" });
+    await client.end();
+    const other = new Client({ host: socket, port: 1, database: "postgres", user: login });
+    await expect(other.connect()).rejects.toMatchObject({ code: "28000" });
+    await report("recovery.end", { recovery_id });
+  });
+
+  test("to a moment that is not archived fails with words and leaves nothing", async () => {
+    const future = new Date(Date.now() + 3_600_000).toISOString();
+    const { status } = await recover(future, await oidOf("proj_ledger"));
+    expect(status).toMatchObject({ state: "failed" });
+    expect(status.error).toMatch(/before configured recovery target was reached/);
+    expect(scratchNames()).toEqual([]);
+  });
+
+  test("is removed with everything when the host program was killed in the middle", async () => {
+    const recovery_id = randomUUID();
+    const request = {
+      database_oid: await oidOf("proj_ledger"),
+      target: { time: moments.at(-1)?.time ?? "" },
+    };
+    await report("recovery.start", { recovery_id, request });
+    await host.crash();
+    await host.start();
+    expect(scratchNames()).toEqual([]);
+    const { status } = await host.command("recovery.status", { recovery_id });
+    expect(status).toBe(404);
+  });
+
+  test("refuses a base backup in which a byte was changed", async () => {
+    const { base_backups } = await report("base_backups", {});
+    const directory = join(host.config.directory, "repository", "backup", "main");
+    for (const { label } of base_backups) {
+      for (const name of readdirSync(join(directory, label, "bundle")))
+        flip(join(directory, label, "bundle", name));
+    }
+    const { status } = await recover(moments.at(-1)?.time ?? "", await oidOf("proj_ledger"));
+    expect(status).toMatchObject({ state: "failed", step: "restore" });
+    expect(existsSync(join(host.config.directory, "data", "PG_VERSION"))).toBe(true);
+    expect(await sql("proj_n0", "select count(*)::int as n from t")).toEqual([{ n: 5000 }]);
+  });
+});
+
+function flip(file: string): void {
+  const bytes = readFileSync(file);
+  const at = Math.floor(bytes.length / 2);
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  writeFileSync(file, bytes);
+}

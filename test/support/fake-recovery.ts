@@ -1,0 +1,90 @@
+// Backups and recoveries of the cluster in memory.
+import type { LocalClusterPort } from "../../src/cluster/port.ts";
+import type { ClusterRecovery } from "../../src/core/cluster-port.ts";
+import type { Things } from "./fake-cluster.ts";
+
+// One that was at its target at once.
+const aRecovery: ClusterRecovery = {
+  state: "ready",
+  position: 0,
+  step: "admit",
+  step_milliseconds: {},
+  bytes_total: 1,
+  backup_label: "20260101-000000F",
+  replayed_lsn: "0/1",
+  reached_at: "2026-01-01T00:00:00.000000Z",
+  evidence: "recovery stopping before commit of transaction 1, time 2026-01-01",
+  error: null,
+  load: null,
+};
+
+/** What is kept of backups and recoveries. */
+export function createRecoveries() {
+  return {
+    backups: new Set<string>(),
+    recoveries: new Map<string, ClusterRecovery>(),
+    oids: new Map<string, number>(),
+  };
+}
+
+// Numbers are given when somebody asks: a rename takes them along.
+function oidOf({ databases, oids }: Things, name: string): number | null {
+  if (!databases.has(name)) return null;
+  const oid = oids.get(name) ?? 16_384 + oids.size;
+  oids.set(name, oid);
+  return oid;
+}
+
+function rename(things: Things, from: string, to: string): void {
+  const oid = oidOf(things, from);
+  const found = things.databases.get(from);
+  if (found === undefined || oid === null) return;
+  things.databases.delete(from);
+  things.oids.delete(from);
+  things.databases.set(to, found);
+  things.oids.set(to, oid);
+}
+
+/** The effects on them. */
+export function recoveryEffects(things: Things) {
+  const { databases, backups, recoveries } = things;
+  return {
+    oidOf: async (name) => oidOf(things, name),
+    createTwin: async (name, owner) => {
+      databases.set(name, { owner });
+    },
+    dropTwin: async (name) => {
+      databases.delete(name);
+    },
+    swapDatabases: async ({ live, twin, aside }) => {
+      if (!databases.has(twin) && !databases.has(aside)) throw new Error("There is no twin.");
+      if (!databases.has(twin)) return;
+      rename(things, live, aside);
+      rename(things, twin, live);
+    },
+    startBaseBackup: async (backupId) => {
+      backups.add(backupId);
+    },
+    baseBackup: async (backupId) =>
+      backups.has(backupId) ? { state: "succeeded", error: null } : null,
+    baseBackups: async () => [],
+    expireBackups: async () => true,
+    archiveStatus: async () => ({ last_archived_at: null, unarchived_since: null, wal_bytes: 0 }),
+    recoveryWindow: async () => [
+      { from: "2000-01-01T00:00:00.000Z", to: "2100-01-01T00:00:00.000Z" },
+    ],
+    restorePoint: async () => ({ lsn: "0/1", at: "2026-01-01T00:00:00.000Z" }),
+    startRecovery: async (recoveryId) => {
+      if (!recoveries.has(recoveryId)) recoveries.set(recoveryId, aRecovery);
+    },
+    recovery: async (recoveryId) => recoveries.get(recoveryId) ?? null,
+    loadRecovery: async (recoveryId, { database }) => {
+      if (!databases.has(database)) throw new Error("The database does not exist.");
+      const load = { state: "succeeded", error: null } as const;
+      recoveries.set(recoveryId, { ...aRecovery, load });
+    },
+    endRecovery: async (recoveryId) => {
+      recoveries.delete(recoveryId);
+    },
+  } satisfies Partial<LocalClusterPort>;
+}
