@@ -45,13 +45,13 @@ export function settingsIn(wanted: Wanted): DatabaseSettings {
   };
 }
 
-/** True for a database the poolers need no line for: they give it to all, and never hold it. */
+/** True for a database the poolers need no line for: it has what all have, and was never held. */
 function hasDefaults(wanted: Wanted, mode: PoolMode): boolean {
   const { pool_size, client_connections_max } = defaultPools[mode];
   const limits = wanted[mode] ?? defaultPools[mode];
   const isDefault =
     limits.pool_size === pool_size && limits.client_connections_max === client_connections_max;
-  return isDefault && wanted.state === undefined && (wanted.suspend_after_seconds ?? 0) === 0;
+  return isDefault && wanted.state === undefined;
 }
 
 const gatherMilliseconds = 3;

@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openDatabaseFile, readWanted } from "../../host/database-file.ts";
+import { openDatabaseFile, readWanted, settingsIn } from "../../host/database-file.ts";
+import { defaultSettings } from "../../src/contract/host.ts";
 import { aConfig } from "../support/host-config.ts";
 
 const pools = {
@@ -80,5 +81,50 @@ describe("limits of a database", () => {
   test("outlive the host program", async () => {
     await aSetting().limits.change("proj_a", pools);
     expect(readWanted(aConfig(directory))).toEqual(new Map([["proj_a", pools]]));
+  });
+});
+
+describe("settings of a database", () => {
+  const apart = { suspend_after_seconds: 300, bytes_per_backend: 2 ** 30 };
+
+  test("that no pooler reads cost no RELOAD and no line", async () => {
+    const { limits, seen } = aSetting();
+    await limits.change("proj_a", defaultSettings);
+    // The first write makes the files themselves.
+    const before = seen.length;
+    await limits.change("proj_a", { ...defaultSettings, ...apart });
+    expect(seen).toHaveLength(before);
+    expect(lines("transaction")).not.toContain("proj_a");
+    expect(readWanted(aConfig(directory)).get("proj_a")).toMatchObject(apart);
+  });
+
+  test("with addresses cost a RELOAD and no line", async () => {
+    const { limits, seen } = aSetting();
+    await limits.change("proj_a", defaultSettings);
+    const before = seen.length;
+    await limits.change("proj_a", { ...defaultSettings, allowed_addresses: ["203.0.113.0/24"] });
+    expect(seen).toHaveLength(before + 1);
+    expect(lines("session")).not.toContain("proj_a");
+  });
+
+  test("leave its state as it is", async () => {
+    const { limits } = aSetting();
+    for (const state of ["suspended", "stopped"] as const) {
+      await limits.change("proj_a", { state });
+      await limits.change("proj_a", { ...defaultSettings, ...apart });
+      await limits.change("proj_a", { ...defaultSettings, suspend_after_seconds: 0 });
+      expect(limits.all.get("proj_a")?.state).toBe(state);
+    }
+  });
+
+  test("are read from files of older versions, with the defaults for what they lack", () => {
+    const kept = { proj_a: { transaction: pools.transaction }, proj_b: {}, proj_c: apart };
+    writeFileSync(join(directory, "pooler", "databases.json"), JSON.stringify(kept));
+    const settings = [...readWanted(aConfig(directory)).values()].map(settingsIn);
+    expect(settings).toEqual([
+      { ...defaultSettings, transaction: pools.transaction },
+      defaultSettings,
+      { ...defaultSettings, ...apart },
+    ]);
   });
 });
