@@ -15,6 +15,9 @@ const loadClients = 100;
 const loadPauseMilliseconds = 100;
 const resizes = ["medium", "large", "medium", "small"];
 const quietMilliseconds = 5000;
+const reconciledDatabases = 1000;
+const reconcileRounds = 20;
+const concurrency = 8;
 
 /** `npm run bench -- lifecycle` */
 export async function run(): Promise<void> {
@@ -24,6 +27,7 @@ export async function run(): Promise<void> {
     await resume(installation);
     await wake(installation);
     await resize(installation);
+    await reconcile(installation);
   } finally {
     await installation.stop();
   }
@@ -116,6 +120,21 @@ async function resize(installation: Installation): Promise<void> {
   );
   const added = percentile(during.milliseconds, 99) - percentile(before.milliseconds, 99);
   line(`Added p99: ${ms(added)} ms\n`);
+}
+
+async function reconcile(installation: Installation): Promise<void> {
+  for (let made = 0; made < reconciledDatabases; made += concurrency) {
+    const names = Array.from({ length: concurrency }, (_, at) => `Reconciled ${made + at}`);
+    await Promise.all(names.map((name) => createDatabase(installation, name)));
+  }
+  const [cluster] = await callApi(installation, "GET", "/admin/clusters");
+  const looks: number[] = [];
+  for (let round = 0; round < reconcileRounds; round++) {
+    const look = () => callApi(installation, "POST", `/admin/clusters/${cluster.id}/reconcile`);
+    looks.push((await timed(look)).milliseconds);
+  }
+  line(`Reconciling ${cluster.databases_count} databases, ${reconcileRounds} looks (ms)`);
+  table(["p50", "p99"], [[ms(percentile(looks, 50)), ms(percentile(looks, 99))]]);
 }
 
 /** What a load has seen since it was last asked. */

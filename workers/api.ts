@@ -15,6 +15,7 @@ import { databaseAdminRoutes } from "../src/database/admin-routes.ts";
 import { databaseChangeRoutes } from "../src/database/change-routes.ts";
 import { databaseDeleteRoutes } from "../src/database/delete-routes.ts";
 import { databaseObserveRoutes } from "../src/database/observe-routes.ts";
+import { reconcileRoutes } from "../src/database/reconcile-routes.ts";
 import { databaseRoutes } from "../src/database/routes.ts";
 import { operationRoutes } from "../src/operation/routes.ts";
 import { dataServiceRoutes } from "../src/project/data-service-routes.ts";
@@ -52,6 +53,7 @@ const routers = [
   databaseDeleteRoutes,
   databaseUndeleteRoutes,
   databaseAdminRoutes,
+  reconcileRoutes,
   operationRoutes,
   eventRoutes,
   clusterRoutes,

@@ -1,5 +1,6 @@
 import { beforeEach, expect, it } from "vitest";
 import { createTestApi, type TestApi } from "../support/api.ts";
+import { clusterId } from "../support/seed.ts";
 
 let api: TestApi;
 beforeEach(async () => {
@@ -58,4 +59,14 @@ it("refuses a name another cluster has with 409", async () => {
   await register(registration);
   const id = "00000000-0000-4000-8000-000000000002";
   expect((await register({ ...registration, id })).status).toBe(409);
+});
+
+it("is compared with its rows when an operator asks", async () => {
+  const path = `/api/v1/admin/clusters/${clusterId}/reconcile`;
+  const { status, body } = await api.call("POST", path);
+  expect([status, body.data]).toEqual([200, { repaired: 0, failed: 0, orphans: 0 }]);
+  const unknown = path.replace(clusterId, "019a0000-0000-7000-8000-000000000000");
+  expect((await api.call("POST", unknown)).status).toBe(404);
+  const key = await api.addKey(["*"]);
+  expect((await api.call("POST", path, { key })).status).toBe(403);
 });

@@ -1,0 +1,39 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { ask } from "../cluster/ask.ts";
+import { allClusters } from "../cluster/find.ts";
+import { requireAdmin } from "../core/actor.ts";
+import { notFound } from "../core/error.ts";
+import { router } from "../core/route.ts";
+import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
+import { reconcileCluster } from "./reconcile.ts";
+
+/** `POST /admin/clusters/:id/reconcile`: the operator's. */
+export const reconcileRoutes = router();
+
+const Reconciled = z
+  .object({ repaired: z.int(), failed: z.int(), orphans: z.int() })
+  .openapi("Reconciled");
+
+reconcileRoutes.openapi(
+  createRoute({
+    method: "post",
+    path: "/admin/clusters/{id}/reconcile",
+    operationId: "clusters.reconcile",
+    summary: "Compare a cluster with what its rows say, now",
+    description: "Drift is repaired; what nobody owns is told, and removed when it is old enough.",
+    tags: ["admin"],
+    request: { params: IdParameters },
+    responses: {
+      200: json("What was found and done", dataOf(Reconciled)),
+      ...errors(400, 401, 403, 404, 503),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireAdmin(actor);
+    const { id } = c.req.valid("param");
+    const clusters = await allClusters(context);
+    if (!clusters.some((cluster) => cluster.id === id)) throw notFound("cluster");
+    return c.json({ data: await ask(() => reconcileCluster(context, id)) }, 200);
+  },
+);
