@@ -47,7 +47,7 @@ export function streamEvents(context: Context, pace: Pace, look: () => Promise<L
   const writer = writable.getWriter();
   const encoder = new TextEncoder();
   const write = (text: string) => writer.write(encoder.encode(text));
-  // Rejects once the client is gone, in the middle of a pause too.
+  // Rejects once the client is gone: workerd tells at a write, so at a heartbeat at the latest.
   const gone = writer.closed.then(() => undefined);
   gone.catch(() => undefined);
   follow(context, pace, look, { write, gone })

@@ -262,6 +262,38 @@ describe("logs", () => {
   });
 });
 
+test("a host that is silent is 503 in seconds, and a stream goes on once it speaks", async () => {
+  const path = `/databases/${theirs.id}`;
+  const host = system.pid("host");
+  const stream = follow(system, `${path}/logs/stream`);
+  /** Fails a statement and reads on to the line about it. */
+  const readTo = async (name: string) => {
+    await expect(query(theirs.database_url, `select * from ${name}`)).rejects.toThrow(name);
+    for (let read = await stream.next(); !read.done; read = await stream.next()) {
+      if (read.value.data.message.includes(name)) return;
+    }
+    throw new Error(`The stream ended before it told of ${name}.`);
+  };
+  await readTo("before_silence");
+  process.kill(host, "SIGSTOP");
+  try {
+    const began = performance.now();
+    const answers = await Promise.all(
+      ["sessions", "logs", "metrics"].map((what) => call(system, "GET", `${path}/${what}`)),
+    );
+    expect(performance.now() - began).toBeLessThan(15_000);
+    for (const { status, headers, body } of answers) {
+      expect([status, headers.get("retry-after")]).toEqual([503, "5"]);
+      expect(body.error.code).toBe("CLUSTER_UNAVAILABLE");
+    }
+  } finally {
+    process.kill(host, "SIGCONT");
+  }
+  await readTo("after_silence");
+  await stream.return(undefined);
+  expect((await call(system, "GET", `${path}/logs?lines=1`)).status).toBe(200);
+});
+
 test("metrics say what a database stores, and who is connected", async () => {
   const client = await connected(mine.database_url);
   try {
