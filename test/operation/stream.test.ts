@@ -62,3 +62,14 @@ it("of a stranger is 404", async () => {
   const path = `/api/v1/operations/${id}/stream`;
   expect((await api.call("GET", path, { key })).status).toBe(404);
 });
+
+it("is documented as a stream of events, with the header that resumes it", async () => {
+  const { body } = await api.call("GET", "/openapi.json");
+  for (const path of ["/operations/{id}/stream", "/databases/{id}/logs/stream"]) {
+    const { parameters, responses } = body.paths[`/api/v1${path}`].get;
+    expect(Object.keys(responses[200].content)).toEqual(["text/event-stream"]);
+    expect(parameters).toContainEqual(
+      expect.objectContaining({ in: "header", name: "last-event-id", required: false }),
+    );
+  }
+});
