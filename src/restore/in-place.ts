@@ -8,6 +8,7 @@ import { changeDatabase } from "../database/change.ts";
 import { laneOf } from "../database/create.ts";
 import { openPassword } from "../database/credential.ts";
 import { loadDatabase } from "../database/load.ts";
+import { limitsOf } from "../database/size.ts";
 import type { DatabaseRow } from "../database/table.ts";
 import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
@@ -38,6 +39,9 @@ const giveUp: Undo<InPlaceInput> = async (context, { input, failure }) => {
 
 const prepare: Do<InPlaceInput> = async (context, { input }) => {
   await context.cluster.createTwin(input.clusterId, input.twinName, input.ownerRole);
+  const { row } = await loadDatabase(context, input.databaseId);
+  const { temporaryBytesMax } = limitsOf(row);
+  await context.cluster.limitTemporary(input.clusterId, input.twinName, temporaryBytesMax);
   return next();
 };
 
