@@ -1,6 +1,7 @@
 // From what a caller names to what a cluster recovers: which of Postgres' databases, and up to
 // where. Nothing is begun for a target outside of the window.
 import { and, asc, desc, eq, gt } from "drizzle-orm";
+import { ask } from "../cluster/ask.ts";
 import type { RecoveryRequest } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError, invalid, notFound } from "../core/error.ts";
@@ -25,7 +26,7 @@ export interface ResolvedTarget {
 
 /**
  * @throws ApiError 422 TARGET_OUTSIDE_WINDOW with both ends, or naming the field; 404 for an
- *   operation, a backup or a restore point that is not known.
+ *   operation, a backup or a restore point that is not known; 503 when the cluster is silent.
  */
 export async function resolveTarget(
   context: Context,
@@ -63,7 +64,7 @@ async function locate(
 }
 
 async function locateBackup(context: Context, row: DatabaseRow, label: string): Promise<Located> {
-  const backups = await context.cluster.baseBackups(row.clusterId);
+  const backups = await ask(() => context.cluster.baseBackups(row.clusterId));
   const found = backups.find((backup) => backup.label === label);
   if (found === undefined) throw notFound("backup");
   // The end of a backup is told to the second; the moment after is surely in it.
@@ -98,7 +99,7 @@ async function locatePoint(context: Context, row: DatabaseRow, name: string): Pr
 }
 
 async function checkWindow(context: Context, row: DatabaseRow, at: Date): Promise<void> {
-  const spans = await context.cluster.recoveryWindow(row.clusterId);
+  const spans = await ask(() => context.cluster.recoveryWindow(row.clusterId));
   const created = row.createdAt.getTime();
   const isInside = spans.some(
     ({ from, to }) => Date.parse(from) <= at.getTime() && at.getTime() <= Date.parse(to),
@@ -123,7 +124,9 @@ async function oidAt(context: Context, row: DatabaseRow, at: Date): Promise<numb
     .orderBy(asc(incarnation.seq))
     .limit(1);
   const oid =
-    former?.oid ?? row.oid ?? (await context.cluster.oidOf(row.clusterId, row.databaseName));
+    former?.oid ??
+    row.oid ??
+    (await ask(() => context.cluster.oidOf(row.clusterId, row.databaseName)));
   if (oid === null) throw notFound("database");
   return oid;
 }
