@@ -44,8 +44,8 @@ const publish: Do<ProvisionInput> = async (context, { input, operationId }) => {
   const { row, cluster } = await loadDatabase(context, input.databaseId);
   if (!isDefault(row)) await applySettings(context, row);
   const { databaseUrl } = await urlsOf(context, row, cluster);
-  await context.cluster.probe(input.clusterId, databaseUrl);
   const oid = await context.cluster.oidOf(input.clusterId, input.databaseName);
+  await context.cluster.probe(input.clusterId, databaseUrl);
   return next(
     changeDatabase(context, row.id, { state: "running", oid }),
     recordEvent(context, "database.running", row, { operationId }),

@@ -34,8 +34,9 @@ describe("a provisioned database", () => {
 
   test("was probed with the very URL that is published, after everything else", async () => {
     const { projectId } = await aRunningProject(house, "small");
-    expect(house.cluster.calls.map(({ name }) => name).slice(-2)).toEqual([
+    expect(house.cluster.calls.map(({ name }) => name).slice(-3)).toEqual([
       "createDatabase",
+      "oidOf",
       "probe",
     ]);
     const [found] = await databasesOf(house.context, projectId);
