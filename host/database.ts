@@ -5,8 +5,12 @@ import { layout } from "./config.ts";
 import { type DatabaseFile, openDatabaseFile } from "./database-file.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
+import { createLogScrub } from "./log-scrub.ts";
+import { createErrorCount } from "./log-search.ts";
 import { createMemoryLimits } from "./memory.ts";
-import { type Metrics, openMetrics } from "./metric.ts";
+import { createMetrics, type Metrics } from "./metric.ts";
+import { openMetricFiles } from "./metric-file.ts";
+import { createMetricLook } from "./metric-look.ts";
 import { consoleSession } from "./pgbouncer.ts";
 import type { PoolMode } from "./pgbouncer-config.ts";
 import { createPoolerState, pauseMilliseconds } from "./pooler-state.ts";
@@ -16,8 +20,9 @@ import { createSwap, type Swap } from "./swap.ts";
 import { createWatch, repeat, watchDatabases } from "./watch.ts";
 
 const memoryMilliseconds = 100;
-const metricMilliseconds = 60_000;
+const metricMilliseconds = 15_000;
 const slowMilliseconds = 10_000;
+const scrubMilliseconds = 250;
 
 /** What commands do to single databases, and what has to go on meanwhile. */
 export interface Databases {
@@ -58,14 +63,10 @@ export function openDatabases(cluster: Cluster): Databases {
   // Sessions of their own: looking at a thousand databases must not hold up a wake.
   const watching = controlSession(config, secrets, "postgres");
   const paths = layout(config.directory);
-  const metrics = openMetrics({
-    control: watching,
-    poolers,
-    logDirectory: paths.log,
-    directory: paths.metrics,
-    now: Date.now,
-  });
-  const findSlow = createSlowLook(watching, paths.log, metrics.countSlow);
+  const countErrors = createErrorCount(paths.log);
+  const metricLook = createMetricLook({ control: watching, poolers, countErrors });
+  const metrics = createMetrics(metricLook, openMetricFiles(paths.metrics), Date.now);
+  const findSlow = createSlowLook(watching, paths.log, metricLook.countSlow);
   return {
     metrics,
     file,
@@ -77,8 +78,9 @@ export function openDatabases(cluster: Cluster): Databases {
       await Promise.all([
         watchDatabases(watch, signal),
         repeat("limit memory", memoryMilliseconds, memory.look, signal),
-        repeat("sample metrics", metricMilliseconds, metrics.sample, signal),
+        repeat("sample metrics", metricMilliseconds, metrics.look, signal),
         repeat("find slow statements", slowMilliseconds, findSlow, signal),
+        repeat("hide passwords in logs", scrubMilliseconds, createLogScrub(paths.log), signal),
       ]);
     },
   };

@@ -1,8 +1,11 @@
 import { readdirSync, readFileSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { readIfExists } from "./file.ts";
+import { entriesOf } from "./log-line.ts";
 
 const fullBelowBytes = 32 * 1024 * 1024;
+const ownFatal =
+  /^.{27} \[\d+\] \w{5} \((?:postmaster|startup|checkpointer)\) (?:FATAL|PANIC): {2}(.*)/;
 
 /** The last lines of a file that a server wrote, on one line; empty when it wrote none. */
 export function lastWords(file: string): string {
@@ -13,17 +16,13 @@ export function lastWords(file: string): string {
 /** What the server itself, rather than a connection to it, last complained of in its log. */
 export function lastPostgresFatal(logDirectory: string): string {
   const newest = readdirSync(logDirectory)
-    .filter((name) => /^postgres-.*\.json$/.test(name))
+    .filter((name) => /^postgres-.*\.log$/.test(name))
     .sort()
     .at(-1);
   if (newest === undefined) return "";
-  const lines = readFileSync(join(logDirectory, newest), "utf8").trim().split("\n");
-  const fatal = lines.findLast(
-    (line) =>
-      /"error_severity":"(FATAL|PANIC)"/.test(line) &&
-      /"backend_type":"(postmaster|startup|checkpointer)"/.test(line),
-  );
-  return fatal === undefined ? "" : String(JSON.parse(fatal).message);
+  const entries = entriesOf(readFileSync(join(logDirectory, newest), "utf8").trim());
+  const fatal = entries.findLast((entry) => ownFatal.test(entry)) ?? "";
+  return ownFatal.exec(fatal)?.[1] ?? "";
 }
 
 /** A sentence when the disk is full, which explains most other complaints. */

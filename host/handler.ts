@@ -53,7 +53,7 @@ export function createHandlers(
     },
     "database.logs": (query) => searchLogs(layout(config.directory).log, query),
     "database.metrics": async ({ database, window_seconds }) => ({
-      points: databases.metrics.of(database, window_seconds),
+      points: await databases.metrics.of(database, window_seconds),
     }),
     report: async ({ after_seq, limit }) => ({
       transitions: [...journal.after(after_seq, limit)],

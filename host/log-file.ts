@@ -8,7 +8,7 @@ const poolerLogBytesMax = 50 * 1024 * 1024;
 /** Removes the oldest files of Postgres' log and of slow statements; names sort by time. */
 export function pruneLogs(directory: string): void {
   const names = readdirSync(directory);
-  for (const kind of [/^postgres-.*\.(log|json)$/, /^slow-.*\.json$/]) {
+  for (const kind of [/^postgres-.*\.(log|json)$/, /^slow-.*\.log$/]) {
     const files = names.filter((name) => kind.test(name));
     for (const name of files.sort().slice(0, -filesMax)) rmSync(join(directory, name));
   }

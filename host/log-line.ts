@@ -1,24 +1,20 @@
 // From what the servers write to the lines about one database. What stands in them is the tenants'
-// input: a line belongs to the database Postgres itself names, or the pool PgBouncer names first.
-import { z } from "zod";
+// input, line breaks and neighbours' names in names of databases and roles included.
 import type { LogLine } from "../src/contract/host.ts";
+import { hideSecrets } from "./log-secret.ts";
 
 const messageCharactersMax = 2000;
+
+/**
+ * Postgres' `log_line_prefix`. A pooler takes names of databases of at most 63 bytes: too short
+ * for what stands before %d, when one has a line break, and for what stands after it.
+ */
+export const postgresLinePrefix = `%m [%p] %e (%b) %q${"=".repeat(32)} %d ${"=".repeat(64)} `;
 
 /** A line, and the database it is about. */
 export interface FoundLine extends LogLine {
   readonly database: string;
 }
-
-const PostgresLine = z.object({
-  timestamp: z.string(),
-  dbname: z.string(),
-  error_severity: z.string(),
-  state_code: z.string().length(5).optional(),
-  message: z.string(),
-});
-
-const SlowLine = z.object({ at: z.iso.datetime(), database: z.string(), message: z.string() });
 
 const levels: Readonly<Record<string, LogLine["level"]>> = {
   DEBUG: "debug",
@@ -39,57 +35,74 @@ export function oneLine(text: string): string {
   return `${line.slice(0, messageCharactersMax - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
 }
 
-/** `2026-11-23 04:13:18.925 UTC` as ISO 8601. */
-function isoOf(timestamp: string): string {
-  return new Date(timestamp.replace(" UTC", "Z").replace(" ", "T")).toISOString();
+/** What a log says, entry by entry: further lines of one begin with a tab. */
+export function entriesOf(text: string): string[] {
+  return text.split(/\n(?!\t)/);
 }
 
-function parse<Schema extends z.ZodType>(schema: Schema, text: string): z.infer<Schema> | null {
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    // The servers' own lines, and one that is half written.
-    return null;
-  }
+const momentCharacters = "2026-11-23 04:13:18.925 UTC".length;
+
+/** When an entry of any log was written, as ISO 8601; empty for what is no entry. */
+export function timeOf(entry: string): string {
+  const moment = entry.slice(0, momentCharacters);
+  if (!/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC$/.test(moment)) return "";
+  return moment.replace(" UTC", "Z").replace(" ", "T");
 }
 
-/** A line of Postgres' log in JSON; null when it is about no database. */
-export function postgresLine(text: string): FoundLine | null {
-  const line = parse(PostgresLine, text);
-  if (line === null) return null;
+const begin = "^.{27} \\[\\d+\\]";
+const name = "([a-z][a-z0-9_]{0,62})";
+const postgresText = new RegExp(
+  `${begin} (\\w{5}) \\(client backend\\) ={32} ${name} ={64} ([A-Z]+)\\d?: {2}([\\s\\S]*)$`,
+);
+
+/** An entry of Postgres' log; null when it is about no database. */
+export function postgresLine(entry: string): FoundLine | null {
+  const at = timeOf(entry);
+  const found = postgresText.exec(entry);
+  if (at === "" || found === null) return null;
+  const [, state = "", database = "", severity = "", message = ""] = found;
   return {
-    database: line.dbname,
-    at: isoOf(line.timestamp),
+    database,
+    at,
     source: "postgres",
-    level: levels[line.error_severity.replace(/\d$/, "")] ?? "info",
-    message: oneLine(line.message),
-    sqlstate: line.state_code === undefined || line.state_code === "00000" ? null : line.state_code,
+    level: levels[severity] ?? "info",
+    message: oneLine(hideSecrets(message)),
+    sqlstate: state === "00000" ? null : state,
   };
 }
 
-// Time, process, severity, connection, pool, and whatever its client has a hand in.
-const poolerText =
-  /^(\d{4}-[\d-]+ [\d:]{8}\.\d{3} UTC) \[\d+\] (\w+) [CS]-0x[0-9a-f]+: ([a-z0-9_]+)\/(.*)$/;
+const poolerText = new RegExp(
+  `${begin} (\\w+) [CS]-0x[0-9a-f]+: ${name}/([^\\s/@]+@[^\\s@]+:\\d+ [\\s\\S]*)$`,
+);
 
-/** A line of a pooler's log; null when it is about no database. */
-export function poolerLine(text: string, mode: "transaction" | "session"): FoundLine | null {
-  const found = poolerText.exec(text);
-  if (found === null) return null;
-  const [, timestamp = "", severity = "", database = "", rest = ""] = found;
+/** An entry of a pooler's log; null when it is about no database. */
+export function poolerLine(entry: string, mode: "transaction" | "session"): FoundLine | null {
+  const at = timeOf(entry);
+  const found = poolerText.exec(entry);
+  if (at === "" || found === null) return null;
+  const [, severity = "", database = "", message = ""] = found;
+  // With a second address the first one is part of a name that somebody made up.
+  if (/@[^@]*:\d+ /.test(message.slice(message.indexOf("@") + 1))) return null;
   return {
     database,
-    at: isoOf(timestamp),
+    at,
     source: `${mode}-pooler`,
     level: levels[severity] ?? "info",
-    message: oneLine(rest),
+    message: oneLine(hideSecrets(message)),
     sqlstate: null,
   };
 }
 
-/** A line about a slow statement, as this program wrote it. */
-export function slowLine(text: string): FoundLine | null {
-  const line = parse(SlowLine, text);
-  if (line === null) return null;
-  const { at, database, message } = line;
+/** An entry about a slow statement, in the form this program writes them. */
+export function renderSlowLine(at: Date, database: string, text: string): string {
+  const moment = at.toISOString().replace("T", " ").replace("Z", " UTC");
+  return `${moment} ${database} ${oneLine(hideSecrets(text))}\n`;
+}
+
+/** An entry about a slow statement. */
+export function slowLine(entry: string): FoundLine | null {
+  const at = timeOf(entry);
+  const [, database, message] = /^.{27} ([a-z][a-z0-9_]*) (.*)$/.exec(entry) ?? [];
+  if (at === "" || database === undefined || message === undefined) return null;
   return { database, at, source: "postgres", level: "warning", message, sqlstate: null };
 }

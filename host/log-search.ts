@@ -1,65 +1,25 @@
 // The last lines about one database out of all logs, and those that come after. Files are read
 // from their ends, in pieces, so that a long log costs what is asked of it.
-import { readdirSync, statSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import { join } from "node:path";
+import { open } from "node:fs/promises";
 import { z } from "zod";
 import type { LogLine } from "../src/contract/host.ts";
-import { type FoundLine, poolerLine, postgresLine, slowLine } from "./log-line.ts";
+import { entriesOf, type FoundLine, timeOf } from "./log-line.ts";
+import {
+  filesOf,
+  type LogFile,
+  type LogSource,
+  logSources,
+  type Place,
+  pieceBytes,
+  postgresLog,
+  readOn,
+  readPiece,
+  textOf,
+} from "./log-source.ts";
 
-const pieceBytes = 1024 * 1024;
-const readBytesMax = 64 * pieceBytes;
-const followBytesMax = 4 * pieceBytes;
-
-interface Source {
-  readonly name: string;
-  /** Its files in a directory, the oldest first. */
-  readonly pattern: RegExp;
-  readonly parse: (text: string) => FoundLine | null;
-}
-
-const sources: readonly Source[] = [
-  { name: "postgres", pattern: /^postgres-.*\.json$/, parse: postgresLine },
-  { name: "slow", pattern: /^slow-.*\.json$/, parse: slowLine },
-  {
-    name: "transaction",
-    pattern: /^pgbouncer-transaction\.log(\.1)?$/,
-    parse: (text) => poolerLine(text, "transaction"),
-  },
-  {
-    name: "session",
-    pattern: /^pgbouncer-session\.log(\.1)?$/,
-    parse: (text) => poolerLine(text, "session"),
-  },
-];
-
-/** Where reading stands in each source: a file by its inode, as it may be renamed. */
-const Cursor = z.record(z.string(), z.tuple([z.number(), z.number()]));
-type Cursor = z.infer<typeof Cursor>;
-
-interface LogFile {
-  readonly path: string;
-  readonly inode: number;
-  readonly bytes: number;
-}
-
-// `.1` is what was set aside, so older; other names sort by their time.
-function filesOf(directory: string, { pattern }: Source): LogFile[] {
-  const names = readdirSync(directory).filter((name) => pattern.test(name));
-  const isOld = (name: string) => name.endsWith(".1");
-  const sorted = names.sort((a, b) => Number(isOld(b)) - Number(isOld(a)) || (a < b ? -1 : 1));
-  return sorted.flatMap((name) => {
-    const path = join(directory, name);
-    const found = statSync(path, { throwIfNoEntry: false });
-    return found === undefined ? [] : [{ path, inode: found.ino, bytes: found.size }];
-  });
-}
-
-async function readPiece(file: FileHandle, from: number, to: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(to - from);
-  const { bytesRead } = await file.read(buffer, 0, buffer.length, from);
-  return buffer.subarray(0, bytesRead);
-}
+/** Bytes of one log a search looks at; one that follows comes back for more. */
+const searchBytesMax = 16 * 1024 * 1024;
+const followBytesMax = 4 * 1024 * 1024;
 
 /** What is asked: the last lines, or those after a cursor or since a moment. */
 export interface LogQuery {
@@ -75,107 +35,156 @@ export interface FoundLog {
   readonly cursor: string;
 }
 
-type Wanted = (line: FoundLine | null) => line is FoundLine;
+/** Where reading stands in each log. */
+const Cursor = z.record(z.string(), z.tuple([z.string(), z.int().min(0)]));
+type Cursor = z.infer<typeof Cursor>;
 
-// The newest `lines` of one file that are wanted, read backwards; `budget` bounds the bytes.
+interface Wanted extends LogQuery {
+  readonly since: string;
+}
+
+function parseWanted(bytes: string, source: LogSource, wanted: Wanted): FoundLine | null {
+  // Most lines are about others: those are not worth a look.
+  if (!bytes.includes(wanted.database)) return null;
+  const line = source.parse(textOf(bytes));
+  return line?.database === wanted.database && line.at >= wanted.since ? line : null;
+}
+
+// The newest lines of one file, read backwards; `budget` bounds the bytes of all files of a log.
 async function lastOfFile(
   file: LogFile,
-  parse: Source["parse"],
-  isWanted: Wanted,
-  limits: { readonly lines: number; readonly since: string; budget: number },
+  end: number,
+  source: LogSource,
+  wanted: Wanted,
+  budget: { bytes: number },
 ): Promise<FoundLine[]> {
   const handle = await open(file.path);
   try {
-    const found: FoundLine[] = [];
-    let end = file.bytes;
+    const found: FoundLine[][] = [];
+    let count = 0;
     let rest = Buffer.alloc(0);
-    while (end > 0 && found.length < limits.lines && limits.budget > 0) {
-      const from = Math.max(0, end - pieceBytes);
-      const piece = Buffer.concat([await readPiece(handle, from, end), rest]);
-      limits.budget -= end - from;
-      // The first line may begin in the piece before.
-      const whole = from > 0 ? piece.indexOf(0x0a) + 1 : 0;
-      rest = piece.subarray(0, whole);
-      const text = piece.subarray(whole).toString("utf8");
-      const wanted = text.split("\n").map(parse).filter(isWanted);
-      found.unshift(...wanted);
-      const [first] = wanted;
-      if (first !== undefined && first.at < limits.since) break;
-      end = from;
+    for (let to = end; to > 0 && count < wanted.lines && budget.bytes > 0; ) {
+      const from = Math.max(0, to - pieceBytes);
+      const piece = Buffer.concat([await readPiece(handle, from, to), rest]);
+      budget.bytes -= to - from;
+      const begin = from === 0 ? 0 : beginOfEntries(piece);
+      // What has no beginning in a megabyte is no entry of anybody's use.
+      rest = begin > 4 * pieceBytes ? Buffer.alloc(0) : piece.subarray(0, begin);
+      const entries = entriesOf(piece.toString("latin1", begin));
+      const lines = entries.flatMap((bytes) => parseWanted(bytes, source, wanted) ?? []);
+      found.unshift(lines);
+      count += lines.length;
+      to = from;
+      if (isBefore(entries, wanted.since)) budget.bytes = 0;
     }
-    return found.slice(-limits.lines);
+    return found.flat();
   } finally {
     await handle.close();
   }
 }
 
-// Whole lines from a place on; a line that is still being written is for the next time.
-async function restOfFile(file: LogFile, from: number, parse: Source["parse"], isWanted: Wanted) {
-  const to = Math.min(file.bytes, from + followBytesMax);
-  if (to <= from) return { lines: [], end: from };
+/** Where the first entry after a line break begins; the length when none does. */
+function beginOfEntries(piece: Buffer): number {
+  for (let at = piece.indexOf(0x0a); at >= 0; at = piece.indexOf(0x0a, at + 1)) {
+    if (piece[at + 1] !== 0x09) return at + 1;
+  }
+  return piece.length;
+}
+
+function isBefore(entries: readonly string[], since: string): boolean {
+  const moment = entries.map(timeOf).find((at) => at !== "");
+  return moment !== undefined && moment < since;
+}
+
+// A file's whole lines: what is half written now is for whoever follows.
+async function endOfLines(file: LogFile): Promise<number> {
   const handle = await open(file.path);
   try {
-    const piece = await readPiece(handle, from, to);
-    const last = piece.lastIndexOf(0x0a) + 1;
-    // No end in so much is no line of anybody's use.
-    const whole = last === 0 && piece.length === followBytesMax ? piece.length : last;
-    const text = piece.subarray(0, whole).toString("utf8");
-    return { lines: text.split("\n").map(parse).filter(isWanted), end: from + whole };
+    const from = Math.max(0, file.bytes - pieceBytes);
+    const piece = await readPiece(handle, from, file.bytes);
+    return from + piece.lastIndexOf(0x0a) + 1;
   } finally {
     await handle.close();
   }
 }
 
 async function searchBack(directory: string, query: LogQuery): Promise<FoundLog> {
-  const { database, lines, since = "" } = query;
-  const isWanted = (line: FoundLine | null): line is FoundLine =>
-    line !== null && line.database === database && line.at >= since;
-  const limits = { lines, since, budget: readBytesMax };
+  const since = query.since === undefined ? "" : new Date(query.since).toISOString();
+  const wanted = { ...query, since };
   const cursor: Cursor = {};
   const found: FoundLine[] = [];
-  for (const source of sources) {
+  for (const source of logSources) {
     const files = filesOf(directory, source);
     const newest = files.at(-1);
-    if (newest !== undefined) cursor[source.name] = [newest.inode, newest.bytes];
-    let left = lines;
+    const end = newest === undefined ? 0 : await endOfLines(newest);
+    if (newest !== undefined) cursor[source.name] = [newest.id, end];
+    const budget = { bytes: searchBytesMax };
+    let count = 0;
     for (const file of files.reverse()) {
-      if (left <= 0 || limits.budget <= 0) break;
-      const some = await lastOfFile(file, source.parse, isWanted, limits);
-      found.push(...some);
-      left -= some.length;
+      if (count >= query.lines || budget.bytes <= 0) break;
+      const bytes = file === newest ? end : file.bytes;
+      const lines = await lastOfFile(file, bytes, source, wanted, budget);
+      found.push(...lines);
+      count += lines.length;
     }
   }
-  return { lines: inOrder(found).slice(-lines), cursor: writeCursor(cursor) };
+  found.sort((a, b) => compare(a.at, b.at));
+  return { lines: found.slice(-query.lines).map(withoutDatabase), cursor: writeCursor(cursor) };
+}
+
+interface NextLine {
+  readonly line: FoundLine;
+  readonly place: Place;
+  /** When it comes: never before another of its log that stands before it. */
+  readonly at: string;
+}
+
+// The next lines of one log, and where reading stands when all of them are told.
+async function nextOf(directory: string, source: LogSource, wanted: Wanted, after?: Place) {
+  const next: NextLine[] = [];
+  let place = after;
+  let bytes = 0;
+  for await (const entries of readOn(filesOf(directory, source), after)) {
+    for (const entry of entries) {
+      bytes += entry.bytes.length + 1;
+      place = entry.place;
+      const line = parseWanted(entry.bytes, source, wanted);
+      const at = [line?.at ?? "", next.at(-1)?.at ?? ""].sort().at(-1) ?? "";
+      if (line !== null) next.push({ line, place, at });
+      if (next.length >= wanted.lines) return { source, next, place };
+    }
+    if (bytes >= followBytesMax) break;
+  }
+  return { source, next, place };
 }
 
 async function searchOn(directory: string, query: LogQuery, before: Cursor): Promise<FoundLog> {
-  const isWanted = (line: FoundLine | null): line is FoundLine =>
-    line !== null && line.database === query.database;
-  const cursor: Cursor = {};
-  const found: FoundLine[] = [];
-  for (const source of sources) {
-    const files = filesOf(directory, source);
-    const [inode = 0, offset = 0] = before[source.name] ?? [];
-    const at = files.findIndex((file) => file.inode === inode);
-    for (const [index, file] of files.entries()) {
-      if (index < at) continue;
-      const from = index === at ? offset : 0;
-      const { lines, end } = await restOfFile(file, from, source.parse, isWanted);
-      found.push(...lines);
-      cursor[source.name] = [file.inode, end];
-      // What is left of this one comes before the next.
-      if (end < file.bytes && end - from >= followBytesMax / 2) break;
-    }
+  const wanted = { ...query, since: "" };
+  const logs = [];
+  for (const source of logSources) {
+    logs.push(await nextOf(directory, source, wanted, before[source.name]));
   }
-  return { lines: inOrder(found), cursor: writeCursor(cursor) };
+  const all = logs.flatMap(({ next }) => next).sort((a, b) => compare(a.at, b.at));
+  const told = new Set(all.slice(0, query.lines));
+  const places = logs.map(({ source, next, place }): [string, Place | undefined] => {
+    const count = next.filter((line) => told.has(line)).length;
+    if (count === next.length) return [source.name, place];
+    return [source.name, count === 0 ? before[source.name] : next[count - 1]?.place];
+  });
+  const known = places.filter(([, place]) => place !== undefined);
+  const lines = [...told].map(({ line }) => withoutDatabase(line));
+  return { lines, cursor: writeCursor(Object.fromEntries(known)) };
 }
 
-function inOrder(lines: FoundLine[]): LogLine[] {
-  const sorted = lines.sort((a, b) => (a.at < b.at ? -1 : Number(a.at > b.at)));
-  return sorted.map(({ database: _, ...line }) => line);
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
-function writeCursor(cursor: Cursor): string {
+function withoutDatabase({ database: _, ...line }: FoundLine): LogLine {
+  return line;
+}
+
+function writeCursor(cursor: Readonly<Record<string, Place | undefined>>): string {
   return Buffer.from(JSON.stringify(cursor)).toString("base64url");
 }
 
@@ -193,30 +202,24 @@ export function searchLogs(directory: string, query: LogQuery): Promise<FoundLog
   return cursor === null ? searchBack(directory, query) : searchOn(directory, query, cursor);
 }
 
-/** Errors Postgres logged, by database, since the cursor; null begins at the end of the log. */
-export interface ErrorCount {
-  readonly cursor: string | null;
-  readonly counts: ReadonlyMap<string, number>;
-}
-
-/** Counts the errors since the last count. */
-export async function countErrors(directory: string, cursor: string | null): Promise<ErrorCount> {
-  const counts = new Map<string, number>();
-  const [postgres] = sources;
-  if (postgres === undefined) return { cursor, counts };
-  const files = filesOf(directory, postgres);
-  const newest = files.at(-1);
-  const known = cursor === null ? undefined : readCursor(cursor)?.postgres;
-  let place = known ?? [newest?.inode ?? 0, newest?.bytes ?? 0];
-  const at = files.findIndex(({ inode }) => inode === place[0]);
-  const isError = (line: FoundLine | null): line is FoundLine =>
-    line?.level === "error" || line?.level === "fatal";
-  for (const [index, file] of files.entries()) {
-    if (index < at) continue;
-    const from = index === at ? place[1] : 0;
-    const { lines, end } = await restOfFile(file, from, postgres.parse, isError);
-    for (const { database } of lines) counts.set(database, (counts.get(database) ?? 0) + 1);
-    place = [file.inode, end];
-  }
-  return { cursor: writeCursor({ postgres: place }), counts };
+/** Counts, look by look, the errors Postgres logged about each database; the first counts none. */
+export function createErrorCount(directory: string): () => Promise<ReadonlyMap<string, number>> {
+  let place: Place | undefined;
+  let isFirst = true;
+  return async () => {
+    const counts = new Map<string, number>();
+    const files = filesOf(directory, postgresLog);
+    const newest = files.at(-1);
+    if (isFirst && newest !== undefined) place = [newest.id, await endOfLines(newest)];
+    isFirst = false;
+    for await (const entries of readOn(files, place)) {
+      for (const entry of entries) {
+        const line = postgresLog.parse(textOf(entry.bytes));
+        place = entry.place;
+        if (line?.level !== "error" && line?.level !== "fatal") continue;
+        counts.set(line.database, (counts.get(line.database) ?? 0) + 1);
+      }
+    }
+    return counts;
+  };
 }

@@ -15,7 +15,9 @@
 //             tls/           server.crt, server.key; on loopback the CA that signed them, ca.crt
 //             repository/    base backups and WAL, encrypted; backrest/ pgBackRest's settings,
 //                            queue and locks, and what became of backups; scratch/ recoveries
-//             log/           postgres-*.json, pgbouncer-*.log; *.out before a server has its log
+//             log/           postgres-*.log, pgbouncer-*.log, slow-*.log (statements); *.out before
+//                            a server has its log
+//             metric/        what single databases did, a file for each
 //             transition.jsonl  when databases were suspended and woken
 //             secret.json    passwords; control.json the control plane's login, once all is ready
 import { readFileSync } from "node:fs";

@@ -1,12 +1,13 @@
-// What a database did, minute by minute: fine for the last hours, coarser for the last days, so
-// that a week of a thousand databases fits in memory and in files of a few kilobytes.
+// What a database did, span by span: minutes for some hours, then longer spans. A span in which
+// nothing happened is not kept, and filled in when read.
 import { z } from "zod";
 import type { MetricPoint } from "../src/contract/host.ts";
 
 /** Counts of a span, and what is at its end. */
 export type Sample = Omit<MetricPoint, "at" | "seconds">;
 
-const counted = [
+/** What is summed up, and what is as it was last. */
+export const counted = [
   "transactions",
   "rollbacks",
   "errors",
@@ -16,78 +17,111 @@ const counted = [
   "deadlocks",
   "temporary_bytes",
 ] as const;
-const last = ["size_bytes", "client_connections", "waiting_clients", "server_connections"] as const;
-
-const Bucket = z.object({ at: z.number(), sample: z.record(z.string(), z.number()) });
-
-/** Seconds of a point, and how many are kept: two hours, two days, seven days. */
-const levels = [
-  { seconds: 60, kept: 121 },
-  { seconds: 900, kept: 193 },
-  { seconds: 7200, kept: 85 },
+export const lasting = [
+  "size_bytes",
+  "client_connections",
+  "waiting_clients",
+  "server_connections",
 ] as const;
+const fields = [...counted, ...lasting];
 
-/** The points of one database at each level, oldest first; `at` is the start of a span. */
-export const Series = z.array(z.array(Bucket)).length(levels.length);
-export type Series = z.infer<typeof Series>;
-
-/** A series without a point. */
-export function emptySeries(): Series {
-  return levels.map(() => []);
+/** A span and what happened in it; milliseconds since 1970, whole minutes. */
+export interface Span {
+  readonly begin: number;
+  readonly seconds: number;
+  readonly sample: Sample;
 }
 
-/** Adds what happened in the minute that begins at `at` (milliseconds). */
-export function addSample(series: Series, at: number, sample: Sample): void {
-  levels.forEach(({ seconds, kept }, index) => {
-    const buckets = series[index] ?? [];
-    const start = Math.floor(at / (seconds * 1000)) * seconds * 1000;
-    const newest = buckets.at(-1);
-    if (newest?.at === start) newest.sample = join(newest.sample, sample);
-    else buckets.push({ at: start, sample: { ...sample } });
-    if (buckets.length > kept) buckets.splice(0, buckets.length - kept);
+const hour = 3600;
+/** Up to which age (seconds) spans of which length (seconds) are kept, and given out. */
+const levels = [
+  { seconds: 60, age: 5 * hour },
+  { seconds: 300, age: 25 * hour },
+  { seconds: hour, age: 7 * 24 * hour },
+] as const;
+
+/** Nothing happened, nothing is there. */
+export const nothing: Sample = {
+  transactions: 0,
+  rollbacks: 0,
+  errors: 0,
+  slow_statements: 0,
+  blocks_hit: 0,
+  blocks_read: 0,
+  deadlocks: 0,
+  temporary_bytes: 0,
+  size_bytes: 0,
+  client_connections: 0,
+  waiting_clients: 0,
+  server_connections: 0,
+};
+
+/** What happened in one span and then in another. */
+export function join(before: Sample, after: Sample): Sample {
+  const sums = counted.map((name) => [name, before[name] + after[name]]);
+  return { ...after, ...Object.fromEntries(sums) };
+}
+
+const Line = z.array(z.number().min(0)).length(2 + fields.length);
+
+/** A span as a line of a file. */
+export function renderSpan({ begin, seconds, sample }: Span): string {
+  return `${JSON.stringify([begin / 60_000, seconds, ...fields.map((name) => sample[name])])}\n`;
+}
+
+/** The spans of a file; a line that was torn by a crash is left out. */
+export function parseSpans(text: string): Span[] {
+  return text.split("\n").flatMap((line) => {
+    try {
+      const [minute = 0, seconds = 60, ...values] = Line.parse(JSON.parse(line));
+      const sample = Object.fromEntries(fields.map((name, index) => [name, values[index]]));
+      return [{ begin: minute * 60_000, seconds, sample: { ...nothing, ...sample } }];
+    } catch {
+      return [];
+    }
   });
 }
 
-function join(before: Record<string, number>, sample: Sample): Record<string, number> {
-  const sums = counted.map((name) => [name, (before[name] ?? 0) + sample[name]]);
-  return { ...sample, ...Object.fromEntries(sums) };
+function merge(spans: readonly Span[], secondsOf: (span: Span) => number): Span[] {
+  const merged: Span[] = [];
+  for (const span of spans) {
+    const seconds = Math.max(span.seconds, secondsOf(span));
+    const begin = Math.floor(span.begin / (seconds * 1000)) * seconds * 1000;
+    const last = merged.at(-1);
+    if (last?.begin === begin && last.seconds === seconds) {
+      merged[merged.length - 1] = { ...last, sample: join(last.sample, span.sample) };
+    } else merged.push({ begin, seconds, sample: span.sample });
+  }
+  return merged;
+}
+
+/** Spans, the oldest first, as few as their age allows; those that are too old are left out. */
+export function compactSpans(spans: readonly Span[], now: number): Span[] {
+  const levelOf = ({ begin }: Span) => levels.find(({ age }) => now - begin <= age * 1000);
+  const kept = spans.filter((span) => levelOf(span) !== undefined);
+  return merge(kept, (span) => levelOf(span)?.seconds ?? hour);
 }
 
 /** The points of the last `windowSeconds`, without holes: nothing is counted where nothing was. */
-export function pointsOf(series: Series, windowSeconds: number, now: number): MetricPoint[] {
-  const index = levels.findIndex(({ seconds, kept }) => windowSeconds <= seconds * (kept - 1));
-  const level = levels[index] ?? levels[levels.length - 1];
-  if (level === undefined) return [];
-  const step = level.seconds * 1000;
-  const buckets = new Map((series[index] ?? []).map(({ at, sample }) => [at, sample]));
-  const begin = Math.floor((now - windowSeconds * 1000) / step) * step;
+export function pointsOf(
+  spans: readonly Span[],
+  windowSeconds: number,
+  now: number,
+): MetricPoint[] {
+  const seconds = levels.find(({ age }) => windowSeconds <= age)?.seconds ?? hour;
+  const step = seconds * 1000;
+  const from = Math.floor((now - windowSeconds * 1000) / step) * step;
+  const found = new Map(merge(spans, () => seconds).map(({ begin, sample }) => [begin, sample]));
+  let known = spans.findLast(({ begin }) => begin < from)?.sample ?? nothing;
   const points: MetricPoint[] = [];
-  let known = latestBefore(series, begin);
-  for (let at = begin; at < now; at += step) {
-    const sample = buckets.get(at);
-    if (sample !== undefined) known = sample;
-    // Nobody has looked in the span that still lasts: that is not nothing.
-    else if (at + step > now) break;
-    const end = new Date(Math.min(at + step, now)).toISOString();
-    points.push({ at: end, seconds: level.seconds, ...filled(sample, known) });
+  for (let begin = from; begin < now; begin += step) {
+    const end = Math.min(begin + step, now);
+    const sample = found.get(begin) ?? { ...known, ...noCounts };
+    known = sample;
+    const lasts = Math.max(1, Math.round((end - begin) / 1000));
+    points.push({ at: new Date(end).toISOString(), seconds: lasts, ...sample });
   }
   return points;
 }
 
-// What a database had when it was last seen it still has.
-function latestBefore(series: Series, begin: number): Record<string, number> | undefined {
-  const earlier = series.flat().filter(({ at }) => at < begin);
-  return earlier.sort((a, b) => a.at - b.at).at(-1)?.sample;
-}
-
-function filled(
-  sample: Record<string, number> | undefined,
-  known: Record<string, number> | undefined,
-): Sample {
-  const counts = counted.map((name) => [name, sample?.[name] ?? 0]);
-  const lasting = last.map((name) => {
-    const isSize = name === "size_bytes";
-    return [name, sample?.[name] ?? (isSize ? (known?.[name] ?? 0) : 0)];
-  });
-  return Object.fromEntries([...counts, ...lasting]) as Sample;
-}
+const noCounts = Object.fromEntries(counted.map((name) => [name, 0]));

@@ -2,6 +2,7 @@ import { backrestFiles, stanza } from "./backrest-config.ts";
 import { programPath } from "./binary.ts";
 import type { HostConfig } from "./config.ts";
 import { layout, postgresPort } from "./config.ts";
+import { postgresLinePrefix } from "./log-line.ts";
 
 /** Who may log in how: over the Unix socket, with a password. */
 export const hbaFile = "local all all scram-sha-256\n";
@@ -60,7 +61,9 @@ export function renderPostgresConfig(config: HostConfig): string {
     log_timezone: "'UTC'",
     lc_messages: "'C'",
     logging_collector: "on",
-    log_destination: "'jsonlog'",
+    // Of these forms of a log the others have DETAIL, CONTEXT and the query of a function always.
+    log_destination: "'stderr'",
+    log_line_prefix: quote(postgresLinePrefix),
     log_directory: quote(paths.log),
     log_filename: "'postgres-%Y-%m-%dT%H%M%S.log'",
     log_file_mode: "0600",

@@ -1,65 +1,72 @@
 import { expect, test } from "vitest";
-import { addSample, emptySeries, pointsOf, type Sample, Series } from "../../host/metric-series.ts";
+import {
+  compactSpans,
+  nothing,
+  parseSpans,
+  pointsOf,
+  renderSpan,
+  type Sample,
+  type Span,
+} from "../../host/metric-series.ts";
 
 const minute = 60_000;
 const begin = Date.UTC(2026, 0, 1);
 
-const sample = (fields: Partial<Sample> = {}): Sample => ({
-  transactions: 1,
-  rollbacks: 0,
-  errors: 0,
-  slow_statements: 0,
-  blocks_hit: 0,
-  blocks_read: 0,
-  deadlocks: 0,
-  temporary_bytes: 0,
-  size_bytes: 100,
-  client_connections: 1,
-  waiting_clients: 0,
-  server_connections: 1,
-  ...fields,
+const spanAt = (minutes: number, fields: Partial<Sample> = {}): Span => ({
+  begin: begin + minutes * minute,
+  seconds: 60,
+  sample: { ...nothing, transactions: 1, size_bytes: 100, client_connections: 1, ...fields },
 });
 
 const total = (points: readonly { transactions: number }[]) =>
   points.reduce((sum, point) => sum + point.transactions, 0);
 
-test("a minute in which nothing was kept counts nothing and has the size it had", () => {
-  const series = emptySeries();
-  addSample(series, begin, sample({ transactions: 5 }));
-  addSample(series, begin + 3 * minute, sample({ transactions: 7, size_bytes: 200 }));
-  const points = pointsOf(series, 300, begin + 5 * minute);
+test("a minute that was not kept counts nothing, and has what there was before", () => {
+  const spans = [
+    spanAt(0, { transactions: 5 }),
+    spanAt(3, { transactions: 7, size_bytes: 200, client_connections: 0 }),
+  ];
+  const points = pointsOf(spans, 300, begin + 5 * minute);
   expect(points.map(({ transactions }) => transactions)).toEqual([5, 0, 0, 7, 0]);
   expect(points.map(({ size_bytes }) => size_bytes)).toEqual([100, 100, 100, 200, 200]);
-  expect(points[1]?.client_connections).toBe(0);
+  expect(points.map((point) => point.client_connections)).toEqual([1, 1, 1, 0, 0]);
+  const later = pointsOf(spans, 60, begin + 60 * minute);
+  expect(later).toMatchObject([{ transactions: 0, size_bytes: 200 }]);
 });
 
-test("a span that still lasts is told once somebody has looked in it", () => {
-  const series = emptySeries();
-  addSample(series, begin, sample({ transactions: 5 }));
-  const now = begin + minute + 10_000;
-  expect(pointsOf(series, 60, now).at(-1)).toMatchObject({ transactions: 5, seconds: 60 });
-  addSample(series, begin + minute, sample({ transactions: 7 }));
-  expect(pointsOf(series, 60, now).at(-1)).toMatchObject({ transactions: 7 });
+test("a point that is not over says how long it lasts so far", () => {
+  const points = pointsOf([spanAt(1)], 120, begin + 1.5 * minute);
+  expect(points.at(-1)).toMatchObject({ at: "2026-01-01T00:01:30.000Z", seconds: 30 });
 });
 
-test("a week is kept in some hundred points, and no sum is lost", () => {
-  const series = emptySeries();
-  const minutes = 6 * 24 * 60;
-  for (let n = 0; n < minutes; n++) addSample(series, begin + n * minute, sample());
+test("a week is kept in a thousand spans, given in 300 points, and no sum is lost", () => {
+  let spans: Span[] = [];
+  const minutes = 7 * 24 * 60;
+  for (let n = 0; n < minutes; n++) {
+    spans.push(spanAt(n));
+    if (n % 1500 === 0) spans = compactSpans(spans, begin + n * minute);
+  }
   const now = begin + minutes * minute;
-  const week = pointsOf(series, 7 * 86_400, now);
-  expect(total(week)).toBe(minutes);
-  expect(week.length).toBeLessThan(100);
-  const day = pointsOf(series, 86_400, now);
-  expect(total(day)).toBe(1440);
-  const hour = pointsOf(series, 3600, now);
-  expect([hour.length, total(hour)]).toEqual([60, 60]);
-  expect(JSON.stringify(series).length).toBeLessThan(150_000);
-  expect(Series.parse(JSON.parse(JSON.stringify(series)))).toEqual(series);
+  spans = compactSpans(spans, now);
+  expect(spans.length).toBeLessThan(1000);
+  for (const hours of [1, 5, 24, 168]) {
+    const points = pointsOf(spans, hours * 3600, now);
+    expect(points.length).toBeLessThanOrEqual(301);
+    expect(total(points)).toBe(hours * 60);
+  }
+  expect(compactSpans(spans, now + 8 * 24 * 60 * minute)).toEqual([]);
 });
 
-test("a series without a point is nothing, all along", () => {
-  const points = pointsOf(emptySeries(), 600, begin);
+test("a file gives back what was written, but for a line that was torn", () => {
+  const spans = [spanAt(0, { errors: 2 }), spanAt(7, { temporary_bytes: 2 ** 40 })];
+  const text = spans.map(renderSpan).join("");
+  expect(parseSpans(text)).toEqual(spans);
+  expect(parseSpans(`${text}[29453760,60,1`)).toEqual(spans);
+  expect(text.length).toBeLessThan(120);
+});
+
+test("of a database nothing is known of nothing is told, all along", () => {
+  const points = pointsOf([], 600, begin);
   expect(points).toHaveLength(10);
   expect(total(points)).toBe(0);
 });
