@@ -32,7 +32,7 @@ const checks: Readonly<Record<string, readonly string[]>> = {
 const checkSeconds = 180;
 
 // A project that hangs is ended, since vitest itself would not; e2e may build a root file system.
-const projects: Readonly<Record<string, number>> = { unit: 600, node: 300, e2e: 2400 };
+const projects: Readonly<Record<string, number>> = { unit: 1200, node: 300, e2e: 2400 };
 
 const Report = z.object({ numPassedTests: z.int(), numFailedTests: z.int() });
 

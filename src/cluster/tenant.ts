@@ -89,20 +89,30 @@ async function createLogin(query: Query, { ownerRole, loginRole, verifier }: Dat
 
 async function dropLogin(query: Query, login: ControlLogin, names: DatabaseNames): Promise<void> {
   const [database, role] = [identifier(names.databaseName), identifier(names.loginRole)];
-  const found = await query(`
-    select exists (select from pg_database where datname = '${database}') as has_database
-    from pg_roles where rolname = '${role}'`);
-  if (found.length === 0) return;
+  // In most databases a login has nothing of its own: then nobody has to go in there.
+  const [found] = await query(`
+    select datallowconn as is_open, exists (
+      select from pg_shdepend where refobjid = r.oid and dbid = d.oid) as has_things
+    from pg_roles r left join pg_database d on datname = '${database}'
+    where rolname = '${role}'`);
+  if (found === undefined) return;
   // Nobody logs in with it any more; then nobody is left who did.
   await query(`alter role ${role} nologin`);
   await query(`select pg_terminate_backend(pid) from pg_stat_activity where usename = '${role}'`);
-  if (found[0]?.has_database === true) {
+  if (found.has_things === true) {
+    // Into one that is stopped superusers get for a moment, and nobody else.
+    const isStopped = found.is_open === false;
+    const allow = (is: boolean) =>
+      query(
+        `alter database ${database} with allow_connections ${is} connection limit ${is ? 0 : -1}`,
+      );
+    if (isStopped) await allow(true);
     await inDatabase(
       query,
       login,
       database,
       `reassign owned by ${role} to ${identifier(names.ownerRole)}; drop owned by ${role}`,
-    );
+    ).finally(() => (isStopped ? allow(false) : undefined));
   }
   await query(`drop role if exists ${role}`);
 }

@@ -1,12 +1,10 @@
 // A full database on real Postgres: its tenant reads and deletes, and can bring nothing else back.
-import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Query, SqlPool } from "../../src/cluster/sql.ts";
 import { storageSql } from "../../src/cluster/storage.ts";
 import { tenantSql } from "../../src/cluster/tenant.ts";
-import { scramVerifier } from "../../src/database/credential.ts";
 import { until } from "../support/client.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";
 
@@ -36,9 +34,7 @@ beforeAll(async () => {
   const pool: SqlPool = { lend: (use) => use(query), closeIdle: async () => undefined };
   storage = storageSql(pool, async () => host.login);
   tenants = tenantSql(pool, async () => host.login);
-  const random = (bytes: number) => new Uint8Array(randomBytes(bytes));
-  const verifier = await scramVerifier({ random } as Parameters<typeof scramVerifier>[0], password);
-  await tenants.createDatabase({ ...names, verifier });
+  await tenants.createDatabase({ ...names, verifier: await verifierOf(password) });
   await asTenant(`
     create schema app;
     create table app.t as select n, repeat('x', 100) m from generate_series(1, 100000) n;
@@ -55,6 +51,14 @@ afterAll(async () => {
   await admin?.end();
   await host?.stop();
 });
+
+/** The verifier Postgres itself makes of a password. */
+async function verifierOf(text: string): Promise<string> {
+  await admin.query(`create role passing password '${text}'`);
+  const { rows } = await admin.query("select rolpassword from pg_authid where rolname = 'passing'");
+  await admin.query("drop role passing");
+  return rows[0].rolpassword;
+}
 
 async function asTenant(text: string) {
   const { session_port: port } = host.config.listen;
@@ -139,6 +143,19 @@ describe("while it is full", () => {
     await asTenant("insert into mine.q values (1); refresh materialized view app.mv");
     expect(await asTenant("show temp_file_limit")).toEqual([{ temp_file_limit: "256MB" }]);
   });
+});
+
+test("a login is dropped while its database is stopped, with what it made itself", async () => {
+  const renewed = { ...names, loginRole: `usr_${"c".repeat(20)}` };
+  await tenants.createLogin({ ...renewed, verifier: await verifierOf(password) });
+  await admin.query(`alter database ${names.databaseName} allow_connections false`);
+  await tenants.dropLogin(renewed);
+  await tenants.dropLogin(names);
+  const { rows } = await admin.query(
+    `select datallowconn, datconnlimit from pg_database where datname = '${names.databaseName}'`,
+  );
+  expect(rows).toEqual([{ datallowconn: false, datconnlimit: -1 }]);
+  await admin.query(`alter database ${names.databaseName} allow_connections true`);
 });
 
 test("one that is full is dropped without a trace", async () => {
