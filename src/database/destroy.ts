@@ -28,7 +28,7 @@ const forget: Do<DestroyInput> = async (context, { input, operationId }) => {
   const { row } = await loadDatabase(context, input.databaseId);
   await context.cluster.forgetDatabase(row.clusterId, row.databaseName);
   const now = context.now();
-  const isNew = row.deletedAt === null;
+  const isNew = row.deletedAt === null || input.hasPlace === false;
   const fact = { deletedAt: row.deletedAt ?? now, purgeAt: row.purgeAt ?? now };
   return next(
     changeDatabase(context, row.id, { state: "purged", ...fact }),
@@ -89,6 +89,8 @@ function beginWhen(context: Context, row: DatabaseRow, requestId: string | null,
     },
     { databaseId: row.id, hasPlace: row.state !== "failed" },
   );
-  const move = moveDatabase(context, row, "deleting", {}, condition);
+  // What another has by now, the name, one that failed gives up.
+  const end = row.state === "failed" ? { deletedAt: context.now() } : {};
+  const move = moveDatabase(context, row, "deleting", end, condition);
   return { operationId: operation.id, statements: [move, operation.statement] };
 }

@@ -7,7 +7,7 @@ import { notFound } from "../core/error.ts";
 import type { ProjectId } from "../core/id.ts";
 import type { PageRequest } from "../core/page.ts";
 import type { DatabaseState } from "./status.ts";
-import { type DatabaseRow, database } from "./table.ts";
+import { type DatabaseRow, database, hasItsName } from "./table.ts";
 
 /** A database with the cluster it lives in. */
 export interface PlacedDatabase {
@@ -30,7 +30,7 @@ export interface DatabaseFilter {
 const gone = ["deleted", "purged"] as const;
 
 /** That a database has its name, its place as primary, or is on its way there. */
-export const isLive = notInArray(database.state, [...gone, "failed"]);
+export const isLive = hasItsName;
 
 /** @throws ApiError 404 also when it is another organization's, or purged. */
 export async function findDatabase(

@@ -10,6 +10,13 @@ import {
 import type { LimitOverrides } from "./size.ts";
 import { storedStates } from "./status.ts";
 
+/**
+ * That a database has its name and its place as primary: one that is purged after a deletion, or
+ * after it failed, has given them up before.
+ */
+export const hasItsName = sql`state not in ('failed', 'deleted', 'purged')
+  and not (state = 'deleting' and deleted_at is not null)`;
+
 /** One logical database: the customer's, in one of our clusters. */
 export const database = sqliteTable(
   "database",
@@ -79,10 +86,8 @@ export const database = sqliteTable(
   (t) => [
     uniqueIndex("database_primary_of_environment")
       .on(t.environmentId)
-      .where(sql`is_primary = 1 and state not in ('failed', 'deleted', 'purged')`),
-    uniqueIndex("database_name_in_environment")
-      .on(t.environmentId, t.name)
-      .where(sql`state not in ('failed', 'deleted', 'purged')`),
+      .where(sql`is_primary = 1 and ${hasItsName}`),
+    uniqueIndex("database_name_in_environment").on(t.environmentId, t.name).where(hasItsName),
     index("database_of_organization").on(t.organizationId, t.seq),
     index("database_of_project").on(t.projectId, t.seq),
     index("database_of_cluster").on(t.clusterId, t.seq),

@@ -8,6 +8,10 @@ import {
   timeColumns,
 } from "../core/column.ts";
 
+// One that is purged after its grace time has given its name up before.
+const hasItsName = sql`state not in ('deleted', 'purged')
+  and not (state = 'deleting' and deleted_at is not null)`;
+
 /** An app of a customer of the platform. */
 export const project = sqliteTable(
   "project",
@@ -34,13 +38,9 @@ export const project = sqliteTable(
     ...timeColumns(),
   },
   (t) => [
-    uniqueIndex("project_slug")
-      .on(t.workspaceId, t.slug)
-      .where(sql`state not in ('deleted', 'purged')`),
+    uniqueIndex("project_slug").on(t.workspaceId, t.slug).where(hasItsName),
     index("project_external").on(t.organizationId, t.externalProjectId),
-    uniqueIndex("project_default")
-      .on(t.workspaceId)
-      .where(sql`is_default = 1 and state not in ('deleted', 'purged')`),
+    uniqueIndex("project_default").on(t.workspaceId).where(sql`is_default = 1 and ${hasItsName}`),
     index("project_of_organization").on(t.organizationId, t.seq),
     index("project_of_workspace").on(t.workspaceId, t.seq),
   ],

@@ -67,6 +67,18 @@ describe("a deleted database", () => {
     expect(api.cluster.isEmpty()).toBe(true);
   });
 
+  it("is purged also when another has its name and its place by now", async () => {
+    const { project_id } = (await api.call("GET", path)).body.data;
+    await api.call("DELETE", `${path}?grace_seconds=60`);
+    const service = { type: "postgres" };
+    const services = `/api/v1/projects/${project_id}/data-services`;
+    expect((await api.call("POST", services, { body: service })).status).toBe(201);
+    later(61);
+    await purge(api);
+    expect((await api.call("GET", path)).status).toBe(404);
+    expect(api.cluster.databases.size).toBe(1);
+  });
+
   it("deleted again keeps its end, unless the new one is earlier", async () => {
     const first = (await api.call("DELETE", `${path}?grace_seconds=600`)).body.data.purge_at;
     expect((await api.call("DELETE", path)).body.data.purge_at).toBe(first);
