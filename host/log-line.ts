@@ -55,6 +55,15 @@ const postgresText = new RegExp(
   `${begin} (\\w{5}) \\(client backend\\) ={32} ${name} ={64} ([A-Z]+)\\d?: {2}([\\s\\S]*)$`,
 );
 
+const postgresError = new RegExp(
+  `${begin} \\w{5} \\(client backend\\) ={32} ${name} ={64} (?:ERROR|FATAL|PANIC): `,
+);
+
+/** The database an entry of Postgres' log tells an error of, if it does. */
+export function errorOf(entry: string): string | undefined {
+  return timeOf(entry) === "" ? undefined : postgresError.exec(entry)?.[1];
+}
+
 /** An entry of Postgres' log; null when it is about no database. */
 export function postgresLine(entry: string): FoundLine | null {
   const at = timeOf(entry);
@@ -66,7 +75,8 @@ export function postgresLine(entry: string): FoundLine | null {
     at,
     source: "postgres",
     level: levels[severity] ?? "info",
-    message: oneLine(hideSecrets(message)),
+    // The place in a statement that is not told is of no use.
+    message: oneLine(hideSecrets(message).replace(/ at character \d+$/, "")),
     sqlstate: state === "00000" ? null : state,
   };
 }

@@ -3,7 +3,7 @@
 import { open } from "node:fs/promises";
 import { z } from "zod";
 import type { LogLine } from "../src/contract/host.ts";
-import { entriesOf, type FoundLine, timeOf } from "./log-line.ts";
+import { entriesOf, errorOf, type FoundLine, timeOf } from "./log-line.ts";
 import {
   filesOf,
   type LogFile,
@@ -214,10 +214,9 @@ export function createErrorCount(directory: string): () => Promise<ReadonlyMap<s
     isFirst = false;
     for await (const entries of readOn(files, place)) {
       for (const entry of entries) {
-        const line = postgresLog.parse(textOf(entry.bytes));
+        const database = errorOf(entry.bytes);
         place = entry.place;
-        if (line?.level !== "error" && line?.level !== "fatal") continue;
-        counts.set(line.database, (counts.get(line.database) ?? 0) + 1);
+        if (database !== undefined) counts.set(database, (counts.get(database) ?? 0) + 1);
       }
     }
     return counts;

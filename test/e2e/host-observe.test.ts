@@ -88,7 +88,7 @@ describe("lines", () => {
         at: expect.any(String),
         source: "postgres",
         level: "error",
-        message: 'column "nobody_has_this" does not exist at character 8',
+        message: 'column "nobody_has_this" does not exist',
         sqlstate: "42703",
       },
     ]);

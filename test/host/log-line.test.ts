@@ -17,7 +17,9 @@ const databasesOf = (log: string) => entriesOf(log).map((entry) => postgresLine(
 
 describe("a line of Postgres' log", () => {
   test("is about the database it names, in a form of its own", () => {
-    expect(postgresLine(`${prefixOf("proj_a")}ERROR:  relation "t" does not exist`)).toEqual({
+    expect(
+      postgresLine(`${prefixOf("proj_a")}ERROR:  relation "t" does not exist at character 15`),
+    ).toEqual({
       database: "proj_a",
       at: "2026-11-23T04:13:18.925Z",
       source: "postgres",
