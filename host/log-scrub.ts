@@ -5,7 +5,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { entriesOf } from "./log-line.ts";
-import { hideSecrets, stars } from "./log-secret.ts";
+import { hideSecrets, isSuspect, stars } from "./log-secret.ts";
 import { filesOf, type LogFile, pieceBytes, postgresLog, readPiece } from "./log-source.ts";
 
 /** What follows in an entry nobody reads. */
@@ -33,18 +33,28 @@ function hideInEntry(entry: string): string {
   return hideSecrets(entry.slice(0, entryBytesMax)) + stars(entry.slice(entryBytesMax));
 }
 
+/** The text with all hidden in it; `isRest` when it begins in the middle of an entry. */
+function hideInPiece(text: string, isRest: boolean): string {
+  if (!isRest && !isSuspect(text)) return text;
+  const [first = "", ...others] = entriesOf(text);
+  return [isRest ? stars(first) : hideInEntry(first), ...others.map(hideInEntry)].join("\n");
+}
+
+/** Where the last entry of a text begins; a line break at the end of the text begins none. */
+function lastEntryOf(text: string): number {
+  let at = text.lastIndexOf("\n", text.length - 2);
+  while (at >= 0 && text[at + 1] === "\t") at = at === 0 ? -1 : text.lastIndexOf("\n", at - 1);
+  return at + 1;
+}
+
 // Hides in one piece. The mark goes to its last entry, of which lines may still come.
 async function hidePiece(handle: FileHandle, mark: Mark, bytes: number): Promise<Mark> {
   const to = Math.min(bytes, mark.offset + pieceBytes);
   const text = (await readPiece(handle, mark.offset, to)).toString("latin1");
-  const [first = "", ...others] = entriesOf(text);
-  const isRest = mark.isInside || first.startsWith("\t");
-  const hidden = [isRest ? stars(first) : hideInEntry(first), ...others.map(hideInEntry)];
-  const result = hidden.join("\n");
-  if (result !== text) await handle.write(Buffer.from(result, "latin1"), 0, null, mark.offset);
-  const lastBytes = others.at(-1) === "" ? (hidden.at(-2) ?? "").length + 1 : hidden.at(-1)?.length;
-  const offset = mark.offset + text.length - (lastBytes ?? 0);
-  if (offset > mark.offset) return { ...mark, offset, isInside: false };
+  const hidden = hideInPiece(text, mark.isInside || text.startsWith("\t"));
+  if (hidden !== text) await handle.write(Buffer.from(hidden, "latin1"), 0, null, mark.offset);
+  const last = lastEntryOf(text);
+  if (last > 0) return { ...mark, offset: mark.offset + last, isInside: false };
   if (text.length < pieceBytes) return mark;
   return { ...mark, offset: to, isInside: !text.endsWith("\n") };
 }

@@ -38,6 +38,11 @@ const rules: readonly RegExp[] = [
 /** Without one of these no rule has anything to hide: so it is with most of a log. */
 const suspect = /passw|at or near|role option|:\/\/|SCRAM-|md5[0-9a-f]{32}/i;
 
+/** True when a text may have something to hide: most of a log has not. */
+export function isSuspect(text: string): boolean {
+  return suspect.test(text);
+}
+
 function withoutQuoted(text: string): string {
   const found = quoted.exec(text)?.[1];
   if (found === undefined) return text;
@@ -56,7 +61,7 @@ function withoutRolePassword(text: string): string {
 
 /** The text with every character of a password replaced by `*`: as long as it was. */
 export function hideSecrets(text: string): string {
-  if (!suspect.test(text)) return text;
+  if (!isSuspect(text)) return text;
   return rules.reduce(
     (hidden, rule) =>
       hidden.replace(rule, (all: string, secret: string) => {
