@@ -25,6 +25,8 @@ const workers = cloudflareTest(async () => ({
       }),
       MIOSA_HOST_KEY: hostKey(),
       MIGRATIONS: await readD1Migrations("migrations"),
+      MIOSA_WALK_SEED: process.env.MIOSA_WALK_SEED ?? "",
+      MIOSA_WALK_STEPS: process.env.MIOSA_WALK_STEPS ?? "",
     },
   },
 }));

@@ -113,7 +113,8 @@ export function renderPoolerConfig(config: HostConfig, mode: PoolMode): string {
     auth_dbname: poolerDatabase,
     auth_query: "SELECT usename, passwd FROM pgbouncer.get_auth($1)",
     admin_users: controlUser,
-    // Default 15 s: that long a client would wait after its database opened again.
+    // Default 15 s: that long a client would wait after its database opened again. Whatever it is,
+    // of a database whose logins failed last the next client is refused while they are tried again.
     server_login_retry: 0.2,
     server_idle_timeout: 30,
     server_connect_timeout: 5,

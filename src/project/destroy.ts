@@ -11,8 +11,10 @@ import {
   beginDestroyWithProject,
 } from "../database/destroy.ts";
 import { countRemaining, remainingDatabases } from "../database/find.ts";
+import { verbTable } from "../database/status.ts";
+import type { DatabaseRow } from "../database/table.ts";
 import { begin, type Do, defineOperation, next, waitFor } from "../operation/define.ts";
-import { commitExclusively } from "../operation/find.ts";
+import { activeOperations, commitExclusively } from "../operation/find.ts";
 import { recordEvent } from "../webhook/event.ts";
 import { changeProject, moveProject } from "./change.ts";
 import { type FoundProject, loadProject, subjectOf } from "./find.ts";
@@ -23,7 +25,7 @@ type DestroyInput = z.infer<typeof DestroyInput>;
 
 const close: Do<DestroyInput> = async (context, { input, operationId }) => {
   const left = await remainingDatabases(context, input.projectId);
-  if (left.length > 0) return waitFor(1);
+  if (left.length > 0) return waitFor(1, ...(await destroyAgain(context, left)));
   const row = await loadProject(context, input.projectId);
   const now = context.now();
   const fact = { deletedAt: row.deletedAt ?? now, purgeAt: row.purgeAt ?? now };
@@ -42,6 +44,17 @@ const close: Do<DestroyInput> = async (context, { input, operationId }) => {
     recordEvent(context, "project.purged", subject, { operationId }),
   );
 };
+
+// One that was busy when the project's end began, and then lived on or stayed deleted, goes along.
+async function destroyAgain(context: Context, left: readonly DatabaseRow[]): Promise<Statement[]> {
+  const busy = await activeOperations(
+    context,
+    left.map(({ id }) => id),
+  );
+  return left
+    .filter(({ id, state }) => verbTable.delete[state] === "begin" && !busy.has(id))
+    .flatMap((each) => beginDestroyWithProject(context, each).statements);
+}
 
 /** `project.destroy`: once its databases are gone, the project is. */
 export const destroyProject = defineOperation<DestroyInput>({

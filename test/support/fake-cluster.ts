@@ -200,6 +200,8 @@ export function createFakeCluster() {
     failAt: (call: number, failure: Failure) => {
       failures.set(calls.length + call, failure);
     },
+    /** No call fails any more. */
+    heal: () => failures.clear(),
     /** Sets what every database is measured to take. */
     store: (bytes: number) => {
       things.bytes = bytes;

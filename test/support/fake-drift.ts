@@ -16,10 +16,13 @@ export function driftEffects(things: Things) {
   const { roles, databases, roleDrift, databaseDrift } = things;
   return {
     inventory: async () => ({
-      databases: [...databases].map(([name, { owner }]) => ({
-        ...databaseOf(things, name, owner),
-        ...databaseDrift.get(name),
-      })),
+      // What a restore prepares or put aside is nobody's to find.
+      databases: [...databases]
+        .filter(([name]) => name.startsWith("proj_"))
+        .map(([name, { owner }]) => ({
+          ...databaseOf(things, name, owner),
+          ...databaseDrift.get(name),
+        })),
       roles: [...roles.keys()].map((name) => ({ ...roleOf(things, name), ...roleDrift.get(name) })),
     }),
     repairLogin: async ({ ownerRole, loginRole, groupRole, verifier }) => {

@@ -27,3 +27,17 @@ export function createRandom(seed: number): (bytes: number) => Uint8Array {
   };
   return (bytes) => Uint8Array.from({ length: bytes }, next);
 }
+
+/** Choices that are the same for the same seed; `below` is at most 65,536. */
+export function createChoice(seed: number) {
+  const bytes = createRandom(seed);
+  const number = (below: number) => {
+    const [high = 0, low = 0] = bytes(2);
+    return (high * 256 + low) % below;
+  };
+  const chance = (percent: number) => number(100) < percent;
+  const side = () => (chance(50) ? ("before" as const) : ("after" as const));
+  const pick = <Item>(items: readonly Item[]) => items[number(items.length)];
+  return { number, chance, side, pick };
+}
+export type Choice = ReturnType<typeof createChoice>;

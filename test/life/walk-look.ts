@@ -1,0 +1,140 @@
+// What holds at any moment of a random walk, and what holds once all is quiet.
+import { and, isNotNull, lte, ne } from "drizzle-orm";
+import { expect } from "vitest";
+import { organization } from "../../src/account/table.ts";
+import { alert, isOpen } from "../../src/alert/table.ts";
+import { cluster } from "../../src/cluster/table.ts";
+import { purgeDeleted } from "../../src/database/purge.ts";
+import { reconcile } from "../../src/database/reconcile.ts";
+import { isSame, settingsOf } from "../../src/database/setting.ts";
+import { type StoredState, storedStates, verbTable } from "../../src/database/status.ts";
+import { pullAllTransitions } from "../../src/database/suspend.ts";
+import { type DatabaseRow, database } from "../../src/database/table.ts";
+import { watchDeadlines } from "../../src/operation/overdue.ts";
+import { operation } from "../../src/operation/table.ts";
+import { purgeProjects } from "../../src/project/purge.ts";
+import { project } from "../../src/project/table.ts";
+import { restore } from "../../src/restore/table.ts";
+import { registry } from "../../workers/registry.ts";
+import { takeMoves, type Walk } from "./walk.ts";
+
+// The state a verb leads through; where it may begin the verb table says.
+const passing = {
+  stop: "stopping",
+  start: "starting",
+  restart: "restarting",
+  delete: "deleting",
+  undelete: "starting",
+} as const;
+
+// Where what is under way may end, done or taken back, and what hosts do by themselves.
+const ends: Partial<Record<StoredState, readonly StoredState[]>> = {
+  provisioning: ["running", "failed"],
+  stopping: ["stopped", "running"],
+  starting: ["running", "stopped", "deleted"],
+  restarting: ["running"],
+  deleting: ["deleted", "purged", "running", "stopped"],
+  running: ["suspended"],
+  suspended: ["running"],
+};
+
+function legalMoves(): ReadonlySet<string> {
+  const verbs = Object.entries(passing) as [keyof typeof passing, StoredState][];
+  return new Set(
+    storedStates.flatMap((before) => [
+      ...(ends[before] ?? []).map((after) => `${before} → ${after}`),
+      ...verbs
+        .filter(([verb]) => verbTable[verb][before] === "begin")
+        .map(([, after]) => `${before} → ${after}`),
+    ]),
+  );
+}
+
+const legal = legalMoves();
+
+/** Each change of state was one the verb table allows; no database has two operations. */
+export async function lookAtMoves(walk: Walk): Promise<void> {
+  for (const { id, before, after } of await takeMoves()) {
+    expect(legal, `database ${id}`).toContain(`${before} → ${after}`);
+  }
+  const busy = (await walk.active()).map(({ resourceId }) => resourceId);
+  expect(busy).toEqual([...new Set(busy)]);
+}
+
+/** Everything has come to its end, and the cluster is what the rows say. */
+export async function lookAtAll(walk: Walk): Promise<void> {
+  const { context } = walk.api;
+  await walk.settle();
+  await pullAllTransitions(context);
+  // What a host did while a verb was under way, the reconciler follows once rows have settled.
+  walk.later(61);
+  await reconcile(context);
+  await purgeDeleted(context);
+  await purgeProjects(context);
+  await walk.settle();
+  await lookAtMoves(walk);
+  const placed = (
+    await context.db.select().from(database).where(ne(database.state, "purged"))
+  ).filter(({ state }) => state !== "failed");
+  await expectThings(walk, placed);
+  for (const row of placed) expectState(walk, row);
+  await expectCounts(walk, placed.length);
+  await expectNothingOverdue(walk);
+}
+
+async function expectThings({ api }: Walk, placed: readonly DatabaseRow[]): Promise<void> {
+  const restored = api.context.db.select().from(restore).where(isNotNull(restore.asideUntil));
+  const formers = (await restored).map(({ asideName }) => asideName ?? "");
+  const names = placed.map(({ databaseName }) => databaseName);
+  expect([...api.cluster.databases.keys()].sort()).toEqual([...names, ...formers].sort());
+  const roles = placed.flatMap(({ ownerRole, loginRole, storageState }) => [
+    ownerRole,
+    loginRole,
+    ...(storageState === "full" ? [ownerRole.replace(/^own_/, "ro_")] : []),
+  ]);
+  expect([...api.cluster.roles.keys()].sort()).toEqual(roles.sort());
+  const lines = [...api.cluster.settings.keys(), ...api.cluster.held.keys()];
+  expect(lines.filter((name) => !names.includes(name))).toEqual([]);
+  expect([...api.cluster.recoveries.keys()]).toEqual([]);
+}
+
+function expectState({ api }: Walk, row: DatabaseRow): void {
+  const held = api.cluster.held.get(row.databaseName) ?? "running";
+  expect(held, `${row.id} is ${row.state}`).toBe(row.state === "deleted" ? "stopped" : row.state);
+  const given = api.cluster.settings.get(row.databaseName);
+  if (given !== undefined) expect(isSame(given, settingsOf(row)), row.id).toBe(true);
+  const group = row.storageState === "full" ? row.ownerRole.replace(/^own_/, "ro_") : row.ownerRole;
+  expect(api.cluster.roles.get(row.loginRole)?.group, `${row.id}'s login`).toBe(group);
+}
+
+async function expectCounts({ api }: Walk, placed: number): Promise<void> {
+  const { db } = api.context;
+  const [place] = await db.select().from(cluster);
+  expect(place?.databasesCount).toBe(placed);
+  const projects = await db.select().from(project).where(ne(project.state, "purged"));
+  expect(projects.filter(({ state }) => state === "deleting")).toEqual([]);
+  const [owner] = await db.select().from(organization);
+  const counted = projects.filter(({ state }) => state === "active");
+  expect(owner?.projectsCount).toBe(counted.length);
+}
+
+async function expectNothingOverdue({ api: { context } }: Walk): Promise<void> {
+  for (const table of [database, project]) {
+    const isDue = lte(table.purgeAt, new Date(context.now().getTime() - 3600_000));
+    const kept = context.db
+      .select()
+      .from(table)
+      .where(and(ne(table.state, "purged"), isDue));
+    expect(await kept).toEqual([]);
+  }
+  await watchDeadlines(context, registry);
+  expect(await context.db.select().from(alert).where(isOpen)).toEqual([]);
+}
+
+/** Every kind of operation that came to its end well, and how many of them did not. */
+export async function whatHappened({ api }: Walk) {
+  const { kind, status } = operation;
+  const done = await api.context.db.selectDistinct({ kind, status }).from(operation);
+  const of = (end: string) => done.filter((each) => each.status === end).map((each) => each.kind);
+  return { succeeded: of("succeeded"), failed: of("failed"), canceled: of("canceled") };
+}
