@@ -45,10 +45,21 @@ function createGate({ backends, poolers }: Pick<LifecycleOptions, "backends" | "
   const both = [transaction, session];
 
   async function refuseClients(database: string): Promise<void> {
-    await Promise.all(both.map((pooler) => pooler.disable(database)));
+    await Promise.all(both.map((pooler) => emptyPools(pooler, database)));
     await backends.allow(database, false);
-    await Promise.all(both.map((pooler) => pooler.kill(database)));
     await backends.end(database);
+  }
+
+  /**
+   * Paused, too: whoever logs in at this moment waits, and is ended, instead of trying Postgres, for
+   * a failed login would be remembered and told to the first client after the next start.
+   */
+  async function emptyPools(pooler: PoolerState, database: string): Promise<void> {
+    await pooler.disable(database);
+    const paused = pooler.pause(database).catch(() => pooler.pause(database));
+    await pooler.endClients(database);
+    await paused;
+    await pooler.endClients(database);
   }
 
   async function letClientsIn(database: string): Promise<void> {

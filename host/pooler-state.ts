@@ -31,8 +31,8 @@ export interface PoolerState {
   resume(database: string): Promise<void>;
   disable(database: string): Promise<void>;
   enable(database: string): Promise<void>;
-  /** Ends its clients and backends, and leaves it paused. */
-  kill(database: string): Promise<void>;
+  /** Ends its clients and what they do; one that is logging in is none yet. */
+  endClients(database: string): Promise<void>;
 }
 
 /** A waiting PAUSE blocks the console it came from, hence a session for it alone. */
@@ -72,6 +72,17 @@ function usesOf(rows: readonly Record<string, unknown>[]): Map<string, PoolUse> 
       },
     ]),
   );
+}
+
+// Not KILL: it frees pools that clients which log in at that moment point to, and PgBouncer 1.24
+// crashes with all of its databases (its issue 1401).
+async function endClients(console: Session, database: string): Promise<void> {
+  const clients = await console.query<Record<string, unknown>>("SHOW CLIENTS");
+  for (const client of clients.filter((one) => one.database === database)) {
+    await console.query(`KILL_CLIENT ${client.id}`).catch((error: Error) => {
+      if (!error.message.includes("client not found")) throw error;
+    });
+  }
 }
 
 async function command(console: Session, text: string): Promise<void> {
@@ -114,6 +125,6 @@ export function createPoolerState(console: Session, pausing: Session): PoolerSta
     resume: (database) => resume(console, database),
     disable: (database) => command(console, `DISABLE ${database}`),
     enable: (database) => command(console, `ENABLE ${database}`),
-    kill: (database) => command(console, `KILL ${database}`),
+    endClients: (database) => endClients(console, database),
   };
 }

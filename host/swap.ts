@@ -24,6 +24,12 @@ export interface Swap {
 export function createSwap({ lifecycle, backends, poolers }: SwapOptions) {
   const { transaction, session } = poolers;
 
+  async function hold(pooler: PoolerState, database: string): Promise<void> {
+    await pooler.pause(database).catch((error) => {
+      log("warn", `${database} is swapped while it works: ${messageOf(error)}`);
+    });
+  }
+
   async function move(from: string, to: string): Promise<void> {
     await backends.end(from);
     await backends.rename(from, to);
@@ -45,11 +51,11 @@ export function createSwap({ lifecycle, backends, poolers }: SwapOptions) {
   return (names: Swap): Promise<void> =>
     lifecycle.exclusively(names.live, async () => {
       const { live } = names;
-      await session.kill(live);
-      // Statements still at work after half a second are ended with their backends.
-      await transaction.pause(live).catch((error) => {
-        log("warn", `${live} is swapped while it works: ${messageOf(error)}`);
-      });
+      // Who comes from now on waits. Statements still at work after half a second are ended with
+      // their backends.
+      const paused = Promise.all([hold(transaction, live), hold(session, live)]);
+      await session.endClients(live);
+      await paused;
       await swap(names);
       if (lifecycle.isHeld(live)) return;
       await Promise.all([transaction.resume(live), session.resume(live)]);

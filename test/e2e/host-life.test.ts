@@ -17,6 +17,8 @@ import { startTestHost, type TestHost } from "../support/host.ts";
 const password = "a password only tests know";
 type Mode = "transaction" | "session";
 const modes = ["transaction", "session"] as const;
+const stormClients = 24;
+const stormRounds = 20;
 const programs = ["postgres", "transaction", "session"] as const;
 
 let host: TestHost;
@@ -141,6 +143,26 @@ describe("a stopped database", () => {
     for (const mode of modes) await expect(answers(mode)).rejects.toThrow(refused);
     const words = () => answers("transaction").catch((error: Error) => error.message);
     await expect.poll(words).toMatch(/is disabled/);
+  });
+
+  test("leaves poolers and neighbours alone while its clients storm in", async () => {
+    const pids = modes.map((mode) => host.pid(mode));
+    let isOver = false;
+    const knock = async (mode: Mode) => {
+      while (!isOver) await answers(mode).catch(() => undefined);
+    };
+    const storm = Array.from({ length: stormClients }, (_, at) =>
+      knock(modes[at % 2] ?? "session"),
+    );
+    for (let round = 0; round < stormRounds; round++) {
+      await command("database.start", { database: "proj_a" });
+      await command("database.stop", { database: "proj_a" });
+    }
+    isOver = true;
+    await Promise.all(storm);
+    expect(modes.map((mode) => host.pid(mode))).toEqual(pids);
+    for (const mode of modes) expect(await answers(mode, "b")).toBe(true);
+    expect(await backendsOf("proj_a")).toBe(0);
   });
 
   test("answers on both ports once it is started, also a second time", async () => {

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { endProcess, findProcess } from "../../host/process.ts";
 
 const identity = { program: "sleep", argument: "1234" };
@@ -14,6 +14,8 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "process-"));
   child = spawn("sleep", ["1234"]);
   await once(child, "spawn");
+  // For a moment after exec a process has no command line.
+  await vi.waitUntil(() => readFileSync(`/proc/${child.pid}/cmdline`, "utf8") !== "");
 });
 afterEach(() => {
   child.kill("SIGKILL");

@@ -34,10 +34,7 @@ function aPooler() {
     resume: async (name) => void paused.delete(name),
     disable: async (name) => void disabled.add(name),
     enable: async (name) => void disabled.delete(name),
-    kill: async (name) => {
-      clients.delete(name);
-      paused.add(name);
-    },
+    endClients: async (name) => void clients.delete(name),
   };
   const restart = () => {
     for (const memory of [paused, disabled, clients, counts]) memory.clear();
