@@ -51,8 +51,9 @@ function createGate({ backends, poolers }: Pick<LifecycleOptions, "backends" | "
   }
 
   /**
-   * Paused, too: whoever logs in at this moment waits, and is ended, instead of trying Postgres, for
-   * a failed login would be remembered and told to the first client after the next start.
+   * Paused, too: who logs in at this moment waits, and is ended, instead of trying Postgres, for a
+   * failed login is remembered and told to the first client after the next start. (The first client
+   * of a pool is let through a PAUSE; the probe after a start outlasts what that leaves behind.)
    */
   async function emptyPools(pooler: PoolerState, database: string): Promise<void> {
     await pooler.disable(database);

@@ -163,6 +163,12 @@ describe("a stopped database", () => {
     expect(modes.map((mode) => host.pid(mode))).toEqual(pids);
     for (const mode of modes) expect(await answers(mode, "b")).toBe(true);
     expect(await backendsOf("proj_a")).toBe(0);
+    await command("database.start", { database: "proj_a" });
+    // A login that failed in the storm is told to one more client, who has it tried again.
+    for (const mode of modes) {
+      await expect.poll(() => answers(mode).catch(() => false)).toBe(true);
+    }
+    await command("database.stop", { database: "proj_a" });
   });
 
   test("answers on both ports once it is started, also a second time", async () => {
