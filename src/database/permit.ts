@@ -45,7 +45,6 @@ const participles: Record<DatabaseVerb, string> = {
   start: "started",
   restart: "restarted",
   rotate: "given new credentials",
-  connect: "logged in to",
   observe: "looked into",
   restore: "restored in place",
   delete: "deleted",

@@ -31,7 +31,6 @@ export type DatabaseVerb =
   | "start"
   | "restart"
   | "rotate"
-  | "connect"
   | "observe"
   | "restore"
   | "delete"
@@ -69,7 +68,6 @@ export const verbTable: Record<DatabaseVerb, Record<StoredState, Answer>> = {
   stop: { ...refuseAll, running: "begin", suspended: "begin", stopped: "done" },
   start: { ...refuseAll, stopped: "begin", suspended: "begin", running: "done" },
   restart: { ...refuseAll, running: "begin", suspended: "begin" },
-  connect: { ...whileItLives, stopping: "begin", starting: "begin", restarting: "begin" },
   observe: { ...whileItLives, stopping: "begin", starting: "begin", restarting: "begin" },
   restore: whileItLives,
   delete: { ...whileItLives, failed: "begin", deleted: "begin" },

@@ -41,7 +41,7 @@ describe("a deleted database", () => {
   it("refuses what one does to a living one, and names its state", async () => {
     await api.call("DELETE", path);
     for (const [method, what] of [
-      ["GET", "/credentials"],
+      ["GET", "/sessions"],
       ["POST", "/stop"],
       ["POST", "/start"],
       ["POST", "/restart"],

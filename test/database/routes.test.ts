@@ -1,4 +1,7 @@
+import { eq } from "drizzle-orm";
 import { beforeEach, describe, expect, it } from "vitest";
+import { databaseStates } from "../../src/database/status.ts";
+import { database } from "../../src/database/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 
 let api: TestApi;
@@ -150,16 +153,11 @@ describe("a database", () => {
     expect((await api.call("GET", path, { key: reader })).status).toBe(403);
   });
 
-  it("that is still being made has no credentials: 409 names what is under way", async () => {
-    api.cluster.failAt(1, "before");
-    const body = { name: "slow", project_id: project.id };
-    const made = (await api.call("POST", databases, { body })).body.data;
-    const answer = await api.call("GET", `${databases}/${made.id}/credentials`);
-    expect(answer.status).toBe(409);
-    expect(answer.body.error).toMatchObject({
-      code: "OPERATION_IN_PROGRESS",
-      details: { kind: "database.provision", operation_id: made.operation_id },
-    });
+  it.each(databaseStates)("gives its credentials while it is %s", async (state) => {
+    await api.context.db.update(database).set({ state }).where(eq(database.id, id));
+    const { status, body } = await api.call("GET", `${databases}/${id}/credentials`);
+    expect(status).toBe(200);
+    expect(body.data.url).toBe(project.databases[0]?.database_url);
   });
 
   it("without grace is deleted with its roles; afterwards it is 404 everywhere", async () => {
