@@ -67,10 +67,15 @@ export function readWanted(config: HostConfig): Map<string, Wanted> {
   return new Map(Object.entries(z.record(DatabaseName, Wanted).parse(JSON.parse(kept))));
 }
 
-/** The include file of one pooler: a line for each database of which anything is wanted. */
+/**
+ * The include file of one pooler: a line for each database of which anything is wanted. Once there
+ * a line stays, as long as the database: PgBouncer ends the clients of one that loses its line.
+ */
 export function renderLimits(config: HostConfig, all: WantedByDatabase, mode: PoolMode): string {
+  const before = readIfExists(poolerFiles(config, mode).databases) ?? "";
+  const lined = new Set(Array.from(before.matchAll(/^(\w+) = /gm), ([, name]) => name));
   const lines = [...all]
-    .filter(([, wanted]) => !hasDefaults(wanted, mode))
+    .filter(([database, wanted]) => lined.has(database) || !hasDefaults(wanted, mode))
     .map(([database, wanted]) => {
       return `${renderLine(config, database, wanted[mode] ?? defaultPools[mode])}\n`;
     });

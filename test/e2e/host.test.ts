@@ -148,9 +148,12 @@ describe("limits", () => {
     const kept = clients.slice(0, 2);
     await Promise.all(clients.slice(2).map((client) => client.end()));
     const settings = { ...defaultSettings, ...pools };
-    const configured = await host.command("database.configure", { database: "proj_few", settings });
-    expect(configured.status).toBe(200);
+    const own = { database: "proj_few", settings };
+    expect((await host.command("database.configure", own)).status).toBe(200);
+    const usual = { database: "proj_few", settings: defaultSettings };
+    expect((await host.command("database.configure", usual)).status).toBe(200);
     for (const client of kept) expect((await client.query("select 1 n")).rows).toEqual([{ n: 1 }]);
+    expect((await host.command("database.configure", own)).status).toBe(200);
     await Promise.all(kept.map((client) => client.end()));
 
     const limited = await connectMany(5);

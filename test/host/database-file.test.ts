@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openDatabaseFile, readWanted, settingsIn } from "../../host/database-file.ts";
-import { defaultSettings } from "../../src/contract/host.ts";
+import { defaultPools, defaultSettings } from "../../src/contract/host.ts";
 import { aConfig } from "../support/host-config.ts";
 
 const pools = {
@@ -67,6 +67,14 @@ describe("limits of a database", () => {
     await limits.change("proj_a", undefined);
     expect(seen).toHaveLength(2);
     expect(seen[1]).not.toContain("proj_a");
+  });
+
+  test("that are those of all again keep their line, without which clients are ended", async () => {
+    const { limits, seen } = aSetting();
+    await limits.change("proj_a", pools);
+    await limits.change("proj_a", { transaction: defaultPools.transaction });
+    expect(seen).toHaveLength(2);
+    expect(seen[1]).toMatch(/proj_a = .*max_db_client_connections=100\n/);
   });
 
   test("are not reported in force when a RELOAD failed, and a repeat puts them so", async () => {
