@@ -5,6 +5,7 @@ import { authenticate } from "../src/account/authenticate.ts";
 import { enterWorkspace } from "../src/account/find.ts";
 import { workspaceRoutes } from "../src/account/routes.ts";
 import { alertRoutes } from "../src/alert/routes.ts";
+import { clusterBackupRoutes } from "../src/backup/routes.ts";
 import { clusterRoutes } from "../src/cluster/routes.ts";
 import type { Context } from "../src/core/context.ts";
 import { ApiError } from "../src/core/error.ts";
@@ -57,6 +58,7 @@ const routers = [
   operationRoutes,
   eventRoutes,
   clusterRoutes,
+  clusterBackupRoutes,
   alertRoutes,
 ];
 

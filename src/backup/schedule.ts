@@ -1,8 +1,9 @@
 import { and, desc, eq } from "drizzle-orm";
+import { ask } from "../cluster/ask.ts";
 import { allClusters } from "../cluster/find.ts";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
-import { activeOperations } from "../operation/find.ts";
+import { activeOperations, commitExclusively } from "../operation/find.ts";
 import { type BaseBackupRow, baseBackup } from "./table.ts";
 import { beginBaseBackup } from "./take.ts";
 
@@ -54,6 +55,22 @@ async function scheduleBackup(context: Context, clusterId: string): Promise<void
   const { statements } = beginBaseBackup(context, clusterId, type, Math.round(walBytes));
   await commit(context, statements);
   await context.nudge(`cluster:${clusterId}`);
+}
+
+/**
+ * Begins a base backup whether one is due or not; the id of its operation.
+ * @throws ApiError 409 OPERATION_IN_PROGRESS while another is taken, 503 when the host is silent.
+ */
+export async function backUpNow(
+  context: Context,
+  clusterId: string,
+  type: BaseBackupRow["type"],
+): Promise<string> {
+  const { wal_bytes: walBytes } = await ask(() => context.cluster.archiveStatus(clusterId));
+  const begun = beginBaseBackup(context, clusterId, type, Math.round(walBytes));
+  await commitExclusively(context, [clusterId], begun.statements);
+  await context.nudge(`cluster:${clusterId}`);
+  return begun.operationId;
 }
 
 async function historyOf(context: Context, clusterId: string): Promise<BackupHistory> {

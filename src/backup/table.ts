@@ -1,6 +1,9 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
 
+/** Kinds of base backups: all of a cluster, or what has changed since the last one. */
+export const backupTypes = ["full", "incr"] as const;
+
 /** A base backup this system had a cluster take. */
 export const baseBackup = sqliteTable(
   "base_backup",
@@ -8,7 +11,7 @@ export const baseBackup = sqliteTable(
     seq: seqColumn(),
     id: idColumn(),
     clusterId: text("cluster_id").notNull(),
-    type: text("type", { enum: ["full", "incr"] }).notNull(),
+    type: text("type", { enum: backupTypes }).notNull(),
     state: text("state", { enum: ["running", "succeeded", "failed"] }).notNull(),
     /** Bytes of WAL ever written when it began. */
     walBytes: integer("wal_bytes").notNull(),

@@ -1,5 +1,6 @@
 import { eq } from "drizzle-orm";
 import type { Context } from "../core/context.ts";
+import { notFound } from "../core/error.ts";
 import { type ClusterRow, cluster } from "./table.ts";
 
 /** @throws Error when there is no such cluster: its databases' rows name it, so it is a defect. */
@@ -9,6 +10,16 @@ export async function getCluster(
 ): Promise<ClusterRow> {
   const [row] = await context.db.select().from(cluster).where(eq(cluster.id, clusterId));
   if (row === undefined) throw new Error(`Cluster ${clusterId} is not registered.`);
+  return row;
+}
+
+/** The cluster a caller names. @throws ApiError 404 when there is none. */
+export async function findCluster(
+  context: Pick<Context, "db">,
+  clusterId: string,
+): Promise<ClusterRow> {
+  const [row] = await context.db.select().from(cluster).where(eq(cluster.id, clusterId));
+  if (row === undefined) throw notFound("cluster");
   return row;
 }
 

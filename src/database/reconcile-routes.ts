@@ -1,8 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { ask } from "../cluster/ask.ts";
-import { allClusters } from "../cluster/find.ts";
+import { findCluster } from "../cluster/find.ts";
 import { requireAdmin } from "../core/actor.ts";
-import { notFound } from "../core/error.ts";
 import { router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { reconcileCluster } from "./reconcile.ts";
@@ -31,9 +30,7 @@ reconcileRoutes.openapi(
   async (c) => {
     const { context, actor } = c.var;
     requireAdmin(actor);
-    const { id } = c.req.valid("param");
-    const clusters = await allClusters(context);
-    if (!clusters.some((cluster) => cluster.id === id)) throw notFound("cluster");
+    const { id } = await findCluster(context, c.req.valid("param").id);
     return c.json({ data: await ask(() => reconcileCluster(context, id)) }, 200);
   },
 );

@@ -1,0 +1,40 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { findCluster } from "../cluster/find.ts";
+import { requireAdmin } from "../core/actor.ts";
+import { router } from "../core/route.ts";
+import { body, dataOf, errors, IdParameters, json } from "../core/schema.ts";
+import { backUpNow } from "./schedule.ts";
+import { backupTypes } from "./table.ts";
+
+/** `POST /admin/clusters/:id/backups`: the operator's. */
+export const clusterBackupRoutes = router();
+
+const NewBackup = z
+  .object({ type: z.enum(backupTypes).default("incr") })
+  .strict()
+  .openapi("NewClusterBackup");
+
+const Begun = z.object({ operation_id: z.string() }).openapi("ClusterBackupBegun");
+
+clusterBackupRoutes.openapi(
+  createRoute({
+    method: "post",
+    path: "/admin/clusters/{id}/backups",
+    operationId: "clusters.back_up",
+    summary: "Take a base backup of a cluster now",
+    description: "Beside those that are taken by schedule; what it holds is not written again.",
+    tags: ["admin"],
+    request: { params: IdParameters, body: body(NewBackup) },
+    responses: {
+      202: json("It has begun", dataOf(Begun)),
+      ...errors(400, 401, 403, 404, 409, 422, 503),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireAdmin(actor);
+    const { id } = await findCluster(context, c.req.valid("param").id);
+    const operationId = await backUpNow(context, id, c.req.valid("json").type);
+    return c.json({ data: { operation_id: operationId } }, 202);
+  },
+);
