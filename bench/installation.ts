@@ -14,6 +14,8 @@ export interface Installation {
   /** Postgres' own socket directory and superuser, for the peers. */
   readonly superuser: { readonly host: string; readonly user: string; readonly password: string };
   readonly binaries: Binaries;
+  /** The settings of the host program. */
+  readonly hostFile: string;
   readonly stop: () => Promise<void>;
 }
 
@@ -52,5 +54,12 @@ export async function install(): Promise<Installation> {
   const { api_url: apiUrl, api_key: apiKey } = read("dev.json");
   const { user, password } = read("cluster/control.json");
   const superuser = { host: join(home, "cluster", "run"), user, password };
-  return { apiUrl, apiKey, superuser, binaries: read("host.json").binaries, stop };
+  return {
+    apiUrl,
+    apiKey,
+    superuser,
+    binaries: read("host.json").binaries,
+    hostFile: join(home, "host.json"),
+    stop,
+  };
 }

@@ -98,6 +98,9 @@ async function untilSuspended(installation: Installation, id: string): Promise<v
 async function resize(installation: Installation): Promise<void> {
   const database = await createDatabase(installation, "Resize");
   const load = await startLoad(database.database_url);
+  // The first queries make the pool's backends.
+  await delay(quietMilliseconds);
+  load.take();
   await delay(quietMilliseconds);
   const before = load.take();
   for (const size of resizes) {

@@ -4,6 +4,7 @@ import { line } from "./report.ts";
 const figures: Record<string, () => Promise<{ readonly run: () => Promise<void> }>> = {
   provision: () => import("./provision.ts"),
   lifecycle: () => import("./lifecycle.ts"),
+  restore: () => import("./restore.ts"),
 };
 
 const [name = ""] = process.argv.slice(2);

@@ -38,7 +38,10 @@ export function removeRunDirectory(directory: string): void {
   spawn("rm", ["-rf", directory], { detached: true, stdio: "ignore" }).unref();
 }
 
-/** Ids of the processes that were started for a directory, by their arguments or environment. */
+/**
+ * Ids of the processes that were started for a directory: by their arguments or environment, or by
+ * their mounts, as servers may know it under another name.
+ */
 export function processesOf(directory: string): number[] {
   const ids = readdirSync("/proc").map(Number);
   return ids.filter((pid) => pid > 1 && pid !== process.pid && isFor(pid, directory));
@@ -54,7 +57,7 @@ export function kill(pid: number): void {
 }
 
 function isFor(pid: number, directory: string): boolean {
-  return ["cmdline", "environ"].some((file) => {
+  return ["cmdline", "environ", "mountinfo"].some((file) => {
     try {
       return readFileSync(`/proc/${pid}/${file}`, "utf8").includes(directory);
     } catch {
