@@ -1,5 +1,6 @@
 // One database brought back to a moment, beside many others, against the usual way to do it: stock
-// `pgbackrest restore --db-include`, recovery, dump, load. MIOSA_BENCH_NEIGHBOURS is how many others.
+// `pgbackrest restore --db-include`, recovery, dump, load. MIOSA_BENCH_NEIGHBOURS says how many
+// others, MIOSA_BENCH_ROUNDS how often.
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { callApi, createDatabase, type Data } from "./api.ts";
@@ -219,6 +220,7 @@ async function backups(installation: Installation): Promise<void> {
 async function startLoad(url: string) {
   await query(url, "create table steady (n int)");
   const clients = Array.from({ length: loadClients }, () => new pg.Client(url));
+  for (const client of clients) client.on("error", () => undefined);
   await Promise.all(clients.map((client) => client.connect()));
   let milliseconds: number[] = [];
   let isOver = false;

@@ -75,7 +75,7 @@ function usesOf(rows: readonly Record<string, unknown>[]): Map<string, PoolUse> 
 }
 
 // Not KILL: it frees pools that clients which log in at that moment point to, and PgBouncer 1.24
-// crashes with all of its databases (its issue 1401).
+// crashes with all of its databases: github.com/pgbouncer/pgbouncer/issues/1401
 async function endClients(console: Session, database: string): Promise<void> {
   const clients = await console.query<Record<string, unknown>>("SHOW CLIENTS");
   for (const client of clients.filter((one) => one.database === database)) {

@@ -5,6 +5,7 @@ import type { Context } from "../core/context.ts";
 import { TerminalError } from "../core/error.ts";
 import { newId } from "../core/id.ts";
 import { begin, type Do, defineOperation, next, type Undo, waitFor } from "../operation/define.ts";
+import { operator } from "../operation/table.ts";
 import { type BaseBackupRow, baseBackup } from "./table.ts";
 
 const TakeInput = z.object({
@@ -57,9 +58,6 @@ export const takeBaseBackup = defineOperation<TakeInput>({
     expire: { do: expire },
   },
 });
-
-/** Whose an operation is that belongs to no customer. */
-const operator = "operator";
 
 /** Begins a base backup of a cluster; a second active one aborts the batch. */
 export function beginBaseBackup(

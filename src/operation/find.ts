@@ -4,7 +4,7 @@ import { commit, type Statement, violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { type ApiError, conflict, notFound } from "../core/error.ts";
 import type { PageRequest } from "../core/page.ts";
-import { isActive, type OperationRow, type OperationStatus, operation } from "./table.ts";
+import { isActive, type OperationRow, type OperationStatus, operation, operator } from "./table.ts";
 
 /** Which operations of a list are wanted; what is undefined does not filter. */
 export interface OperationFilter {
@@ -101,8 +101,9 @@ export function refuseBusy(other: OperationRow | undefined): ApiError {
 }
 
 function visibleTo(actor: Actor) {
+  const own = [actor.organizationId, ...(actor.isAdmin ? [operator] : [])];
   return and(
-    eq(operation.organizationId, actor.organizationId),
+    inArray(operation.organizationId, own),
     actor.workspaceId === null ? undefined : eq(operation.workspaceId, actor.workspaceId),
   );
 }

@@ -68,3 +68,6 @@ export const operation = sqliteTable(
 
 /** One row of the table. */
 export type OperationRow = typeof operation.$inferSelect;
+
+/** Whose an operation is that belongs to no customer, in place of an organization's id. */
+export const operator = "operator";

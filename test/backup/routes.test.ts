@@ -16,6 +16,8 @@ describe("POST /admin/clusters/:id/backups", () => {
     const begun = await post({ type: "full" });
     expect(begun.status).toBe(202);
     const { operation_id } = begun.body.data;
+    const known = await api.call("GET", `/api/v1/operations/${operation_id}`);
+    expect(known.body.data.kind).toBe("cluster.base_backup");
     const again = await post({});
     expect(again.status).toBe(409);
     expect(again.body.error.details.operation_id).toBe(operation_id);

@@ -32,7 +32,7 @@ async function walkFrom(seed: number, steps: number) {
 const steps = Number(env.MIOSA_WALK_STEPS || 10_000);
 const seed = Number(env.MIOSA_WALK_SEED || 20_261_123);
 
-it(`a walk of ${steps} steps (seed ${seed}) keeps every invariant and meets every operation`, async () => {
+it(`${steps} steps (seed ${seed}) keep every invariant and meet every operation`, async () => {
   const { succeeded, canceled, failed } = await walkFrom(seed, steps);
   const kinds = [...registry.keys()].filter((kind) => !unmet.includes(kind));
   expect(succeeded.sort()).toEqual(kinds.sort());

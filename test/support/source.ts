@@ -40,4 +40,3 @@ export function createChoice(seed: number) {
   const pick = <Item>(items: readonly Item[]) => items[number(items.length)];
   return { number, chance, side, pick };
 }
-export type Choice = ReturnType<typeof createChoice>;
