@@ -3,6 +3,7 @@
 import { execFile, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import type { HostConfig } from "./config.ts";
 import { layout } from "./config.ts";
 import { writeIfChanged } from "./file.ts";
@@ -138,13 +139,61 @@ export function runProgram(
     const child = execFile(file, rest, options, (error, stdout, stderr) => {
       process.off("exit", kill);
       if (error === null) return resolve(stdout);
-      const said = stderr.trim().split("\n").slice(-5).join(" ");
-      reject(new Error(`${name} failed: ${said || error.message}`));
+      reject(new Error(`${name} failed: ${lastSaid(stderr) || error.message}`));
     });
     const kill = () => child.kill("SIGKILL");
     process.on("exit", kill);
     if (input !== undefined) child.stdin?.end(input);
   });
+}
+
+// pg_restore repeats whole statements after what is wrong with them.
+const command = /^Command was: [\s\S]*?(?=^pg_restore: |(?![\s\S]))/gm;
+
+function lastSaid(stderr: string): string {
+  return stderr.replaceAll(command, "").trim().split("\n").slice(-5).join(" ");
+}
+
+/** A program whose output is read while it runs. */
+export interface Streaming {
+  readonly output: Readable;
+  /** Resolves when it ended well, or rejects with its stderr. */
+  readonly ended: Promise<void>;
+  readonly kill: () => void;
+}
+
+const saidCharactersMax = 64 * 1024;
+
+/** Starts a program that lives at most as long as this one. */
+export function streamProgram(
+  config: HostConfig,
+  name: ProgramName,
+  args: readonly string[],
+  { secrets = {}, reach = "cluster" }: Omit<RunOptions, "input"> = {},
+): Streaming {
+  const [file, ...rest] = commandLine(config, name, args, "dies-with-host", reach);
+  const child = spawn(file, rest, {
+    env: { ...environment, ...secrets },
+    cwd: "/",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said = (said + text).slice(-saidCharactersMax);
+  });
+  const kill = () => void child.kill("SIGKILL");
+  process.on("exit", kill);
+  const ended = new Promise<void>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      process.off("exit", kill);
+      if (code === 0) return resolve();
+      reject(new Error(`${name} failed: ${lastSaid(said) || `it ended with ${code ?? signal}`}`));
+    });
+  });
+  // Whoever reads the output to its end asks for this, too.
+  ended.catch(() => undefined);
+  return { output: child.stdout, ended, kill };
 }
 
 /** A server just started. `exited` resolves when it, or the sandbox around it, is gone. */

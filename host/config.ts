@@ -146,6 +146,8 @@ export function layout(directory: string) {
     passwd: join(directory, "run", "passwd"),
     /** Base backups and WAL, encrypted. */
     repository: join(directory, "repository"),
+    /** Dumps of single databases, encrypted. */
+    dumps: join(directory, "repository", "dump"),
     backrest: join(directory, "backrest"),
     /** Clusters that are being recovered, each in a directory of its own. */
     scratch: join(directory, "scratch"),

@@ -1,10 +1,13 @@
 // One database from a scratch cluster into one of the live cluster, as the tenant's own roles on
 // both sides: what a tenant put into a function or a constraint runs with the tenant's rights.
-import { appendFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, createWriteStream, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { Client } from "pg";
 import { runProgram } from "./binary.ts";
+import type { Bytes } from "./cipher-stream.ts";
 import { layout, postgresPort } from "./config.ts";
+import { whileRoom } from "./dump-store.ts";
 import { type Scratch, scratchPort, scratchSession } from "./scratch.ts";
 
 const jobs = "2";
@@ -64,39 +67,68 @@ export async function dump(scratch: Scratch, { database, login }: ScratchTenant)
   });
 }
 
+/** Puts an archive in the place of those files: pg_restore reads either. */
+export async function unpack(scratch: Scratch, content: Bytes): Promise<void> {
+  const file = createWriteStream(dumpDirectory(scratch), { mode: 0o600 });
+  await pipeline(whileRoom(scratch.files.directory, content), file);
+}
+
 // Rights name roles of the database that was dumped; here they are those of the one it becomes.
 const roleName = /\b(own|usr|ro)_[a-z2-7]{20}\b/g;
+// No such role, or none one may become: an archive from elsewhere names its own.
+const unknownRole = new Set(["42704", "22023", "42501"]);
 
-/** Loads those files, then the rights among them, and gathers statistics. */
-export async function load(scratch: Scratch, target: LoadTarget): Promise<void> {
-  const { config } = scratch;
+/**
+ * Loads those files, then the rights among them, and gathers statistics. `rights` of `any` roles
+ * are those of an archive; what they give to roles there are none of here is left out.
+ */
+export async function load(
+  scratch: Scratch,
+  target: LoadTarget,
+  rights: "own" | "any",
+): Promise<void> {
+  const { config, files } = scratch;
   const directory = dumpDirectory(scratch);
   const { run } = layout(config.directory);
   const to = ["-h", run, "-p", String(postgresPort), "-U", target.user, "-d", target.database];
   const how = ["-j", jobs, "--exit-on-error", "--no-owner", "--no-privileges", directory];
   await runProgram(config, "pg_restore", [...to, ...how], {
     secrets: { PGPASSWORD: target.password },
+    // An archive may be anybody's: what reads it sees nothing but it and the socket.
+    reach: { writable: files.directory, readable: [run] },
   });
-  const rights = await rightsIn(scratch, directory);
+  const statements = await rightsIn(scratch, directory);
   const { user, password, database } = target;
   const client = new Client({ host: run, port: postgresPort, user, password, database });
   await client.connect();
   try {
     const { rows } = await client.query<{ owner: string }>("select current_user as owner");
-    await client.query(rights.replaceAll(roleName, rows[0]?.owner ?? user));
+    const text = statements.replaceAll(roleName, rows[0]?.owner ?? user);
+    if (rights === "own") await client.query(text);
+    else await giveRights(client, text);
     await client.query("analyze");
   } finally {
     await client.end();
   }
 }
 
+async function giveRights(client: Client, text: string): Promise<void> {
+  for (const statement of text.split(/;\n/)) {
+    await client.query(statement).catch((error: { readonly code?: string }) => {
+      if (!unknownRole.has(error.code ?? "")) throw error;
+    });
+  }
+}
+
 async function rightsIn({ config, files }: Scratch, directory: string): Promise<string> {
-  const contents = await runProgram(config, "pg_restore", ["-l", directory]);
+  const reach = { writable: files.directory, readable: [layout(config.directory).run] };
+  const contents = await runProgram(config, "pg_restore", ["-l", directory], { reach });
   const entries = contents.split("\n").filter((line) => /^\d+; \d+ \d+ (DEFAULT )?ACL /.test(line));
   if (entries.length === 0) return "";
   const list = join(files.directory, "rights");
   writeFileSync(list, `${entries.join("\n")}\n`, { mode: 0o600 });
-  const text = await runProgram(config, "pg_restore", ["-L", list, "-f", "-", directory]);
+  const read = ["-L", list, "-f", "-", directory];
+  const text = await runProgram(config, "pg_restore", read, { reach });
   // Settings of the session pg_dump wrote for psql; the backslash commands are not SQL.
   return text.replaceAll(/^\\.*$/gm, "");
 }

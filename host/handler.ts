@@ -5,6 +5,7 @@ import type { CommandHandlers } from "./command.ts";
 import { layout } from "./config.ts";
 import type { Databases } from "./database.ts";
 import { settingsIn } from "./database-file.ts";
+import type { Dumps } from "./dump-queue.ts";
 import { searchLogs } from "./log-search.ts";
 import type { Recoveries } from "./recovery.ts";
 import { createStatus } from "./status.ts";
@@ -15,6 +16,7 @@ export function createHandlers(
   databases: Databases,
   backup: Backup,
   recoveries: Recoveries,
+  dumps: Dumps,
 ): CommandHandlers {
   const { config, control, consoles } = cluster;
   const { file, journal, lifecycle } = databases;
@@ -25,6 +27,7 @@ export function createHandlers(
       return {};
     },
     ...recoveryHandlers(recoveries),
+    ...dumpHandlers(dumps),
     status: createStatus(config, control, consoles.transaction),
     "database.configure": async ({ database, settings }) => {
       const { bytes_per_backend: before } = file.all.get(database) ?? {};
@@ -79,6 +82,23 @@ function recoveryHandlers(recoveries: Recoveries): Pick<CommandHandlers, Recover
       await recoveries.end(recovery_id);
       return {};
     },
+  };
+}
+
+type DumpCommand = Extract<keyof CommandHandlers, `dump${string}`>;
+
+function dumpHandlers(dumps: Dumps): Pick<CommandHandlers, DumpCommand> {
+  return {
+    "dump.start": async ({ dump_id, from }) => {
+      dumps.start(dump_id, from);
+      return {};
+    },
+    "dump.status": async ({ dump_id }) => dumps.statusOf(dump_id),
+    "dump.remove": async ({ dump_id }) => {
+      await dumps.remove(dump_id);
+      return {};
+    },
+    dumps: async () => ({ dumps: dumps.store.list() }),
   };
 }
 

@@ -6,14 +6,15 @@
 //             host program that is killed: the next one adopts them. SIGTERM and SIGINT stop all,
 //             SIGHUP takes a renewed certificate into use.
 // Ports       listen.transaction_port, listen.session_port: PgBouncer, for tenants.
-//             listen.http_port: GET /healthz, POST /commands, WebSocket /v1 (HTTPS with `tls`).
+//             listen.http_port: GET /healthz, POST /commands, GET and PUT /dumps/:id, WebSocket
+//             /v1 (HTTPS with `tls`).
 //             Postgres has none: it listens on a Unix socket only this user can reach.
 // Directory   data/          Postgres' data directory, data.part-…/ while it is being made
 //             run/           sockets and pid files: Postgres' own, transaction/, session/
 //             pooler/        settings of the poolers, databases.json (what is wanted of single
 //                            databases: limits, stopped or suspended, memory, addresses)
 //             tls/           server.crt, server.key; on loopback the CA that signed them, ca.crt
-//             repository/    base backups and WAL, encrypted; backrest/ pgBackRest's settings,
+//             repository/    base backups, WAL and dumps, encrypted; backrest/ pgBackRest's settings,
 //                            queue and locks, and what became of backups; scratch/ recoveries
 //             log/           postgres-*.log, pgbouncer-*.log, slow-*.log (statements); *.out before
 //                            a server has its log
@@ -34,6 +35,8 @@ import {
 import type { CommandHandlers } from "./command.ts";
 import { type HostConfig, layout, readConfig } from "./config.ts";
 import { openDatabases } from "./database.ts";
+import { createDumps, type Dumps } from "./dump-queue.ts";
+import { openDumpStore } from "./dump-store.ts";
 import { createHandlers } from "./handler.ts";
 import { lockDirectory } from "./lock.ts";
 import { log, messageOf } from "./log.ts";
@@ -64,11 +67,12 @@ async function serve(cluster: Cluster) {
   const gate = createTokenGate({ ...keys, now: Date.now });
   const caps = { tenantConnectionsMax: 5000, controlConnectionsMax: 500 };
   const proxy = createProxy({ targets: proxyTargets(config), gate, ...caps });
-  let open: CommandHandlers | undefined;
-  const handlers = () => {
+  let open: { readonly handlers: CommandHandlers; readonly dumps: Dumps } | undefined;
+  const opened = () => {
     if (open !== undefined) return open;
     throw new HostProblem(503, "starting", "The host is starting: try again in a second.");
   };
+  const work = { handlers: () => opened().handlers, dumps: () => opened().dumps };
   let asked: Promise<ProgramId[]> | undefined;
   const notReady = async () => {
     // Servers of an earlier host program answer before this one takes commands.
@@ -78,11 +82,11 @@ async function serve(cluster: Cluster) {
     });
     return asked;
   };
-  const server = createHostServer({ gate, handlers, proxy, notReady }, readKeyPair(config));
+  const server = createHostServer({ gate, ...work, proxy, notReady }, readKeyPair(config));
   await listen(server, config);
   return {
-    open: (handlers: CommandHandlers) => {
-      open = handlers;
+    open: (handlers: CommandHandlers, dumps: Dumps) => {
+      open = { handlers, dumps };
     },
     renew: () => {
       const keyPair = readKeyPair(config);
@@ -147,8 +151,10 @@ async function run(config: HostConfig): Promise<void> {
   });
   if (backup === undefined || ending.signal.aborted) return;
   const databases = openDatabases(cluster);
-  const recoveries = await openRecoveries(config, cluster.secrets, backup);
-  http.open(createHandlers(cluster, databases, backup, recoveries));
+  const store = openDumpStore(layout(config.directory).dumps, cluster.secrets.repository_key);
+  const dumps = createDumps(config, store);
+  const recoveries = await openRecoveries(config, cluster.secrets, backup, store);
+  http.open(createHandlers(cluster, databases, backup, recoveries, dumps), dumps);
   log("info", "Ready", { milliseconds: Math.round(performance.now() - startedAt) });
   onSignals(["SIGHUP"], () => renew(cluster, http));
   keepHouse(cluster);

@@ -5,11 +5,12 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { RecoveryReport, RecoveryRequest } from "../src/contract/host.ts";
+import { type MomentRequest, RecoveryReport, RecoveryRequest } from "../src/contract/host.ts";
 import { type BaseBackup, listBackups } from "./backrest.ts";
 import type { Backup } from "./backup.ts";
 import { type HostConfig, layout } from "./config.ts";
-import { admitTenant, dump, type LoadTarget, load } from "./dump.ts";
+import { admitTenant, dump, type LoadTarget, load, unpack } from "./dump.ts";
+import type { DumpStore } from "./dump-store.ts";
 import { readIfExists, writeAtomically } from "./file.ts";
 import { log, messageOf } from "./log.ts";
 import { HostProblem } from "./problem.ts";
@@ -28,6 +29,7 @@ import {
   untilTarget,
 } from "./scratch.ts";
 import type { Secrets } from "./secret.ts";
+import { createTurns, type Turns } from "./turn.ts";
 
 const workersMax = 2;
 // Beside what is restored: what replay makes of the neighbours, and the dump.
@@ -87,7 +89,7 @@ function directoryOf(config: HostConfig, id: string): string {
 }
 
 /** The newest backup that was over before the target. @throws Error when there is none. */
-function chooseBackup(backups: readonly BaseBackup[], { target }: RecoveryRequest): BaseBackup {
+function chooseBackup(backups: readonly BaseBackup[], { target }: MomentRequest): BaseBackup {
   const local = backups.filter(({ repository }) => repository === 1);
   if ("backup" in target) {
     const named = local.find(({ label }) => label === target.backup);
@@ -101,7 +103,7 @@ function chooseBackup(backups: readonly BaseBackup[], { target }: RecoveryReques
   throw new Error("No base backup is older than the target.");
 }
 
-function targetOf({ target }: RecoveryRequest): RecoveryTarget {
+function targetOf({ target }: MomentRequest): RecoveryTarget {
   if ("time" in target) return { time: target.time.replace("T", " ").replace("Z", "+00") };
   return "name" in target ? { name: target.name } : { immediate: true };
 }
@@ -113,9 +115,8 @@ function checkSpace(config: HostConfig, bytes: number): void {
   throw new Error(`The recovery needs ${needed} bytes of disk, ${bavail * bsize} are free.`);
 }
 
-/** Runs one recovery's steps; each is timed, and its name is known while it runs. */
-async function recover(entry: Entry, request: RecoveryRequest, backup: Backup): Promise<void> {
-  const { scratch } = entry;
+/** How a recovery's steps are run: each is timed, and its name is known while it runs. */
+function stepsOf(entry: Entry) {
   const note = (fields: Partial<Recovery>) => {
     entry.recovery = { ...entry.recovery, ...fields };
   };
@@ -128,6 +129,12 @@ async function recover(entry: Entry, request: RecoveryRequest, backup: Backup): 
     note({ step_milliseconds: { ...entry.recovery.step_milliseconds, ...took } });
     return result;
   };
+  return { note, step };
+}
+
+async function recover(entry: Entry, request: MomentRequest, backup: Backup): Promise<void> {
+  const { scratch } = entry;
+  const { note, step } = stepsOf(entry);
   const chosen = await step("choose", async () =>
     chooseBackup(await listBackups(backup.backrest), request),
   );
@@ -153,29 +160,24 @@ async function recover(entry: Entry, request: RecoveryRequest, backup: Backup): 
   note({ state: "ready", reached_at: reached.reachedAt, evidence, database });
 }
 
+/** The same from a dump: what is in it needs no cluster to be read. */
+async function takeDump(entry: Entry, id: string, dumps: DumpStore): Promise<void> {
+  const { note, step } = stepsOf(entry);
+  const { facts, content } = await step("choose", () => dumps.read(id));
+  note({ bytes_total: facts.size_bytes });
+  await step("unpack", () => unpack(entry.scratch, content));
+  note({ state: "ready" });
+}
+
 /** What all recoveries of a cluster share. */
 interface House {
   readonly config: HostConfig;
   readonly secrets: Secrets;
   readonly backup: Backup;
+  readonly dumps: DumpStore;
   readonly entries: Map<string, Entry>;
   /** At most so many work at a time; the others wait in the order they came. */
-  readonly inTurn: (work: () => Promise<void>) => Promise<void>;
-}
-
-function createTurns(max: number): House["inTurn"] {
-  const queue: (() => void)[] = [];
-  let working = 0;
-  return async (work) => {
-    if (working >= max) await new Promise<void>((resolve) => queue.push(resolve));
-    working++;
-    try {
-      await work();
-    } finally {
-      working--;
-      queue.shift()?.();
-    }
-  };
+  readonly inTurn: Turns;
 }
 
 function scratchOf({ config, secrets }: House, id: string): Scratch {
@@ -196,13 +198,15 @@ function entryOf({ entries }: House, id: string): Entry {
   return entry;
 }
 
-async function run({ backup, inTurn }: House, entry: Entry): Promise<void> {
+async function run({ backup, dumps, inTurn }: House, entry: Entry): Promise<void> {
   const letGo = backup.base.hold();
   try {
     await inTurn(async () => {
       entry.recovery = { ...entry.recovery, state: "running" };
       mkdirSync(entry.scratch.files.directory, { recursive: true, mode: 0o700 });
-      await recover(entry, entry.request, backup);
+      const { request } = entry;
+      if ("dump_id" in request) await takeDump(entry, request.dump_id, dumps);
+      else await recover(entry, request, backup);
     });
   } catch (error) {
     log("error", `A recovery failed: ${messageOf(error)}`);
@@ -219,10 +223,11 @@ async function runLoad({ inTurn }: House, entry: Entry, into: LoadTarget): Promi
     entry.recovery = { ...entry.recovery, load: { state, error } };
   };
   try {
-    const { database_oid: oid } = entry.request;
+    const { request, scratch } = entry;
     await inTurn(async () => {
-      await dump(entry.scratch, await admitTenant(entry.scratch, oid));
-      await load(entry.scratch, into);
+      const isDump = "dump_id" in request;
+      if (!isDump) await dump(scratch, await admitTenant(scratch, request.database_oid));
+      await load(scratch, into, isDump ? "any" : "own");
     });
     tell("succeeded");
   } catch (error) {
@@ -262,9 +267,11 @@ export async function openRecoveries(
   config: HostConfig,
   secrets: Secrets,
   backup: Backup,
+  dumps: DumpStore,
 ): Promise<Recoveries> {
   const entries = new Map<string, Entry>();
-  const house: House = { config, secrets, backup, entries, inTurn: createTurns(workersMax) };
+  const inTurn = createTurns(workersMax);
+  const house: House = { config, secrets, backup, dumps, entries, inTurn };
   await adopt(house);
   return {
     start(id, request) {

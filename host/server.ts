@@ -1,8 +1,11 @@
-// The host's HTTP: GET /healthz, POST /commands, and the upgrade to WebSocket at /v1.
+// The host's HTTP: GET /healthz, POST /commands, GET and PUT /dumps/:id, and the upgrade to
+// WebSocket at /v1.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server } from "node:https";
 import { type CommandHandlers, dispatch } from "./command.ts";
 import type { HostConfig } from "./config.ts";
+import { receiveDump, sendDump } from "./dump-http.ts";
+import type { Dumps } from "./dump-queue.ts";
 import { log, messageOf } from "./log.ts";
 import { HostProblem } from "./problem.ts";
 import type { ProgramId } from "./supervise.ts";
@@ -10,12 +13,17 @@ import type { TokenGate } from "./token.ts";
 import type { createProxy } from "./websocket.ts";
 
 const bodyBytesMax = 1024 * 1024;
+const bodyMilliseconds = 30_000;
+// An archive takes as long as it takes; a command has half a minute.
+const requestMilliseconds = 6 * 3_600_000;
 const socketsMax = 12_000;
 
 export interface ServerOptions {
   readonly gate: TokenGate;
   /** Throws until the host has started. */
   readonly handlers: () => CommandHandlers;
+  /** The same. */
+  readonly dumps: () => Dumps;
   readonly proxy: ReturnType<typeof createProxy>;
   /** What does not answer or take commands at the moment; empty when all is well. */
   readonly notReady: () => Promise<readonly (ProgramId | "host")[]>;
@@ -34,21 +42,29 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request) {
-    bytes += chunk.length;
-    if (bytes > bodyBytesMax) {
-      throw new HostProblem(413, "body_too_large", `The body may have ${bodyBytesMax} bytes.`);
+  const timeUp = setTimeout(() => request.destroy(), bodyMilliseconds);
+  try {
+    for await (const chunk of request) {
+      bytes += chunk.length;
+      if (bytes > bodyBytesMax) {
+        throw new HostProblem(413, "body_too_large", `The body may have ${bodyBytesMax} bytes.`);
+      }
+      chunks.push(chunk);
     }
-    chunks.push(chunk);
+  } finally {
+    clearTimeout(timeUp);
   }
   return Buffer.concat(chunks);
 }
 
-async function command(request: IncomingMessage, options: ServerOptions): Promise<unknown> {
+function tokenOf(request: IncomingMessage): string {
   const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
-  if (token === undefined) {
-    throw new HostProblem(401, "invalid_token", "Send a token: Authorization: Bearer ….");
-  }
+  if (token !== undefined) return token;
+  throw new HostProblem(401, "invalid_token", "Send a token: Authorization: Bearer ….");
+}
+
+async function command(request: IncomingMessage, options: ServerOptions): Promise<unknown> {
+  const token = tokenOf(request);
   const body = await readBody(request);
   await options.gate.admitCommand(token, body);
   return { report: await dispatch(options.handlers(), body.toString("utf8")) };
@@ -61,15 +77,35 @@ async function healthz(response: ServerResponse, options: ServerOptions): Promis
   send(response, 503, { ready: false, error: { code: "not_ready", message } });
 }
 
+const dumpRoute = /^(GET|PUT) \/dumps\/([\da-f-]{36})$/;
+
+async function dump(
+  method: "GET" | "PUT",
+  id: string,
+  [request, response]: readonly [IncomingMessage, ServerResponse],
+  options: ServerOptions,
+): Promise<void> {
+  const bytesMax = await options.gate.admitDump(tokenOf(request), method, id);
+  const dumps = options.dumps();
+  if (method === "GET") return sendDump(dumps, id, response);
+  send(response, 200, await receiveDump(dumps, id, request, bytesMax));
+}
+
 async function answer(request: IncomingMessage, response: ServerResponse, options: ServerOptions) {
   const route = `${request.method} ${request.url?.split("?")[0]}`;
+  const [, method, id = ""] = dumpRoute.exec(route) ?? [];
+  if (method === "GET" || method === "PUT") return dump(method, id, [request, response], options);
   if (route === "GET /healthz") return healthz(response, options);
   if (route === "POST /commands") return send(response, 200, await command(request, options));
-  throw new HostProblem(404, "not_found", "There are GET /healthz, POST /commands and /v1.");
+  throw new HostProblem(
+    404,
+    "not_found",
+    "There are GET /healthz, POST /commands, /dumps/:id and /v1.",
+  );
 }
 
 function fail(response: ServerResponse, error: unknown): void {
-  if (!(error instanceof HostProblem)) log("error", `A command failed: ${messageOf(error)}`);
+  if (!(error instanceof HostProblem)) log("error", `A request failed: ${messageOf(error)}`);
   const { status, code, message } =
     error instanceof HostProblem
       ? error
@@ -87,7 +123,11 @@ export interface KeyPair {
 
 /** Makes the server; `listen` starts it. */
 export function createHostServer(options: ServerOptions, keyPair?: KeyPair) {
-  const limits = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 };
+  const limits = {
+    headersTimeout: 10_000,
+    requestTimeout: requestMilliseconds,
+    keepAliveTimeout: 65_000,
+  };
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     answer(request, response, options).catch((error) => fail(response, error));
   };

@@ -15,6 +15,8 @@ export interface TokenGate {
   admitSql(token: string, address: HostAddress): Promise<void>;
   /** Rejects with 401 unless the token is for a command with exactly this body. */
   admitCommand(token: string, body: Buffer): Promise<void>;
+  /** Rejects with 401 unless the token is for this dump; the most bytes that may be sent. */
+  admitDump(token: string, method: "GET" | "PUT", id: string): Promise<number>;
 }
 
 export interface TokenGateOptions {
@@ -107,6 +109,13 @@ export function createTokenGate({ clusterId, keys, now }: TokenGateOptions): Tok
       if (claims.scope !== "command" || claims.body_sha256 !== digest) {
         throw refuse("The token is not for a command with this body.");
       }
+    },
+    async admitDump(token, method, id) {
+      const claims = await admit(token);
+      if (claims.scope !== "dump" || claims.method !== method || claims.dump_id !== id) {
+        throw refuse(`The token is not for ${method} of the dump ${id}.`);
+      }
+      return claims.bytes_max;
     },
   };
 }

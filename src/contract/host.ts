@@ -149,8 +149,42 @@ const BaseBackup = z.object({
   repository_bytes: z.int().min(0),
 });
 
+/** A dump of one database that is kept. */
+export const StoredDump = z.object({
+  dump_id: z.uuid(),
+  /** Of the archive itself, in pg_dump's custom format. */
+  size_bytes: z.int().min(0),
+  /** Of the same, in hexadecimal. */
+  sha256: z.string().length(64),
+  stored_at: z.iso.datetime(),
+  /** As the program says: `pg_dump (PostgreSQL) 17.6`; `received` for what somebody sent. */
+  made_with: z.string(),
+});
+export type StoredDump = z.infer<typeof StoredDump>;
+
+/** What a dump has come to. */
+const DumpReport = z.object({
+  state: z.enum(["waiting", "running", "succeeded", "failed"]),
+  /** How many are to begin before it, and it; 0 once it has begun. */
+  position: z.int().min(0),
+  bytes_done: z.int().min(0),
+  error: z.string().nullable(),
+  /** Once it succeeded. */
+  stored: StoredDump.nullable(),
+});
+export type DumpReport = z.infer<typeof DumpReport>;
+
+const OneDump = z.strictObject({ dump_id: z.uuid() });
+
+/** A database, and the login that acts as the owner of what is in it. */
+const TenantLogin = z.strictObject({
+  database: DatabaseName,
+  user: z.string().regex(/^[a-z][a-z0-9_]{0,62}$/),
+  password: z.string().min(16).max(200),
+});
+
 /** Which database to recover, and up to where: the last commit not after it is the last there. */
-export const RecoveryRequest = z.strictObject({
+const MomentRequest = z.strictObject({
   /** Its oid in Postgres, which a name does not replace: names move. */
   database_oid: z
     .int()
@@ -164,6 +198,10 @@ export const RecoveryRequest = z.strictObject({
     z.strictObject({ backup: z.string().regex(/^[\w-]{1,40}$/) }),
   ]),
 });
+export type MomentRequest = z.infer<typeof MomentRequest>;
+
+/** The same, or which dump to take instead. */
+export const RecoveryRequest = z.union([MomentRequest, OneDump]);
 export type RecoveryRequest = z.infer<typeof RecoveryRequest>;
 
 /** What a recovery has come to. */
@@ -321,18 +359,22 @@ export const hostCommands = {
   "recovery.status": { input: OneRecovery, report: RecoveryReport },
   /** Begins to load a ready one into an empty database, logged in as this role. */
   "recovery.load": {
-    input: z.strictObject({
-      recovery_id: z.uuid(),
-      into: z.strictObject({
-        database: DatabaseName,
-        user: z.string().regex(/^[a-z][a-z0-9_]{0,62}$/),
-        password: z.string().min(16).max(200),
-      }),
-    }),
+    input: z.strictObject({ recovery_id: z.uuid(), into: TenantLogin }),
     report: Nothing,
   },
   /** Ends it and removes its scratch cluster, whatever it does. */
   "recovery.end": { input: OneRecovery, report: Nothing },
+  /** Begins to dump a database, logged in as this role; with an id that is known, nothing. */
+  "dump.start": {
+    input: z.strictObject({ dump_id: z.uuid(), from: TenantLogin }),
+    report: Nothing,
+  },
+  /** What it has come to; 404 `unknown_dump` also when the host was restarted meanwhile. */
+  "dump.status": { input: OneDump, report: DumpReport },
+  /** Ends it, whatever it does, and removes it. */
+  "dump.remove": { input: OneDump, report: Nothing },
+  /** The dumps that are kept. */
+  dumps: { input: Nothing, report: z.object({ dumps: z.array(StoredDump) }) },
 } as const;
 
 type Commands = typeof hostCommands;
@@ -373,7 +415,7 @@ const tokenBase = {
   jti: z.string().min(16).max(64),
 };
 
-/** Claims of a token: one WebSocket to one address, or one command with one body. */
+/** Claims of a token: one WebSocket to one address, one command with one body, or one dump. */
 export const HostTokenClaims = z.discriminatedUnion("scope", [
   z.object({ ...tokenBase, scope: z.literal("sql"), address: HostAddress }),
   z.object({
@@ -381,6 +423,14 @@ export const HostTokenClaims = z.discriminatedUnion("scope", [
     scope: z.literal("command"),
     /** base64url SHA-256 of the exact body. */
     body_sha256: z.string().length(43),
+  }),
+  /** One `GET /dumps/:id`, or one `PUT` of at most so many bytes. */
+  z.object({
+    ...tokenBase,
+    scope: z.literal("dump"),
+    dump_id: z.uuid(),
+    method: z.enum(["GET", "PUT"]),
+    bytes_max: z.int().min(0),
   }),
 ]);
 export type HostTokenClaims = z.infer<typeof HostTokenClaims>;
