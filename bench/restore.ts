@@ -196,13 +196,21 @@ function microseconds(moment: string): string {
 async function backups(installation: Installation): Promise<void> {
   const database = await createDatabase(installation, "Steady");
   const load = await startLoad(database.database_url);
-  await delay(5000);
-  load.take();
-  await delay(10_000);
-  const before = load.take();
-  const full = await backUp(installation, "full");
-  const during = load.take();
-  const incr = await backUp(installation, "incr");
+  try {
+    await delay(5000);
+    load.take();
+    await delay(10_000);
+    const before = load.take();
+    const full = await backUp(installation, "full");
+    const during = load.take();
+    const incr = await backUp(installation, "incr");
+    reportBackups(before, during, full, incr);
+  } finally {
+    await load.stop();
+  }
+}
+
+function reportBackups(before: number[], during: number[], full: number, incr: number): void {
   await load.stop();
   line(
     `Base backups of ${neighbours} databases under a steady load of ${loadClients} clients (ms)`,

@@ -53,6 +53,7 @@ export interface BaseBackup {
   readonly stoppedAt: number;
   readonly startWal: string;
   readonly stopWal: string;
+  readonly startLsn: string;
   readonly databaseBytes: number;
   readonly repositoryBytes: number;
 }
@@ -70,6 +71,7 @@ export async function listBackups(backrest: Backrest): Promise<BaseBackup[]> {
       stoppedAt: backup.timestamp.stop * 1000,
       startWal: backup.archive.start,
       stopWal: backup.archive.stop,
+      startLsn: backup.lsn.start,
       databaseBytes: backup.info.size,
       repositoryBytes: backup.info.repository.delta,
     }))

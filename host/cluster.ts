@@ -5,13 +5,14 @@ import { type Backup, makeFirstBackup, openBackup, prepareRepositories } from ".
 import { writePasswd } from "./binary.ts";
 import { prepareCertificate } from "./certificate.ts";
 import { type HostConfig, layout } from "./config.ts";
-import { addressesOf, readWanted, renderLimits } from "./database-file.ts";
+import { readWanted, renderTexts } from "./database-file.ts";
 import { makePrivateDirectories, writeAtomically } from "./file.ts";
 import { log } from "./log.ts";
 import { configurePooler, consoleSession, poolerProgram } from "./pgbouncer.ts";
-import { type PoolMode, renderHba } from "./pgbouncer-config.ts";
+import { type PoolMode, renderUsers } from "./pgbouncer-config.ts";
 import { configurePostgres, controlSession, initialize, postgresProgram } from "./postgres.ts";
 import { prepareCluster, readControlVerifier } from "./prepare.ts";
+import { readPreviews } from "./preview-line.ts";
 import { controlUser, keepSecrets } from "./secret.ts";
 import { ensure, type Program, type ProgramId } from "./supervise.ts";
 
@@ -60,11 +61,9 @@ async function startPostgres(cluster: Cluster, signal: AbortSignal): Promise<Bac
 
 async function startPooler(cluster: Cluster, mode: PoolMode, verifier: string): Promise<void> {
   const { config, secrets, programs, consoles } = cluster;
-  const wanted = readWanted(config);
-  const databases = renderLimits(config, wanted, mode);
-  const texts = { databases, hba: renderHba(addressesOf(wanted)) };
-  const users = { secrets, controlVerifier: verifier };
-  const change = configurePooler(config, mode, users, texts);
+  const { databases, hba, users } = renderTexts(config, readWanted(config), readPreviews(config));
+  const texts = { databases: databases(mode), hba, users: users(renderUsers(secrets, verifier)) };
+  const change = configurePooler(config, mode, texts);
   if (change === "restart") await programs[mode].stop();
   await ensure(programs[mode]);
   // Also when no file changed: an earlier program may have ended between a write and its RELOAD.

@@ -14,6 +14,15 @@ import {
 import { type HostConfig, layout } from "./config.ts";
 import { readIfExists, writeAtomically, writeIfChanged } from "./file.ts";
 import { type PoolMode, poolerFiles, renderHba, renderLine } from "./pgbouncer-config.ts";
+import {
+  type PoolerPreview,
+  type PreviewsByName,
+  previewFile,
+  readPreviews,
+  renderPreviewHba,
+  renderPreviewLines,
+  withPreviewUsers,
+} from "./preview-line.ts";
 
 const Wanted = z.object({
   /** Limits in the poolers; without them those of the size `small`. */
@@ -90,14 +99,30 @@ export function addressesOf(all: WantedByDatabase): Map<string, readonly string[
   return new Map(pairs.filter(([, addresses]) => addresses.length > 0));
 }
 
+/** What the poolers' files say of single databases and of previews. */
+export function renderTexts(config: HostConfig, all: WantedByDatabase, previews: PreviewsByName) {
+  return {
+    databases: (mode: PoolMode) =>
+      renderLimits(config, all, mode) + renderPreviewLines(previews, mode),
+    hba: renderPreviewHba(previews) + renderHba(addressesOf(all)),
+    users: (platform: string) => withPreviewUsers(platform, previews),
+  };
+}
+
 /** Writes everything; true when a pooler has to read its files again. */
-function write(config: HostConfig, all: WantedByDatabase): boolean {
+function write(config: HostConfig, all: WantedByDatabase, previews: PreviewsByName): boolean {
   writeAtomically(wantedFile(config), JSON.stringify(Object.fromEntries(all)));
-  const changes = (["transaction", "session"] as const).map((mode) =>
-    writeIfChanged(poolerFiles(config, mode).databases, renderLimits(config, all, mode)),
-  );
-  const hba = writeIfChanged(poolerFiles(config, "session").hba, renderHba(addressesOf(all)));
-  return hba || changes.includes(true);
+  writeAtomically(previewFile(config), JSON.stringify(Object.fromEntries(previews)));
+  const texts = renderTexts(config, all, previews);
+  const { hba, users } = poolerFiles(config, "session");
+  const changes = [
+    ...(["transaction", "session"] as const).map((mode) =>
+      writeIfChanged(poolerFiles(config, mode).databases, texts.databases(mode)),
+    ),
+    writeIfChanged(hba, texts.hba),
+    writeIfChanged(users, texts.users(readIfExists(users) ?? "")),
+  ];
+  return changes.includes(true);
 }
 
 /** Reads and changes what is wanted. */
@@ -108,11 +133,15 @@ export interface DatabaseFile {
    * taken away; `undefined` for all of it forgets the database.
    */
   change(database: string, fields: Partial<Wanted> | undefined): Promise<void>;
+  readonly previews: PreviewsByName;
+  /** The same for a preview; `undefined` forgets it and ends its clients' connections. */
+  changePreview(name: string, preview: PoolerPreview | undefined): Promise<void>;
 }
 
 /** `reload` makes both poolers read their files; rejects when one did not. */
 export function openDatabaseFile(config: HostConfig, reload: () => Promise<void>): DatabaseFile {
   const all = readWanted(config);
+  const previews = readPreviews(config);
   let gathering: Promise<void> | undefined;
   let last: Promise<void> = Promise.resolve();
   // After a failed RELOAD the poolers' memory is unknown: the next call reloads in any case.
@@ -124,7 +153,7 @@ export function openDatabaseFile(config: HostConfig, reload: () => Promise<void>
     gathering = undefined;
     const wasInForce = inForce;
     inForce = false;
-    if (write(config, all) || !wasInForce) await reload();
+    if (write(config, all, previews) || !wasInForce) await reload();
     inForce = true;
   }
 
@@ -137,16 +166,24 @@ export function openDatabaseFile(config: HostConfig, reload: () => Promise<void>
     return JSON.stringify(before) !== JSON.stringify(after);
   }
 
+  function bringIntoForce(isChanged: boolean): Promise<void> {
+    if (!isChanged && inForce && gathering === undefined) return last.catch(() => undefined);
+    if (gathering === undefined) {
+      gathering = flush(last);
+      last = gathering;
+    }
+    return gathering;
+  }
+
   return {
     all,
-    change(database, fields) {
-      const isChanged = put(database, fields);
-      if (!isChanged && inForce && gathering === undefined) return last.catch(() => undefined);
-      if (gathering === undefined) {
-        gathering = flush(last);
-        last = gathering;
-      }
-      return gathering;
+    previews,
+    change: (database, fields) => bringIntoForce(put(database, fields)),
+    changePreview(name, preview) {
+      if (preview === undefined) return bringIntoForce(previews.delete(name));
+      const before = previews.get(name);
+      previews.set(name, preview);
+      return bringIntoForce(JSON.stringify(before) !== JSON.stringify(preview));
     },
   };
 }

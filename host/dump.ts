@@ -8,6 +8,7 @@ import { runProgram } from "./binary.ts";
 import type { Bytes } from "./cipher-stream.ts";
 import { layout, postgresPort } from "./config.ts";
 import { whileRoom } from "./dump-store.ts";
+import { readIfExists } from "./file.ts";
 import { type Scratch, scratchPort, scratchSession } from "./scratch.ts";
 
 const jobs = "2";
@@ -44,8 +45,11 @@ export async function admitTenant(scratch: Scratch, oid: number): Promise<Scratc
   try {
     const [found] = await session.query<Record<keyof ScratchTenant, string>>(tenant(oid));
     if (found === undefined) throw new Error("The database did not exist at the target.");
-    appendFileSync(scratch.files.hba, `local ${found.database} ${found.login} trust\n`);
-    await session.query("select pg_reload_conf()");
+    const rule = `local ${found.database} ${found.login} trust\n`;
+    if (readIfExists(scratch.files.hba)?.endsWith(rule) !== true) {
+      appendFileSync(scratch.files.hba, rule);
+      await session.query("select pg_reload_conf()");
+    }
     return { database: found.database, login: found.login };
   } finally {
     await session.close();

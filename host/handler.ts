@@ -78,6 +78,10 @@ function recoveryHandlers(recoveries: Recoveries): Pick<CommandHandlers, Recover
       recoveries.load(recovery_id, into);
       return {};
     },
+    "recovery.open": async ({ recovery_id, preview }) => {
+      await recoveries.open(recovery_id, preview);
+      return {};
+    },
     "recovery.end": async ({ recovery_id }) => {
       await recoveries.end(recovery_id);
       return {};

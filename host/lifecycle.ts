@@ -13,7 +13,7 @@ import type { PoolerState } from "./pooler-state.ts";
 import { HostProblem } from "./problem.ts";
 
 export interface LifecycleOptions {
-  readonly file: DatabaseFile;
+  readonly file: Pick<DatabaseFile, "all" | "change">;
   readonly journal: Journal;
   readonly poolers: { readonly transaction: PoolerState; readonly session: PoolerState };
   readonly backends: Backends;

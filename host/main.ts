@@ -42,8 +42,9 @@ import { lockDirectory } from "./lock.ts";
 import { log, messageOf } from "./log.ts";
 import { pruneLogs, rotatePoolerLog } from "./log-file.ts";
 import { poolerFiles } from "./pgbouncer-config.ts";
+import { createPreviews } from "./preview.ts";
 import { HostProblem } from "./problem.ts";
-import { openRecoveries } from "./recovery.ts";
+import { openRecoveries, type Recoveries } from "./recovery.ts";
 import { createHostServer, listen, renewKeyPair } from "./server.ts";
 import { type ProgramId, supervise } from "./supervise.ts";
 import { proxyTargets } from "./target.ts";
@@ -52,6 +53,7 @@ import { repeat } from "./watch.ts";
 import { createProxy } from "./websocket.ts";
 
 const heartbeatMilliseconds = 60_000;
+const memoryMilliseconds = 100;
 const housekeepingMilliseconds = 60_000;
 
 function readKeyPair(config: HostConfig) {
@@ -135,12 +137,13 @@ async function run(config: HostConfig): Promise<void> {
   const ending = new AbortController();
   const starting = startCluster(cluster, ending.signal);
   const working: Promise<unknown>[] = [starting];
+  let recoveries: Recoveries | undefined;
   onSignals(["SIGTERM", "SIGINT"], async (signal) => {
     if (ending.signal.aborted) return;
     log("info", `Stopping on ${signal}`);
     ending.abort();
     http.close();
-    await stopCluster(cluster);
+    await Promise.all([stopCluster(cluster), recoveries?.endAll()]);
     // Once more for a server that was just being started, and had no pid file yet.
     await Promise.allSettled(working);
     await stopCluster(cluster);
@@ -153,7 +156,8 @@ async function run(config: HostConfig): Promise<void> {
   const databases = openDatabases(cluster);
   const store = openDumpStore(layout(config.directory).dumps, cluster.secrets.repository_key);
   const dumps = createDumps(config, store);
-  const recoveries = await openRecoveries(config, cluster.secrets, backup, store);
+  const previews = createPreviews(databases.file);
+  recoveries = await openRecoveries(config, cluster.secrets, backup, { dumps: store, previews });
   http.open(createHandlers(cluster, databases, backup, recoveries, dumps), dumps);
   log("info", "Ready", { milliseconds: Math.round(performance.now() - startedAt) });
   onSignals(["SIGHUP"], () => renew(cluster, http));
@@ -164,6 +168,8 @@ async function run(config: HostConfig): Promise<void> {
   const beat = backup.archive.heartbeatIfBusy;
   const tidy = recoveries.removeAbandoned;
   working.push(repeat("remove recoveries", housekeepingMilliseconds, tidy, ending.signal));
+  const limitMemory = previews.limitMemory;
+  working.push(repeat("limit previews", memoryMilliseconds, limitMemory, ending.signal));
   working.push(repeat("note a commit", heartbeatMilliseconds, beat, ending.signal));
 }
 

@@ -13,7 +13,6 @@ import {
   poolerFiles,
   poolerPort,
   renderPoolerConfig,
-  renderUsers,
 } from "./pgbouncer-config.ts";
 import { endProcess, findProcess } from "./process.ts";
 import { controlUser, type Secrets } from "./secret.ts";
@@ -46,8 +45,7 @@ export type FileChange = "none" | "reload" | "restart";
 export function configurePooler(
   config: HostConfig,
   mode: PoolMode,
-  users: { secrets: Secrets; controlVerifier: string },
-  texts: { databases: string; hba: string },
+  texts: { readonly databases: string; readonly hba: string; readonly users: string },
 ): FileChange {
   const files = poolerFiles(config, mode);
   makePrivateDirectories(files.socketDirectory);
@@ -56,7 +54,7 @@ export function configurePooler(
   const changes = [
     writeIfChanged(files.ini, after),
     writeIfChanged(files.hba, texts.hba),
-    writeIfChanged(files.users, renderUsers(users.secrets, users.controlVerifier)),
+    writeIfChanged(files.users, texts.users),
     writeIfChanged(files.databases, texts.databases),
   ];
   if (before !== "" && needsRestart(before, after)) return "restart";

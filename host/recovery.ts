@@ -4,8 +4,14 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { type MomentRequest, RecoveryReport, RecoveryRequest } from "../src/contract/host.ts";
+import {
+  type MomentRequest,
+  PreviewRequest,
+  RecoveryReport,
+  RecoveryRequest,
+} from "../src/contract/host.ts";
 import { type BaseBackup, listBackups } from "./backrest.ts";
 import type { Backup } from "./backup.ts";
 import { type HostConfig, layout } from "./config.ts";
@@ -13,6 +19,7 @@ import { admitTenant, dump, type LoadTarget, load, unpack } from "./dump.ts";
 import type { DumpStore } from "./dump-store.ts";
 import { readIfExists, writeAtomically } from "./file.ts";
 import { log, messageOf } from "./log.ts";
+import type { Previews } from "./preview.ts";
 import { HostProblem } from "./problem.ts";
 import {
   evidenceIn,
@@ -20,6 +27,7 @@ import {
   makeView,
   type RecoveryTarget,
   removeScratch,
+  restoredBytes,
   restoreFiles,
   type Scratch,
   scratchIn,
@@ -35,12 +43,23 @@ const workersMax = 2;
 // Beside what is restored: what replay makes of the neighbours, and the dump.
 const spareBytes = 1024 ** 3;
 const abandonedMilliseconds = 2 * 3_600_000;
+// Somebody who asks that often is at work with it.
+const askedMilliseconds = 60_000;
+const lookMilliseconds = 250;
 
 const Recovery = RecoveryReport.omit({ position: true });
 /** What a recovery has come to. */
 export type Recovery = z.infer<typeof Recovery>;
 
-const Kept = z.object({ request: RecoveryRequest, recovery: Recovery });
+/** A recovery that is open for reading, and until when. */
+const Opened = z.object({ wanted: PreviewRequest, keepUntil: z.number() });
+type Opened = z.infer<typeof Opened>;
+
+const Kept = z.object({
+  request: RecoveryRequest,
+  recovery: Recovery,
+  opened: Opened.optional(),
+});
 
 /** Recoveries of one cluster. */
 export interface Recoveries {
@@ -50,9 +69,13 @@ export interface Recoveries {
   statusOf(id: string): Recovery & { readonly position: number };
   /** Begins to load a ready one into a live database. @throws HostProblem 404, 409 */
   load(id: string, into: LoadTarget): void;
+  /** Opens a ready one for reading. @throws HostProblem 404, 409 */
+  open(id: string, wanted: PreviewRequest): Promise<void>;
   /** Ends it, whatever it does, and removes all of it. */
   end(id: string): Promise<void>;
-  /** Removes what nobody has asked for in a long time. */
+  /** Stops and removes all there are: with this program ends what looks after them. */
+  endAll(): Promise<void>;
+  /** Removes what nobody has asked for in a long time, and previews whose time is over. */
   removeAbandoned(): Promise<void>;
 }
 
@@ -60,6 +83,7 @@ interface Entry {
   readonly scratch: Scratch;
   readonly request: RecoveryRequest;
   recovery: Recovery;
+  opened?: Opened;
   askedAt: number;
   isEnding: boolean;
   working: Promise<void> | undefined;
@@ -71,7 +95,9 @@ const fresh = (id: string): Recovery => ({
   step: "wait",
   step_milliseconds: {},
   bytes_total: 0,
+  bytes_restored: 0,
   backup_label: null,
+  start_lsn: null,
   replayed_lsn: null,
   reached_at: null,
   evidence: null,
@@ -138,11 +164,17 @@ async function recover(entry: Entry, request: MomentRequest, backup: Backup): Pr
   const chosen = await step("choose", async () =>
     chooseBackup(await listBackups(backup.backrest), request),
   );
-  note({ backup_label: chosen.label });
+  note({ backup_label: chosen.label, start_lsn: chosen.startLsn });
   const view = await step("view", () => makeView(scratch, chosen.label, request.database_oid));
   note({ bytes_total: view.bytes });
   checkSpace(scratch.config, view.bytes);
-  await step("restore", () => restoreFiles(scratch, chosen.label, targetOf(request)));
+  const measure = async () => {
+    note({ bytes_restored: Math.min(view.bytes, await restoredBytes(scratch)) });
+  };
+  await step("restore", () =>
+    meanwhile(measure, () => restoreFiles(scratch, chosen.label, targetOf(request))),
+  );
+  note({ bytes_restored: view.bytes });
   const reached = await step("replay", async () => {
     startScratch(scratch);
     const session = scratchSession(scratch, "postgres");
@@ -169,8 +201,23 @@ async function takeDump(entry: Entry, id: string, dumps: DumpStore): Promise<voi
   note({ state: "ready" });
 }
 
+const constantly = (value: boolean) => () => value;
+
+/** Does something now and then while work goes on. */
+async function meanwhile(look: () => Promise<void>, work: () => Promise<void>): Promise<void> {
+  const done = new AbortController();
+  const looking = (async () => {
+    const pause = () => delay(lookMilliseconds, undefined, { signal: done.signal });
+    const isOver = () => pause().then(constantly(false), constantly(true));
+    while (!(await isOver())) await look().catch(() => undefined);
+  })();
+  await work().finally(() => done.abort());
+  await looking;
+}
+
 /** What all recoveries of a cluster share. */
 interface House {
+  readonly previews: Previews;
   readonly config: HostConfig;
   readonly secrets: Secrets;
   readonly backup: Backup;
@@ -184,9 +231,17 @@ function scratchOf({ config, secrets }: House, id: string): Scratch {
   return scratchIn(config, secrets, directoryOf(config, id));
 }
 
-function persist({ scratch, request, recovery }: Entry): void {
+function persist({ scratch, request, recovery, opened }: Entry): void {
   if (!existsSync(scratch.files.directory)) return;
-  writeAtomically(stateFile(scratch.files.directory), JSON.stringify({ request, recovery }));
+  const text = JSON.stringify({ request, recovery, opened });
+  writeAtomically(stateFile(scratch.files.directory), text);
+}
+
+/** @throws HostProblem 404, or 409 unless its scratch cluster is at the target */
+function readyEntryOf(house: House, id: string): Entry {
+  const entry = entryOf(house, id);
+  if (entry.recovery.state === "ready") return entry;
+  throw new HostProblem(409, "not_ready", `The recovery is ${entry.recovery.state}.`);
 }
 
 function entryOf({ entries }: House, id: string): Entry {
@@ -219,8 +274,9 @@ async function run({ backup, dumps, inTurn }: House, entry: Entry): Promise<void
 }
 
 async function runLoad({ inTurn }: House, entry: Entry, into: LoadTarget): Promise<void> {
+  const { database } = into;
   const tell = (state: NonNullable<Recovery["load"]>["state"], error: string | null = null) => {
-    entry.recovery = { ...entry.recovery, load: { state, error } };
+    entry.recovery = { ...entry.recovery, load: { database, state, error } };
   };
   try {
     const { request, scratch } = entry;
@@ -236,8 +292,23 @@ async function runLoad({ inTurn }: House, entry: Entry, into: LoadTarget): Promi
   }
 }
 
+async function open(house: House, entry: Entry): Promise<void> {
+  const { opened, scratch, recovery, request } = entry;
+  if (opened === undefined || "dump_id" in request) return;
+  const tenant = await admitTenant(scratch, request.database_oid);
+  await house.previews.open(recovery.recovery_id, scratch, tenant, opened.wanted);
+}
+
+function isAbandoned({ recovery, opened, askedAt }: Entry, now: number): boolean {
+  if (recovery.state !== "ready" && recovery.state !== "failed") return false;
+  if (opened === undefined) return now - askedAt > abandonedMilliseconds;
+  const isInUse = recovery.load?.state === "running" || now - askedAt < askedMilliseconds;
+  return now > opened.keepUntil && !isInUse;
+}
+
 async function end(house: House, id: string): Promise<void> {
   const entry = house.entries.get(id);
+  await house.previews.close(id);
   if (entry === undefined) return removeScratch(scratchOf(house, id));
   entry.isEnding = true;
   await removeScratch(entry.scratch);
@@ -247,19 +318,24 @@ async function end(house: House, id: string): Promise<void> {
 }
 
 /** Takes over what is ready since an earlier program, and removes the rest. */
-async function adopt({ config, secrets, entries }: House): Promise<void> {
+async function adopt(house: House): Promise<void> {
+  const { config, secrets, entries } = house;
   const { scratch: parent } = layout(config.directory);
   for (const name of existsSync(parent) ? readdirSync(parent) : []) {
     const scratch = scratchIn(config, secrets, join(parent, name));
     const text = readIfExists(stateFile(join(parent, name))) ?? "null";
     const { data: kept } = Kept.safeParse(JSON.parse(text));
     if (kept?.recovery.state === "ready" && isRunning(scratch)) {
+      const { request, recovery, opened } = kept;
       const rest = { askedAt: Date.now(), isEnding: false, working: undefined };
-      entries.set(kept.recovery.recovery_id, { scratch, ...kept, ...rest });
+      const entry = { scratch, request, recovery, ...rest, ...(opened && { opened }) };
+      entries.set(recovery.recovery_id, entry);
+      await open(house, entry);
     } else {
       await removeScratch(scratch);
     }
   }
+  await house.previews.keepOnly(new Set(entries.keys()));
 }
 
 /** Opens the scratch directory. */
@@ -267,11 +343,11 @@ export async function openRecoveries(
   config: HostConfig,
   secrets: Secrets,
   backup: Backup,
-  dumps: DumpStore,
+  { dumps, previews }: { readonly dumps: DumpStore; readonly previews: Previews },
 ): Promise<Recoveries> {
   const entries = new Map<string, Entry>();
   const inTurn = createTurns(workersMax);
-  const house: House = { config, secrets, backup, dumps, entries, inTurn };
+  const house: House = { config, secrets, backup, dumps, previews, entries, inTurn };
   await adopt(house);
   return {
     start(id, request) {
@@ -293,19 +369,29 @@ export async function openRecoveries(
       return { ...recovery, position };
     },
     load(id, into) {
-      const entry = entryOf(house, id);
-      if (entry.recovery.state !== "ready") {
-        throw new HostProblem(409, "not_ready", `The recovery is ${entry.recovery.state}.`);
-      }
+      const entry = readyEntryOf(house, id);
       if (entry.recovery.load?.state === "running") return;
-      entry.recovery = { ...entry.recovery, load: { state: "running", error: null } };
+      const load = { database: into.database, state: "running" as const, error: null };
+      entry.recovery = { ...entry.recovery, load };
       entry.working = runLoad(house, entry, into);
     },
+    async open(id, wanted) {
+      const entry = readyEntryOf(house, id);
+      if ("dump_id" in entry.request) {
+        throw new HostProblem(409, "not_a_cluster", "A dump cannot be read before it is loaded.");
+      }
+      entry.opened ??= { wanted, keepUntil: Date.now() + wanted.keep_seconds * 1000 };
+      persist(entry);
+      await open(house, entry);
+    },
     end: (id) => end(house, id),
+    async endAll() {
+      const scratches = [...entries.values()].map(({ scratch }) => scratch);
+      await Promise.allSettled(scratches.map(removeScratch));
+    },
     async removeAbandoned() {
-      for (const [id, { askedAt, recovery }] of entries) {
-        const isOver = recovery.state === "ready" || recovery.state === "failed";
-        if (isOver && Date.now() - askedAt > abandonedMilliseconds) await end(house, id);
+      for (const [id, entry] of entries) {
+        if (isAbandoned(entry, Date.now())) await end(house, id);
       }
     },
   };

@@ -9,6 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { renderBackrestConfig, stanza } from "./backrest-config.ts";
@@ -167,6 +168,21 @@ max_wal_size = '8GB'
 ssl = off
 `;
 
+/** Bytes that are restored by now: whole files, and those that are being written. */
+export async function restoredBytes({ files }: Scratch): Promise<number> {
+  const entries = await readdir(files.data, { recursive: true, withFileTypes: true });
+  const sizes = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) =>
+      stat(join(parentPath, name)).then(
+        ({ size }) => size,
+        // It has got its final name meanwhile.
+        () => 0,
+      ),
+    );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
 /** Starts the scratch cluster; it begins to replay. */
 export function startScratch({ config, files, reach }: Scratch): void {
   appendFileSync(join(files.data, "postgresql.auto.conf"), settings(files));
@@ -188,7 +204,8 @@ export function scratchSession({ secrets, files }: Scratch, database: string): S
 
 const identityOf = ({ data }: ScratchFiles) => ({ program: "postgres", argument: data });
 
-function findScratch({ files }: Scratch): number | undefined {
+/** The process of the Postgres that runs in it. */
+export function findScratch({ files }: Scratch): number | undefined {
   return findProcess(join(files.data, "postmaster.pid"), identityOf(files));
 }
 

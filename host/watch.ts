@@ -12,7 +12,7 @@ const idleMilliseconds = 1000;
 const assertMilliseconds = 5000;
 
 export interface WatchOptions {
-  readonly file: DatabaseFile;
+  readonly file: Pick<DatabaseFile, "all" | "change">;
   readonly lifecycle: Lifecycle;
   readonly poolers: { readonly transaction: PoolerState; readonly session: PoolerState };
   /** Differs after a pooler was started anew. */

@@ -17,6 +17,7 @@ type BackupEffects = Pick<
   | "startRecovery"
   | "recovery"
   | "loadRecovery"
+  | "openPreview"
   | "endRecovery"
 >;
 
@@ -43,6 +44,9 @@ export function backupEffects(command: HostCommander): BackupEffects {
       orNull("unknown_recovery", () => command("recovery.status", { recovery_id })),
     loadRecovery: async (recovery_id, into) => {
       await command("recovery.load", { recovery_id, into });
+    },
+    openPreview: async (recovery_id, preview) => {
+      await command("recovery.open", { recovery_id, preview });
     },
     endRecovery: async (recovery_id) => {
       await command("recovery.end", { recovery_id });

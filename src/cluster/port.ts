@@ -59,6 +59,7 @@ const effects: Record<keyof ClusterPort, true> = {
   startRecovery: true,
   recovery: true,
   loadRecovery: true,
+  openPreview: true,
   endRecovery: true,
   inventory: true,
   repairLogin: true,

@@ -204,6 +204,20 @@ export type MomentRequest = z.infer<typeof MomentRequest>;
 export const RecoveryRequest = z.union([MomentRequest, OneDump]);
 export type RecoveryRequest = z.infer<typeof RecoveryRequest>;
 
+/** How a recovered database is opened for reading, as it is, through both poolers. */
+export const PreviewRequest = z.strictObject({
+  /** What clients call it; the poolers know it by this name alone. */
+  name: DatabaseName,
+  /** The one login that is let in; no role of Postgres has its name. */
+  login: z.string().regex(/^pre_[a-z2-7]{20}$/),
+  /** Its SCRAM-SHA-256 verifier. */
+  verifier: z.string().regex(/^SCRAM-SHA-256\$[\w+/=:$]{20,300}$/),
+  /** It is removed that long after it was first opened, with or without being asked to. */
+  keep_seconds: z.int().min(1).max(86_400),
+  settings: DatabaseSettings.omit({ suspend_after_seconds: true }),
+});
+export type PreviewRequest = z.infer<typeof PreviewRequest>;
+
 /** What a recovery has come to. */
 export const RecoveryReport = z.object({
   recovery_id: z.string(),
@@ -217,7 +231,11 @@ export const RecoveryReport = z.object({
   step_milliseconds: z.record(z.string(), z.int()),
   /** What is fetched from the backup. */
   bytes_total: z.int().min(0),
+  /** What of it is there. */
+  bytes_restored: z.int().min(0),
   backup_label: z.string().nullable(),
+  /** Where replay begins, and how far it is. */
+  start_lsn: z.string().nullable(),
   replayed_lsn: z.string().nullable(),
   /** When the last commit was made that is there; microseconds. */
   reached_at: z.string().nullable(),
@@ -227,7 +245,12 @@ export const RecoveryReport = z.object({
   database: z.string().nullable(),
   error: z.string().nullable(),
   load: z
-    .object({ state: z.enum(["running", "succeeded", "failed"]), error: z.string().nullable() })
+    .object({
+      /** The database it is loaded into. */
+      database: z.string(),
+      state: z.enum(["running", "succeeded", "failed"]),
+      error: z.string().nullable(),
+    })
     .nullable(),
 });
 
@@ -360,6 +383,11 @@ export const hostCommands = {
   /** Begins to load a ready one into an empty database, logged in as this role. */
   "recovery.load": {
     input: z.strictObject({ recovery_id: z.uuid(), into: TenantLogin }),
+    report: Nothing,
+  },
+  /** Opens a ready one to one login, for reading; answers once both poolers know it. */
+  "recovery.open": {
+    input: z.strictObject({ recovery_id: z.uuid(), preview: PreviewRequest }),
     report: Nothing,
   },
   /** Ends it and removes its scratch cluster, whatever it does. */

@@ -142,12 +142,15 @@ export interface ClusterRecovery {
   readonly step: string;
   readonly step_milliseconds: Record<string, number>;
   readonly bytes_total: number;
+  readonly bytes_restored: number;
   readonly backup_label: string | null;
+  readonly start_lsn: string | null;
   readonly replayed_lsn: string | null;
   readonly reached_at: string | null;
   readonly evidence: string | null;
   readonly error: string | null;
   readonly load: {
+    readonly database: string;
     readonly state: "running" | "succeeded" | "failed";
     readonly error: string | null;
   } | null;
@@ -158,6 +161,15 @@ export interface LoadTarget {
   readonly database: string;
   readonly user: string;
   readonly password: string;
+}
+
+/** How what was recovered is opened for reading; see `PreviewRequest` of `src/contract/host.ts`. */
+export interface PreviewSpec {
+  readonly name: string;
+  readonly login: string;
+  readonly verifier: string;
+  readonly keep_seconds: number;
+  readonly settings: Omit<DatabaseSettings, "suspend_after_seconds">;
 }
 
 /** Which names change places: what is live goes aside, its twin takes its place. */
@@ -311,6 +323,8 @@ export interface ClusterPort {
   recovery(clusterId: string, recoveryId: string): Promise<ClusterRecovery | null>;
   /** Begins to load what was recovered into an empty database. */
   loadRecovery(clusterId: string, recoveryId: string, into: LoadTarget): Promise<void>;
+  /** Opens what was recovered for reading; its clients' connections end with the recovery. */
+  openPreview(clusterId: string, recoveryId: string, preview: PreviewSpec): Promise<void>;
   /** Ends a recovery and removes all of it. */
   endRecovery(clusterId: string, recoveryId: string): Promise<void>;
   /** Every tenant's databases and roles. */

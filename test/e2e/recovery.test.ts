@@ -4,13 +4,15 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type {
-  HostCommandInput,
-  HostCommandName,
-  HostCommandReport,
+import {
+  defaultSettings,
+  type HostCommandInput,
+  type HostCommandName,
+  type HostCommandReport,
 } from "../../src/contract/host.ts";
 import { until } from "../support/client.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";
+import { scramVerifier } from "../support/scram.ts";
 
 const password = "a password only tests know";
 const owner = `own_${"a".repeat(20)}`;
@@ -134,6 +136,17 @@ type RecoveryStatus = HostCommandReport<"recovery.status">;
 
 const scratchNames = () => readdirSync(join(host.config.directory, "scratch"));
 
+function aPreview() {
+  const verifier = scramVerifier(password);
+  const { suspend_after_seconds: _, ...settings } = defaultSettings;
+  const name = `preview_${"e".repeat(20)}`;
+  return { name, login: `pre_${"f".repeat(20)}`, verifier, keep_seconds: 600, settings };
+}
+
+const opener = ({ name, login: user }: ReturnType<typeof aPreview>) => {
+  return { database: name, user, password };
+};
+
 describe("a recovery", () => {
   test("loads exactly what was committed by its target into another database", async () => {
     const oid = await oidOf("proj_ledger");
@@ -149,7 +162,7 @@ describe("a recovery", () => {
     const into = { database: "proj_new", user: renewed.login, password };
     await report("recovery.load", { recovery_id, into });
     const { load } = await settled(recovery_id, (now) => now.load?.state !== "running");
-    expect(load).toEqual({ state: "succeeded", error: null });
+    expect(load).toEqual({ database: "proj_new", state: "succeeded", error: null });
     const found = await sql("proj_new", "select count(*)::int as n, max(n) as last from ledger");
     expect(found).toEqual([{ n: rows, last: rows }]);
     const owned = await sql(
@@ -191,6 +204,41 @@ describe("a recovery", () => {
     const other = new Client({ host: socket, port: 1, database: "postgres", user: login });
     await expect(other.connect()).rejects.toMatchObject({ code: "28000" });
     await report("recovery.end", { recovery_id });
+  });
+
+  test("opened for reading is reached by its one login alone, through both poolers", async () => {
+    const { recovery_id } = await recover(moments.at(-1)?.time ?? "", await oidOf("proj_ledger"));
+    const preview = aPreview();
+    await report("recovery.open", { recovery_id, preview });
+    await report("recovery.open", { recovery_id, preview });
+    const { transaction_port, session_port } = host.config.listen;
+    for (const port of [transaction_port, session_port]) {
+      const client = new Client({ host: "127.0.0.1", port, ...opener(preview) });
+      await client.connect();
+      const { rows } = await client.query("select count(*)::int as n, user from ledger");
+      expect(rows).toEqual([{ n: 60, user: owner }]);
+      await expect(client.query("delete from ledger")).rejects.toMatchObject({ code: "25006" });
+      await client.end();
+    }
+    const refused = [
+      { user: login, password },
+      { database: "proj_ledger" },
+      { database: "postgres" },
+      { password: "a wrong one" },
+    ];
+    for (const changes of refused) {
+      const client = { host: "127.0.0.1", port: transaction_port, ...opener(preview), ...changes };
+      await expect(new Client(client).connect()).rejects.toThrow();
+    }
+    await host.crash();
+    await host.start();
+    const client = new Client({ host: "127.0.0.1", port: session_port, ...opener(preview) });
+    await client.connect();
+    expect((await client.query("select max(n) as n from ledger")).rows).toEqual([{ n: 60 }]);
+    client.on("error", () => undefined);
+    await report("recovery.end", { recovery_id });
+    await expect(client.query("select 1")).rejects.toThrow();
+    expect(scratchNames()).toEqual([]);
   });
 
   test("to a moment that is not archived fails with words and leaves nothing", async () => {

@@ -30,7 +30,12 @@ function backupHandlers() {
     "recovery.start": vi.fn<CommandHandlers["recovery.start"]>(),
     "recovery.status": vi.fn<CommandHandlers["recovery.status"]>(),
     "recovery.load": vi.fn<CommandHandlers["recovery.load"]>(),
+    "recovery.open": vi.fn<CommandHandlers["recovery.open"]>(),
     "recovery.end": vi.fn<CommandHandlers["recovery.end"]>(),
+    "dump.start": vi.fn<CommandHandlers["dump.start"]>(),
+    "dump.status": vi.fn<CommandHandlers["dump.status"]>(),
+    "dump.remove": vi.fn<CommandHandlers["dump.remove"]>(),
+    dumps: vi.fn<CommandHandlers["dumps"]>(),
   };
 }
 

@@ -17,6 +17,7 @@ function aBackup(stoppedAt: number, start: number, stop = start): BaseBackup {
     stoppedAt,
     startWal: walOf(start),
     stopWal: walOf(stop),
+    startLsn: "0/1",
     databaseBytes: 0,
     repositoryBytes: 0,
   };

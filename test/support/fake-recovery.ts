@@ -1,6 +1,6 @@
 // Backups and recoveries of the cluster in memory.
 import type { LocalClusterPort } from "../../src/cluster/port.ts";
-import type { ClusterRecovery } from "../../src/core/cluster-port.ts";
+import type { ClusterRecovery, PreviewSpec } from "../../src/core/cluster-port.ts";
 import type { Things } from "./fake-cluster.ts";
 
 // One that was at its target at once.
@@ -10,7 +10,9 @@ const aRecovery: ClusterRecovery = {
   step: "admit",
   step_milliseconds: {},
   bytes_total: 1,
+  bytes_restored: 1,
   backup_label: "20260101-000000F",
+  start_lsn: "0/1",
   replayed_lsn: "0/1",
   reached_at: "2026-01-01T00:00:00.000000Z",
   evidence: "recovery stopping before commit of transaction 1, time 2026-01-01",
@@ -23,6 +25,7 @@ export function createRecoveries() {
   return {
     backups: new Set<string>(),
     recoveries: new Map<string, ClusterRecovery>(),
+    previews: new Map<string, PreviewSpec>(),
     oids: new Map<string, number>(),
   };
 }
@@ -47,7 +50,7 @@ function rename(things: Things, from: string, to: string): void {
 
 /** The effects on them. */
 export function recoveryEffects(things: Things) {
-  const { databases, backups, recoveries } = things;
+  const { databases, roles, backups, recoveries, previews } = things;
   return {
     oidOf: async (name) => oidOf(things, name),
     createTwin: async (name, owner) => {
@@ -80,11 +83,20 @@ export function recoveryEffects(things: Things) {
     recovery: async (recoveryId) => recoveries.get(recoveryId) ?? null,
     loadRecovery: async (recoveryId, { database }) => {
       if (!databases.has(database)) throw new Error("The database does not exist.");
-      const load = { state: "succeeded", error: null } as const;
+      const load = { database, state: "succeeded", error: null } as const;
       recoveries.set(recoveryId, { ...aRecovery, load });
+    },
+    openPreview: async (recoveryId, preview) => {
+      if (!recoveries.has(recoveryId)) throw new Error("There is no such recovery.");
+      previews.set(recoveryId, preview);
+      databases.set(preview.name, { owner: preview.login });
+      roles.set(preview.login, { verifier: preview.verifier, group: null });
     },
     endRecovery: async (recoveryId) => {
       recoveries.delete(recoveryId);
+      const { name = "", login = "" } = previews.get(recoveryId) ?? {};
+      databases.delete(name);
+      roles.delete(login);
     },
   } satisfies Partial<LocalClusterPort>;
 }

@@ -43,7 +43,7 @@ function aPooler() {
 }
 
 /** What is wanted, on no disk. */
-function aFile(wanted: Record<string, Wanted>): DatabaseFile {
+function aFile(wanted: Record<string, Wanted>): Pick<DatabaseFile, "all" | "change"> {
   const all = new Map(Object.entries(wanted));
   return {
     all,
