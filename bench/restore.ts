@@ -211,7 +211,6 @@ async function backups(installation: Installation): Promise<void> {
 }
 
 function reportBackups(before: number[], during: number[], full: number, incr: number): void {
-  await load.stop();
   line(
     `Base backups of ${neighbours} databases under a steady load of ${loadClients} clients (ms)`,
   );
