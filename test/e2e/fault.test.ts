@@ -1,5 +1,5 @@
-// kill -9 of one part after another at random moments of every verb, on the real stack. After each
-// kill all comes to rest within a minute, what the API says is what is, and no acknowledged row is
+// kill -9 of parts, two after each other, at random moments of every verb, on the real stack. After
+// each two all comes to rest within a minute, what the API says is what is, and no acknowledged row is
 // lost. MIOSA_FAULT_KILLS makes it longer, MIOSA_FAULT_SEED repeats its choices.
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "pg";
@@ -116,10 +116,25 @@ async function underWay(): Promise<number> {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
+/** One program that was killed, and its process id. */
+interface Killed {
+  readonly program: Program;
+  readonly pid: number;
+}
+
+async function killAtRandom(program: Program): Promise<Killed> {
+  await delay(number(killMillisecondsMax));
+  // While its parent is started again it has no process.
+  const find = () => Promise.resolve().then(() => system.pid(program));
+  const pid = await until(`a process of ${program}`, () => find().catch(() => 0), Boolean);
+  kill(pid);
+  return { program, pid };
+}
+
 /** Who was killed is there again, everything answers, and nothing is under way. */
-async function untilCalm(program: Program, killed: number): Promise<void> {
+async function untilCalm(killed: readonly Killed[]): Promise<void> {
   // workerd outlives its parent for a moment, and would answer.
-  const isBack = () => system.pid(program) !== killed;
+  const isBack = () => killed.every(({ program, pid }) => system.pid(program) !== pid);
   const isCalm = async () => isBack() && (await isReady()) && (await underWay()) === 0;
   await until("calm", () => isCalm().catch(() => false), Boolean, calmSeconds);
 }
@@ -165,23 +180,28 @@ async function expectNoOrphan(): Promise<void> {
   expect(body.data[0].databases_count).toBe(names.length);
 }
 
+// Each in turn, and with each of the others before or after it.
+function pairOf(round: number): readonly [Program, Program] {
+  const at = round % programs.length;
+  const others = programs.filter((_, other) => other !== at);
+  const [first = "postgres"] = programs.slice(at);
+  return [first, others[Math.floor(round / programs.length) % others.length] ?? "host"];
+}
+
 test(
   `${kills} kills (seed ${seed}) lose nothing and leave nothing undone`,
   async () => {
-    for (let at = 0; at < kills; at++) {
-      const program = programs[at % programs.length] ?? "postgres";
+    for (let round = 0; round < kills / 2; round++) {
+      const [first, second] = pairOf(round);
       const asked = ids.map((id) => verbs[number(verbs.length)]?.(id));
-      await delay(number(killMillisecondsMax));
-      const killed = system.pid(program);
-      kill(killed);
+      const killed = [await killAtRandom(first), await killAtRandom(second)];
       await Promise.all(asked);
       try {
-        await untilCalm(program, killed);
+        await untilCalm(killed);
         await Promise.all(ids.map(expectTrue));
       } catch (error) {
-        throw new Error(`After kill ${at + 1}, of ${program}, with seed ${seed}: ${error}`, {
-          cause: error,
-        });
+        const message = `After kills of ${first} and ${second}, the ${round + 1}. time, seed ${seed}`;
+        throw new Error(`${message}: ${error}`, { cause: error });
       }
     }
     await writer.stop();
