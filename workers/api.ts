@@ -18,12 +18,15 @@ import { databaseDeleteRoutes } from "../src/database/delete-routes.ts";
 import { databaseObserveRoutes } from "../src/database/observe-routes.ts";
 import { reconcileRoutes } from "../src/database/reconcile-routes.ts";
 import { databaseRoutes } from "../src/database/routes.ts";
+import { downloadRoutes } from "../src/dump/download-routes.ts";
+import { backupRoutes } from "../src/dump/routes.ts";
 import { operationRoutes } from "../src/operation/routes.ts";
 import { dataServiceRoutes } from "../src/project/data-service-routes.ts";
 import { databaseUndeleteRoutes } from "../src/project/database-undelete-routes.ts";
 import { environmentRoutes } from "../src/project/environment-routes.ts";
 import { projectRoutes } from "../src/project/routes.ts";
 import { workspaceProjectRoutes } from "../src/project/workspace-routes.ts";
+import { importRoutes } from "../src/restore/import-routes.ts";
 import { restoreRoutes } from "../src/restore/routes.ts";
 import { eventRoutes } from "../src/webhook/routes.ts";
 import { type Env, now, random } from "./context.ts";
@@ -32,6 +35,7 @@ import { idempotent } from "./idempotent.ts";
 import { mountOpenapi } from "./openapi.ts";
 import { answerError } from "./problem.ts";
 import { mountHealth } from "./ready.ts";
+import { isStreamed, passBody } from "./stream.ts";
 
 const bodyBytesMax = 1024 * 1024;
 const drainedBytesMax = 32 * bodyBytesMax;
@@ -49,7 +53,9 @@ const routers = [
   dataServiceRoutes,
   databaseRoutes,
   databaseChangeRoutes,
+  backupRoutes,
   restoreRoutes,
+  importRoutes,
   databaseObserveRoutes,
   databaseDeleteRoutes,
   databaseUndeleteRoutes,
@@ -71,6 +77,7 @@ export function createApp(contextOf: ContextOf): OpenAPIHono<ApiEnv> {
   app.use(nameRequest);
   app.onError((error, c) => answerError(error, c.var.requestId));
   app.route("/api/v1", createApi(contextOf, app));
+  app.route("/", createOpen(contextOf));
   mountDocs(app, mountOpenapi(app));
   mountHealth(app, contextOf);
   app.notFound((c) => answerUnknown(methodsOf(app, c.req.path), c.var.requestId));
@@ -104,6 +111,17 @@ function createApi(contextOf: ContextOf, app: OpenAPIHono<ApiEnv>): OpenAPIHono<
   return api;
 }
 
+// What a signature opens, in place of a key.
+function createOpen(contextOf: ContextOf): OpenAPIHono<ApiEnv> {
+  const open = new OpenAPIHono<ApiEnv>();
+  open.use("/downloads/*", async (c, next) => {
+    c.set("context", await contextOf(c.env));
+    await next();
+  });
+  open.route("/", downloadRoutes);
+  return open;
+}
+
 const nameRequest: MiddlewareHandler<ApiEnv> = async (c, next) => {
   const theirs = c.req.header("x-request-id") ?? "";
   const requestId = /^[\w-]{1,64}$/.test(theirs) ? theirs : newId({ now, random });
@@ -122,6 +140,7 @@ const nameRequest: MiddlewareHandler<ApiEnv> = async (c, next) => {
 // the JSON they send.
 const readBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
   const { body } = c.req.raw;
+  if (isStreamed(c.req)) return passBody(c, next);
   const headers = new Headers(c.req.raw.headers);
   if (body === null) {
     // Some name a type on every call: where a body may be left out, there is none.

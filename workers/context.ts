@@ -1,4 +1,5 @@
 import { drizzle } from "drizzle-orm/d1";
+import { archivePort } from "../src/cluster/archive.ts";
 import { clusterPort } from "../src/cluster/port.ts";
 import { type HostKey, readHostKey } from "../src/cluster/token.ts";
 import type { Context, LogEntry } from "../src/core/context.ts";
@@ -45,14 +46,16 @@ export function readSecrets(env: Env): Promise<Secrets> {
 
 /** The ports of this isolate. */
 export async function createContext(env: Env): Promise<Context> {
-  const { keyring } = await readSecrets(env);
+  const { keyring, hostKey } = await readSecrets(env);
+  const db = drizzle(env.DB);
   const laneOf = (name: string) => env.LANE.getByName(name);
   return {
-    db: drizzle(env.DB),
+    db,
     now,
     random,
     keyring,
     cluster: clusterPort((clusterId, call) => laneOf(`cluster:${clusterId}`).perform(call)),
+    archives: archivePort({ db }, { hostKey, fetch: fetch.bind(globalThis), now, random }),
     nudge: async (lane, delaySeconds = 0) => {
       await env.NUDGE.send({ lane }, { delaySeconds });
     },

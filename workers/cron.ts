@@ -9,6 +9,7 @@ import { purgeDeleted } from "../src/database/purge.ts";
 import { reconcile } from "../src/database/reconcile.ts";
 import { resealDatabases } from "../src/database/reseal.ts";
 import { pullAllTransitions } from "../src/database/suspend.ts";
+import { expireDumps } from "../src/dump/expire.ts";
 import { resolveDeadNudges } from "../src/operation/alert.ts";
 import { watchDeadlines } from "../src/operation/overdue.ts";
 import { sweep } from "../src/operation/sweep.ts";
@@ -32,6 +33,8 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   followPlans,
   purgeProjects,
   forgetFormers,
+  // Dumps that are out of date, on hosts and in rows.
+  expireDumps,
   // Base backups that are due.
   scheduleBackups,
   // What is out of date, and what a former sealing key sealed.

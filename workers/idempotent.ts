@@ -11,6 +11,7 @@ import {
 import type { Context } from "../src/core/context.ts";
 import { ApiError } from "../src/core/error.ts";
 import type { ApiEnv } from "./api.ts";
+import { isStreamed } from "./stream.ts";
 
 const mutations = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 const pollMilliseconds = 50;
@@ -28,7 +29,9 @@ export function idempotent(render: Render): MiddlewareHandler<ApiEnv> {
     if (key === undefined || !mutations.has(c.req.method)) return next();
     const { context, actor } = c.var;
     const { pathname, search } = new URL(c.req.url);
-    const text = `${c.req.method} ${pathname}${search}\n${await c.req.text()}`;
+    // What is streamed is known by its length alone: it can be read but once.
+    const body = isStreamed(c.req) ? c.req.header("content-length") : await c.req.text();
+    const text = `${c.req.method} ${pathname}${search}\n${body}`;
     const requestHash = await sha256(text);
     const request = { organizationId: actor.organizationId, key, requestHash };
     const turn = await waitForTurn(context, request);
@@ -44,8 +47,8 @@ export function idempotent(render: Render): MiddlewareHandler<ApiEnv> {
     c.set("receipt", (path) => [receiptOf(context, request, holder, path)]);
     await next();
     if (!c.res.ok) return giveUpTurn(context, request, holder);
-    const body = c.res.status === 204 ? null : await c.res.clone().text();
-    await storeAnswer(context, request, holder, { status: c.res.status, body });
+    const answer = c.res.status === 204 ? null : await c.res.clone().text();
+    await storeAnswer(context, request, holder, { status: c.res.status, body: answer });
   };
 }
 

@@ -7,6 +7,7 @@ import { restart, start, stop } from "../src/database/pause.ts";
 import { provision } from "../src/database/provision.ts";
 import { retireLogin, rotate } from "../src/database/rotate.ts";
 import { undelete } from "../src/database/undelete.ts";
+import { takeDump } from "../src/dump/take.ts";
 import { registryOf } from "../src/operation/define.ts";
 import { deleteProjectOperation } from "../src/project/delete.ts";
 import { destroyProject } from "../src/project/destroy.ts";
@@ -31,6 +32,7 @@ export const registry = registryOf(
   deleteProjectOperation,
   destroyProject,
   takeBaseBackup,
+  takeDump,
   restoreNew,
   restoreInPlace,
   undoRestore,

@@ -1,4 +1,4 @@
-// The effects on backups and recoveries, all commands to the host.
+// The effects on backups, dumps and recoveries, all commands to the host.
 
 import { HostRefusal } from "./host.ts";
 import type { HostCommander } from "./host-effect.ts";
@@ -19,6 +19,10 @@ type BackupEffects = Pick<
   | "loadRecovery"
   | "openPreview"
   | "endRecovery"
+  | "startDump"
+  | "dump"
+  | "removeDump"
+  | "dumps"
 >;
 
 /** Binds the effects to one host. */
@@ -51,6 +55,14 @@ export function backupEffects(command: HostCommander): BackupEffects {
     endRecovery: async (recovery_id) => {
       await command("recovery.end", { recovery_id });
     },
+    startDump: async (dump_id, from) => {
+      await command("dump.start", { dump_id, from });
+    },
+    dump: (dump_id) => orNull("unknown_dump", () => command("dump.status", { dump_id })),
+    removeDump: async (dump_id) => {
+      await command("dump.remove", { dump_id });
+    },
+    dumps: async () => (await command("dumps", {})).dumps,
   };
 }
 

@@ -35,11 +35,22 @@ export async function commandToken(
   return sign(source, hostKey, clusterId, { scope: "command", body_sha256: bodySha256 });
 }
 
+/** Lets one dump be fetched from one cluster, or so many bytes be sent there as one, once. */
+export function dumpToken(
+  source: IdSource,
+  hostKey: HostKey,
+  clusterId: string,
+  dump: { readonly method: "GET" | "PUT"; readonly dumpId: string; readonly bytesMax: number },
+): Promise<string> {
+  const { method, dumpId: dump_id, bytesMax: bytes_max } = dump;
+  return sign(source, hostKey, clusterId, { scope: "dump", method, dump_id, bytes_max });
+}
+
 function sign(
   source: IdSource,
   hostKey: HostKey,
   clusterId: string,
-  claims: Record<string, string>,
+  claims: Record<string, string | number>,
 ): Promise<string> {
   const issuedAt = Math.floor(source.now().getTime() / 1000);
   return new SignJWT(claims)

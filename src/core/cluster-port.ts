@@ -126,13 +126,34 @@ export interface ArchiveStatus {
   readonly wal_bytes: number;
 }
 
-/** Which database to recover, and up to where. */
-export interface RecoveryRequest {
-  readonly database_oid: number;
-  readonly target:
-    | { readonly time: string }
-    | { readonly name: string; readonly at: string }
-    | { readonly backup: string };
+/** Which database to recover, and up to where; or which dump to take instead. */
+export type RecoveryRequest =
+  | {
+      readonly database_oid: number;
+      readonly target:
+        | { readonly time: string }
+        | { readonly name: string; readonly at: string }
+        | { readonly backup: string };
+    }
+  | { readonly dump_id: string };
+
+/** An archive a host keeps. */
+export interface StoredDump {
+  readonly dump_id: string;
+  readonly size_bytes: number;
+  readonly sha256: string;
+  /** ISO 8601. */
+  readonly stored_at: string;
+  readonly made_with: string;
+}
+
+/** What a dump has come to; see `DumpReport` of `src/contract/host.ts`. */
+export interface ClusterDump {
+  readonly state: "waiting" | "running" | "succeeded" | "failed";
+  readonly position: number;
+  readonly bytes_done: number;
+  readonly error: string | null;
+  readonly stored: StoredDump | null;
 }
 
 /** What a recovery has come to; see `RecoveryReport` of `src/contract/host.ts`. */
@@ -156,7 +177,7 @@ export interface ClusterRecovery {
   } | null;
 }
 
-/** Where a recovered database is loaded, and as whom. */
+/** Where a recovered database is loaded, or what is dumped, and as whom. */
 export interface LoadTarget {
   readonly database: string;
   readonly user: string;
@@ -327,6 +348,14 @@ export interface ClusterPort {
   openPreview(clusterId: string, recoveryId: string, preview: PreviewSpec): Promise<void>;
   /** Ends a recovery and removes all of it. */
   endRecovery(clusterId: string, recoveryId: string): Promise<void>;
+  /** Begins to dump a database as one of its logins; with an id that is known, nothing. */
+  startDump(clusterId: string, dumpId: string, from: LoadTarget): Promise<void>;
+  /** What it has come to; null when it is not, or no longer, known. */
+  dump(clusterId: string, dumpId: string): Promise<ClusterDump | null>;
+  /** Ends a dump and removes all of it. */
+  removeDump(clusterId: string, dumpId: string): Promise<void>;
+  /** The dumps a host keeps. */
+  dumps(clusterId: string): Promise<StoredDump[]>;
   /** Every tenant's databases and roles. */
   inventory(clusterId: string): Promise<ClusterInventory>;
   /** Makes a login role what it is to be, and with it what is missing. */

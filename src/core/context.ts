@@ -1,4 +1,5 @@
 import type { DrizzleD1Database } from "drizzle-orm/d1";
+import type { ArchivePort } from "./archive-port.ts";
 import type { ClusterPort } from "./cluster-port.ts";
 import type { Keyring } from "./seal.ts";
 
@@ -19,6 +20,7 @@ export interface Context {
   readonly random: (bytes: number) => Uint8Array;
   readonly keyring: Keyring;
   readonly cluster: ClusterPort;
+  readonly archives: ArchivePort;
   /** Asks a lane to look at its rows; carries no truth, may be lost, may come twice. */
   readonly nudge: (lane: string, delaySeconds?: number) => Promise<void>;
   /** Runs a lane now and returns when it is idle or `budgetMilliseconds` have passed. */

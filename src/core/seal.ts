@@ -6,6 +6,8 @@ import { base64url, fromBase64, type IdSource } from "./id.ts";
 export interface Keyring {
   readonly current: string;
   readonly keys: ReadonlyMap<string, CryptoKey>;
+  /** Made from the same bytes, for signatures alone. */
+  readonly signing: ReadonlyMap<string, CryptoKey>;
 }
 
 /** A sealed secret: `s1.<key version>.<wrap nonce>.<wrapped data key>.<nonce>.<ciphertext>`. */
@@ -21,6 +23,7 @@ const nonceBytes = 12;
 export async function readKeyring(json: string): Promise<Keyring> {
   const parsed = JSON.parse(json) as { current?: string; keys?: Record<string, string> };
   const keys = new Map<string, CryptoKey>();
+  const signing = new Map<string, CryptoKey>();
   for (const [version, text] of Object.entries(parsed.keys ?? {})) {
     const bytes = fromBase64(text);
     if (bytes.length !== 32) throw new Error(`Sealing key ${version} must be 32 bytes of base64.`);
@@ -28,11 +31,23 @@ export async function readKeyring(json: string): Promise<Keyring> {
       version,
       await crypto.subtle.importKey("raw", bytes, aes, false, ["wrapKey", "unwrapKey"]),
     );
+    signing.set(version, await signingKey(bytes));
   }
   const current = parsed.current ?? "";
   if (!/^[A-Za-z0-9-]+$/.test(current) || !keys.has(current))
     throw new Error("Sealing keys: `current` must name one of `keys`.");
-  return { current, keys };
+  return { current, keys, signing };
+}
+
+async function signingKey(bytes: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+  const material = await crypto.subtle.importKey("raw", bytes, "HKDF", false, ["deriveKey"]);
+  return crypto.subtle.deriveKey(
+    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: encode("miosa sign") },
+    material,
+    { name: "HMAC", hash: "SHA-256", length: 256 },
+    false,
+    ["sign", "verify"],
+  );
 }
 
 /** Seals `secret` for `purpose`, such as `database:<id>:password`; only that purpose opens it. */

@@ -36,6 +36,7 @@ function statesFor(verb: DatabaseVerb): StoredState[] {
 // What to do instead, where one call does it.
 const remedies: Partial<Record<DatabaseVerb, Partial<Record<StoredState, string>>>> = {
   restart: { stopped: " Start it instead." },
+  backup: { stopped: " Start it first." },
 };
 
 const participles: Record<DatabaseVerb, string> = {
@@ -47,6 +48,7 @@ const participles: Record<DatabaseVerb, string> = {
   rotate: "given new credentials",
   observe: "looked into",
   restore: "restored in place",
+  backup: "backed up",
   delete: "deleted",
   undelete: "undeleted",
 };

@@ -33,6 +33,7 @@ export type DatabaseVerb =
   | "rotate"
   | "observe"
   | "restore"
+  | "backup"
   | "delete"
   | "undelete";
 
@@ -70,6 +71,7 @@ export const verbTable: Record<DatabaseVerb, Record<StoredState, Answer>> = {
   restart: { ...refuseAll, running: "begin", suspended: "begin" },
   observe: { ...whileItLives, stopping: "begin", starting: "begin", restarting: "begin" },
   restore: whileItLives,
+  backup: { ...refuseAll, running: "begin", suspended: "begin" },
   delete: { ...whileItLives, failed: "begin", deleted: "begin" },
   undelete: { ...refuseAll, deleted: "begin", running: "done", stopped: "done", suspended: "done" },
 };

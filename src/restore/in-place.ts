@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
+import { TerminalError } from "../core/error.ts";
 import { newId, opaqueName } from "../core/id.ts";
 import { changeDatabase } from "../database/change.ts";
 import { laneOf } from "../database/create.ts";
@@ -50,12 +51,24 @@ const dropTwin: Undo<InPlaceInput> = async (context, { input }) => {
   return [];
 };
 
-const load: Do<InPlaceInput> = (context, { input }) =>
-  loadInto(context, input, async () => {
+const load: Do<InPlaceInput> = async (context, { input }) => {
+  const outcome = await loadInto(context, input, async () => {
     const { row } = await loadDatabase(context, input.databaseId);
     const password = await openPassword(context, row);
     return { database: input.twinName, user: row.loginRole, password };
   });
+  if ("dump_id" in input.request) await checkRoom(context, input);
+  return outcome;
+};
+
+// An archive is compressed: how much is in it shows as it is loaded.
+async function checkRoom(context: Context, input: InPlaceInput): Promise<void> {
+  const { row } = await loadDatabase(context, input.databaseId);
+  const { storageBytesMax } = limitsOf(row);
+  if ((await context.cluster.measure(input.clusterId, input.twinName)) <= storageBytesMax) return;
+  const message = `What is in it takes more than the storage ceiling of ${storageBytesMax} bytes.`;
+  throw new TerminalError("STORAGE_FULL", message);
+}
 
 const swap: Do<InPlaceInput> = async (context, { input, operationId }) => {
   const { clusterId, databaseName: live, twinName: twin, asideName: aside } = input;
@@ -179,7 +192,7 @@ function subjectOf(row: DatabaseRow) {
 export function beginRestoreInPlace(
   context: Context,
   source: DatabaseRow,
-  { request, words }: ResolvedTarget,
+  { request, words, source: madeFrom, backupLabel }: ResolvedTarget,
   requestId: string,
 ) {
   const { organizationId, workspaceId, projectId, clusterId, id: databaseId } = source;
@@ -206,6 +219,8 @@ export function beginRestoreInPlace(
     operationId: operation.id,
     mode: "in_place",
     state: "pending",
+    source: madeFrom,
+    backupLabel,
     requestedTarget: words,
     twinName,
     asideName,

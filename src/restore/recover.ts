@@ -12,14 +12,17 @@ import { type RestoreRow, restore } from "./table.ts";
 export const Recovering = z.object({
   restoreId: z.string(),
   clusterId: z.string(),
-  request: z.object({
-    database_oid: z.number(),
-    target: z.union([
-      z.object({ time: z.string() }),
-      z.object({ name: z.string(), at: z.string() }),
-      z.object({ backup: z.string() }),
-    ]),
-  }),
+  request: z.union([
+    z.object({
+      database_oid: z.number(),
+      target: z.union([
+        z.object({ time: z.string() }),
+        z.object({ name: z.string(), at: z.string() }),
+        z.object({ backup: z.string() }),
+      ]),
+    }),
+    z.object({ dump_id: z.string() }),
+  ]),
 });
 export type Recovering = z.infer<typeof Recovering>;
 
@@ -56,7 +59,8 @@ function progressOf(found: ClusterRecovery): Partial<RestoreRow> {
   return {
     reachedAt: found.reached_at,
     evidence: found.evidence,
-    backupLabel: found.backup_label,
+    // A dump has its name from the beginning.
+    ...(found.backup_label === null ? {} : { backupLabel: found.backup_label }),
     bytesTotal: found.bytes_total,
     stepMilliseconds: found.step_milliseconds,
   };

@@ -113,7 +113,7 @@ export interface RestorePlace {
 export async function beginRestoreNew(
   context: Context,
   source: DatabaseRow,
-  { request, words }: ResolvedTarget,
+  { request, words, source: madeFrom, backupLabel }: ResolvedTarget,
   place: RestorePlace,
   requestId: string,
 ) {
@@ -158,6 +158,8 @@ export async function beginRestoreNew(
     operationId: operation.id,
     mode: "new" as const,
     state: "pending" as const,
+    source: madeFrom,
+    backupLabel,
     requestedTarget: words,
     createdAt: now,
     updatedAt: now,

@@ -20,22 +20,12 @@ import { laneOf } from "../database/create.ts";
 import { findDatabase } from "../database/find.ts";
 import { permit } from "../database/permit.ts";
 import type { DatabaseRow } from "../database/table.ts";
-import { findEnvironment } from "../environment/find.ts";
 import { commitExclusively } from "../operation/find.ts";
-import { findProject } from "../project/find.ts";
+import { beginRestore } from "./begin.ts";
 import { findRestore, listRestores } from "./find.ts";
-import { beginRestoreInPlace, beginUndo } from "./in-place.ts";
-import { beginRestoreNew } from "./restore-new.ts";
-import {
-  CreateRestore,
-  DatabaseBackup,
-  RecoveryWindow,
-  Restore,
-  renderBackup,
-  renderRestore,
-} from "./schema.ts";
+import { beginUndo } from "./in-place.ts";
+import { CreateRestore, RecoveryWindow, Restore, renderRestore } from "./schema.ts";
 import { restorePoint } from "./table.ts";
-import { resolveTarget } from "./target.ts";
 
 /** Restores, and what they are made from. */
 export const restoreRoutes = router();
@@ -80,32 +70,6 @@ async function orUnavailable<Result>(ask: () => Promise<Result>): Promise<Result
     throw unavailable("HOST_UNAVAILABLE", "The cluster does not answer; ask again.", 5);
   }
 }
-
-restoreRoutes.openapi(
-  createRoute({
-    method: "get",
-    path: "/databases/{id}/backups",
-    operationId: "databases.backups",
-    summary: "List the base backups that cover a database, newest first",
-    tags: ["restores"],
-    request: { params: IdParameters },
-    responses: {
-      200: json("The backups", z.object({ data: z.array(DatabaseBackup), total: z.int() })),
-      ...errors(400, 401, 403, 404, 503),
-    },
-  }),
-  async (c) => {
-    const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
-    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
-    const backups = await orUnavailable(() => context.cluster.baseBackups(row.clusterId));
-    const covering = backups.filter(
-      ({ stopped_at }) => Date.parse(stopped_at) >= row.createdAt.getTime(),
-    );
-    const data = covering.reverse().map((backup) => renderBackup(row.id, backup));
-    return c.json({ data, total: data.length }, 200);
-  },
-);
 
 restoreRoutes.openapi(
   createRoute({
@@ -158,38 +122,34 @@ restoreRoutes.openapi(
   async (c) => {
     const { context, actor, requestId } = c.var;
     requireScope(actor, "databases:write");
-    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
-    const { mode = "new", environment, name, ...reference } = c.req.valid("json");
-    if (mode === "in_place") await permit(context, row, "restore");
-    const target = await resolveTarget(context, row, reference);
-    const begun =
-      mode === "in_place"
-        ? beginRestoreInPlace(context, row, target, requestId)
-        : await beginRestoreNew(
-            context,
-            row,
-            target,
-            {
-              ...(await placeOf(c.var, row, environment)),
-              name: name ?? `restored-${opaqueName(context, 8)}`,
-            },
-            requestId,
-          );
-    await commitExclusively(context, [begun.databaseId], begun.statements);
-    await context.drive(laneOf(row.projectId), driveMilliseconds);
-    return c.json({ data: renderRestore(await findRestore(context, actor, begun.restoreId)) }, 201);
+    const { id } = c.req.valid("param");
+    const restoreId = await beginRestore({ context, actor, requestId }, id, c.req.valid("json"));
+    return c.json({ data: renderRestore(await findRestore(context, actor, restoreId)) }, 201);
   },
 );
 
-async function placeOf(
-  { context, actor }: { context: Context; actor: Parameters<typeof findProject>[1] },
-  row: DatabaseRow,
-  environment: string | undefined,
-) {
-  const { id: projectId } = await findProject(context, actor, row.projectId);
-  const by = environment === undefined ? { id: row.environmentId } : { name: environment };
-  return { projectId, environment: await findEnvironment(context, projectId, by) };
-}
+restoreRoutes.openapi(
+  createRoute({
+    method: "post",
+    path: "/databases/{id}/restore",
+    operationId: "restores.createOlder",
+    summary: "Restore a database, in an older spelling",
+    tags: ["restores"],
+    request: { params: IdParameters, body: body(CreateRestore) },
+    responses: {
+      201: json("The restore", Restore.extend({ status: z.string() })),
+      ...errors(400, 401, 403, 404, 409, 422, 503),
+    },
+  }),
+  async (c) => {
+    const { context, actor, requestId } = c.var;
+    requireScope(actor, "databases:write");
+    const { id } = c.req.valid("param");
+    const restoreId = await beginRestore({ context, actor, requestId }, id, c.req.valid("json"));
+    const made = renderRestore(await findRestore(context, actor, restoreId));
+    return c.json({ ...made, status: made.state }, 201);
+  },
+);
 
 restoreRoutes.openapi(
   createRoute({

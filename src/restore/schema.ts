@@ -1,5 +1,4 @@
 import { z } from "@hono/zod-openapi";
-import type { ClusterBackup } from "../core/cluster-port.ts";
 import { Label, optional, Time, uuid } from "../core/schema.ts";
 import type { RestoreRow } from "./table.ts";
 
@@ -9,6 +8,7 @@ export const Restore = z
     id: z.string(),
     state: z.enum(["pending", "running", "succeeded", "failed"]),
     mode: z.enum(["new", "in_place"]),
+    source: z.enum(["recovery", "dump", "import"]),
     source_database_id: z.string(),
     database_id: z.string(),
     project_id: z.string(),
@@ -34,6 +34,7 @@ export function renderRestore(row: RestoreRow): z.infer<typeof Restore> {
     id: row.id,
     state: row.state,
     mode: row.mode,
+    source: row.source,
     source_database_id: row.sourceDatabaseId,
     database_id: row.databaseId,
     project_id: row.projectId,
@@ -70,41 +71,6 @@ export const CreateRestore = z
     name: optional(Label),
   })
   .openapi("CreateRestore", { example: { target_time: "2026-11-22T12:00:00.123456Z" } });
-
-/** A base backup that covers a database. */
-export const DatabaseBackup = z
-  .object({
-    id: z.string(),
-    database_id: z.string(),
-    type: z.enum(["full", "diff", "incr"]),
-    state: z.literal("completed"),
-    repository: z.int(),
-    size_bytes: z.int(),
-    repository_bytes: z.int(),
-    started_at: Time,
-    completed_at: Time,
-    created_at: Time,
-  })
-  .openapi("DatabaseBackup");
-
-/** Renders a backup of the cluster as one of the database. */
-export function renderBackup(
-  databaseId: string,
-  backup: ClusterBackup,
-): z.infer<typeof DatabaseBackup> {
-  return {
-    id: backup.label,
-    database_id: databaseId,
-    type: backup.type,
-    state: "completed",
-    repository: backup.repository,
-    size_bytes: backup.database_bytes,
-    repository_bytes: backup.repository_bytes,
-    started_at: backup.started_at,
-    completed_at: backup.stopped_at,
-    created_at: backup.started_at,
-  };
-}
 
 /** From which moment to which a database can be recovered. */
 export const RecoveryWindow = z

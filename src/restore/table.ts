@@ -17,6 +17,10 @@ export const restore = sqliteTable(
     operationId: text("operation_id").notNull(),
     mode: text("mode", { enum: ["new", "in_place"] }).notNull(),
     state: text("state", { enum: ["pending", "running", "succeeded", "failed"] }).notNull(),
+    /** What it is made from: base backup and WAL, a dump of the database, a caller's archive. */
+    source: text("source", { enum: ["recovery", "dump", "import"] })
+      .notNull()
+      .default("recovery"),
     /** The target as it was asked for, in words. */
     requestedTarget: text("requested_target").notNull(),
     /** When the last commit was made that is there; microseconds. */

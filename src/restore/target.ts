@@ -4,10 +4,12 @@ import { and, asc, desc, eq, gt } from "drizzle-orm";
 import { ask } from "../cluster/ask.ts";
 import type { RecoveryRequest } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
-import { ApiError, invalid, notFound } from "../core/error.ts";
+import { ApiError, conflict, invalid, notFound } from "../core/error.ts";
 import type { DatabaseRow } from "../database/table.ts";
+import { dumpOf } from "../dump/find.ts";
+import { dumpIdIn, dumpName } from "../dump/name.ts";
 import { operation } from "../operation/table.ts";
-import { incarnation, restorePoint } from "./table.ts";
+import { incarnation, type RestoreRow, restorePoint } from "./table.ts";
 
 /** How a caller names the moment; exactly one. */
 export interface TargetReference {
@@ -17,9 +19,12 @@ export interface TargetReference {
   readonly restore_point?: string | undefined;
 }
 
-/** A moment that can be recovered. */
+/** A moment that can be recovered, or an archive that can be loaded. */
 export interface ResolvedTarget {
   readonly request: RecoveryRequest;
+  readonly source: RestoreRow["source"];
+  /** The dump's, when it is made from one. */
+  readonly backupLabel: string | null;
   /** As it was asked for, in words. */
   readonly words: string;
 }
@@ -40,15 +45,42 @@ export async function resolveTarget(
       "name exactly one of target_time, backup_id, before and restore_point.",
     );
   }
+  const { backup_id: name } = reference;
+  if (name !== undefined && dumpIdIn(name) !== null) return dumpTarget(context, row, name);
   const { at, target, words } = await locate(context, row, reference);
   await checkWindow(context, row, at);
   const oid = await oidAt(context, row, at);
-  return { request: { database_oid: oid, target }, words };
+  return {
+    request: { database_oid: oid, target },
+    source: "recovery",
+    backupLabel: null,
+    words,
+  };
+}
+
+async function dumpTarget(
+  context: Context,
+  row: DatabaseRow,
+  name: string,
+): Promise<ResolvedTarget> {
+  const { id, state, clusterId } = await dumpOf(context, row.id, name);
+  if (state !== "succeeded" || clusterId !== row.clusterId) {
+    throw conflict(
+      "BACKUP_NOT_READY",
+      `The backup is ${state}; only one that succeeded is whole.`,
+      {
+        backup_id: dumpName(id),
+        state,
+      },
+    );
+  }
+  const label = dumpName(id);
+  return { request: { dump_id: id }, source: "dump", backupLabel: label, words: `backup ${label}` };
 }
 
 interface Located {
   readonly at: Date;
-  readonly target: RecoveryRequest["target"];
+  readonly target: Extract<RecoveryRequest, { readonly target: unknown }>["target"];
   readonly words: string;
 }
 

@@ -5,6 +5,7 @@ import type { Context, LogEntry } from "../../src/core/context.ts";
 import { base64 } from "../../src/core/id.ts";
 import { readKeyring } from "../../src/core/seal.ts";
 import { type CrashPoint, createFuse, fusedD1, fusedPort } from "./crash.ts";
+import { fakeArchives } from "./fake-archive.ts";
 import { createFakeCluster } from "./fake-cluster.ts";
 import { createClock, createRandom } from "./source.ts";
 
@@ -41,6 +42,7 @@ export async function createTestContext() {
       random,
       keyring,
       cluster: fusedPort(cluster.port, perform),
+      archives: fakeArchives(cluster.things),
       nudge,
       drive: nudge,
       // Nobody waits in a test: the clock moves instead.

@@ -11,7 +11,7 @@ import type {
   HostTransition,
 } from "../../src/core/cluster-port.ts";
 import { createDrift, driftEffects } from "./fake-drift.ts";
-import { createRecoveries, recoveryEffects } from "./fake-recovery.ts";
+import { createRecoveries, dumpEffects, recoveryEffects } from "./fake-recovery.ts";
 
 /** Whether a call that fails has had its effect. */
 export type Failure = "before" | "after";
@@ -177,6 +177,7 @@ export function createFakeCluster() {
     ...tenantEffects(things),
     ...hostEffects(things),
     ...recoveryEffects(things),
+    ...dumpEffects(things),
     ...driftEffects(things),
   };
   const calls: ClusterCallRecord[] = [];

@@ -1,6 +1,6 @@
 // Backups and recoveries of the cluster in memory.
 import type { LocalClusterPort } from "../../src/cluster/port.ts";
-import type { ClusterRecovery, PreviewSpec } from "../../src/core/cluster-port.ts";
+import type { ClusterRecovery, PreviewSpec, StoredDump } from "../../src/core/cluster-port.ts";
 import type { Things } from "./fake-cluster.ts";
 
 // One that was at its target at once.
@@ -27,6 +27,8 @@ export function createRecoveries() {
     recoveries: new Map<string, ClusterRecovery>(),
     previews: new Map<string, PreviewSpec>(),
     oids: new Map<string, number>(),
+    /** Each is whole at once. */
+    dumps: new Map<string, StoredDump>(),
   };
 }
 
@@ -46,6 +48,32 @@ function rename(things: Things, from: string, to: string): void {
   things.oids.delete(from);
   things.databases.set(to, found);
   things.oids.set(to, oid);
+}
+
+/** A dump as a host keeps it. */
+export function aDump(dumpId: string, madeWith = "pg_dump (PostgreSQL) 17.6"): StoredDump {
+  const stored_at = "2026-01-01T00:00:00.000Z";
+  return { dump_id: dumpId, size_bytes: 5, sha256: "a".repeat(64), stored_at, made_with: madeWith };
+}
+
+/** The effects on dumps. */
+export function dumpEffects({ databases, dumps }: Things) {
+  return {
+    startDump: async (dumpId, { database }) => {
+      if (!databases.has(database)) throw new Error("The database does not exist.");
+      if (!dumps.has(dumpId)) dumps.set(dumpId, aDump(dumpId));
+    },
+    dump: async (dumpId) => {
+      const stored = dumps.get(dumpId);
+      if (stored === undefined) return null;
+      const bytes_done = stored.size_bytes;
+      return { state: "succeeded", position: 0, bytes_done, error: null, stored };
+    },
+    removeDump: async (dumpId) => {
+      dumps.delete(dumpId);
+    },
+    dumps: async () => [...dumps.values()],
+  } satisfies Partial<LocalClusterPort>;
 }
 
 /** The effects on them. */

@@ -27,5 +27,6 @@ export async function snapshot({ cluster }: TestContext) {
     settings: [...cluster.settings].sort(),
     held: [...cluster.held].sort(),
     recoveries: [...cluster.recoveries.keys()].sort(),
+    dumps: [...cluster.things.dumps.keys()].sort(),
   };
 }

@@ -16,6 +16,7 @@ export const ladder = [
   "environment",
   "database",
   "project",
+  "dump",
   "restore",
   "deployment",
   "sandbox",

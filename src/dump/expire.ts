@@ -1,0 +1,84 @@
+// What a host keeps against what the rows say. A row says when its archive goes; an archive without
+// a row goes after a day, and a row without its archive says so.
+import { and, asc, eq, inArray, lt } from "drizzle-orm";
+import { allClusters } from "../cluster/find.ts";
+import { commit } from "../core/batch.ts";
+import type { StoredDump } from "../core/cluster-port.ts";
+import type { Context } from "../core/context.ts";
+import { failDump } from "./change.ts";
+import { removeDump } from "./remove.ts";
+import { dump } from "./table.ts";
+
+const perRun = 20;
+const hourMilliseconds = 3_600_000;
+// A row is written before its archive: what has none for so long has lost it for good.
+const orphanMilliseconds = 24 * hourMilliseconds;
+// Whoever sent one is gone.
+const sendingMilliseconds = 6 * hourMilliseconds;
+
+/** Takes away what is out of date, and brings rows and archives together; cluster by cluster. */
+export async function expireDumps(context: Context): Promise<void> {
+  for (const { id, name } of await allClusters(context)) {
+    try {
+      await expireOf(context, id);
+      const askedAt = context.now();
+      await compare(context, id, { askedAt, stored: await context.cluster.dumps(id) });
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      context.log({ level: "warning", message, cluster: name });
+    }
+  }
+}
+
+async function expireOf(context: Context, clusterId: string): Promise<void> {
+  const due = await context.db
+    .select()
+    .from(dump)
+    .where(
+      and(
+        eq(dump.clusterId, clusterId),
+        lt(dump.expiresAt, context.now()),
+        inArray(dump.state, ["succeeded", "failed"]),
+      ),
+    )
+    .orderBy(asc(dump.expiresAt))
+    .limit(perRun);
+  for (const row of due) await removeDump(context, row);
+}
+
+interface Listing {
+  readonly askedAt: Date;
+  readonly stored: readonly StoredDump[];
+}
+
+async function compare(context: Context, clusterId: string, { askedAt, stored }: Listing) {
+  const before = (milliseconds: number) => new Date(context.now().getTime() - milliseconds);
+  const rows = await context.db.select().from(dump).where(eq(dump.clusterId, clusterId));
+  const known = new Set(rows.map(({ id }) => id));
+  const there = new Set(stored.map(({ dump_id }) => dump_id));
+  const orphans = stored.filter(
+    ({ dump_id: id, stored_at: at }) =>
+      !known.has(id) && Date.parse(at) < before(orphanMilliseconds).getTime(),
+  );
+  for (const { dump_id } of orphans.slice(0, perRun)) {
+    await context.cluster.removeDump(clusterId, dump_id);
+  }
+  // One that was finished meanwhile is not in the list.
+  const lost = rows.filter(
+    ({ id, state, finishedAt }) =>
+      state === "succeeded" && !there.has(id) && finishedAt !== null && finishedAt < askedAt,
+  );
+  await commit(context, [
+    ...lost.map(({ id }) => failDump(context, id, "Its archive is gone from the cluster.")),
+    ...givenUp(rows, before(sendingMilliseconds)).map(({ id }) =>
+      failDump(context, id, "Its archive never came whole."),
+    ),
+  ]);
+}
+
+function givenUp(rows: readonly (typeof dump.$inferSelect)[], before: Date) {
+  return rows.filter(
+    ({ operationId, state, createdAt }) =>
+      operationId === null && state === "running" && createdAt < before,
+  );
+}

@@ -1,0 +1,35 @@
+import { ask } from "../cluster/ask.ts";
+import type { Actor } from "../core/actor.ts";
+import type { ClusterBackup } from "../core/cluster-port.ts";
+import type { Context } from "../core/context.ts";
+import { notFound } from "../core/error.ts";
+import { findDatabase } from "../database/find.ts";
+import type { DatabaseRow } from "../database/table.ts";
+import { dumpsOf, findDump } from "./find.ts";
+import { dumpIdIn } from "./name.ts";
+import { renderBaseBackup, renderDump } from "./schema.ts";
+
+/** The base backups that cover a database, newest first. @throws ApiError 503 */
+async function baseBackupsOf(context: Context, row: DatabaseRow): Promise<ClusterBackup[]> {
+  const backups = await ask(() => context.cluster.baseBackups(row.clusterId));
+  const created = row.createdAt.getTime();
+  return backups.filter(({ stopped_at }) => Date.parse(stopped_at) >= created).reverse();
+}
+
+/** Every backup a database can be restored from, those of it alone first. @throws ApiError 503 */
+export async function listBackups(context: Context, row: DatabaseRow) {
+  const [dumps, backups] = await Promise.all([
+    dumpsOf(context, row.id),
+    baseBackupsOf(context, row),
+  ]);
+  return [...dumps.map(renderDump), ...backups.map((each) => renderBaseBackup(row.id, each))];
+}
+
+/** One of them; a dump also when its database is purged. @throws ApiError 404, 503 */
+export async function findBackup(context: Context, actor: Actor, databaseId: string, name: string) {
+  if (dumpIdIn(name) !== null) return renderDump(await findDump(context, actor, databaseId, name));
+  const { row } = await findDatabase(context, actor, databaseId);
+  const found = (await baseBackupsOf(context, row)).find(({ label }) => label === name);
+  if (found === undefined) throw notFound("backup");
+  return renderBaseBackup(row.id, found);
+}

@@ -1,0 +1,23 @@
+import { eq } from "drizzle-orm";
+import { ask } from "../cluster/ask.ts";
+import type { Context } from "../core/context.ts";
+import { conflict } from "../core/error.ts";
+import { type DumpRow, dump } from "./table.ts";
+
+/** Takes the archive away, then its row; a crash between leaves what the expiry comes back to. */
+export async function removeDump(
+  context: Context,
+  { id, clusterId }: Pick<DumpRow, "id" | "clusterId">,
+): Promise<void> {
+  await context.cluster.removeDump(clusterId, id);
+  await context.db.delete(dump).where(eq(dump.id, id));
+}
+
+/** The same for a caller. @throws ApiError 409 while it is being made, 503 */
+export async function deleteDump(context: Context, row: DumpRow): Promise<void> {
+  if (row.state === "pending" || row.state === "running") {
+    const message = "The backup is being made; cancel its operation instead.";
+    throw conflict("INVALID_STATE", message, { operation_id: row.operationId, state: row.state });
+  }
+  await ask(() => removeDump(context, row));
+}
