@@ -6,6 +6,7 @@ import { runProgram, streamProgram } from "./binary.ts";
 import type { Bytes } from "./cipher-stream.ts";
 import { type HostConfig, layout, postgresPort } from "./config.ts";
 import type { LoadTarget } from "./dump.ts";
+import { archiveOnly } from "./dump-http.ts";
 import type { DumpStore } from "./dump-store.ts";
 import { log, messageOf } from "./log.ts";
 import { HostProblem } from "./problem.ts";
@@ -37,28 +38,14 @@ interface Entry {
   working: Promise<void>;
 }
 
-const magic = "PGDMP";
-
-/** What comes, unless it is no archive or larger than allowed. @throws HostProblem 413, 422 */
-async function* archiveOnly(source: Bytes, bytesMax: number): AsyncGenerator<Buffer> {
-  let bytes = 0;
-  let head = Buffer.alloc(0);
-  for await (const chunk of source) {
-    bytes += chunk.length;
-    if (head.length < magic.length) head = Buffer.concat([head, chunk.subarray(0, magic.length)]);
-    if (!magic.startsWith(head.toString("latin1").slice(0, magic.length))) throw notArchive();
-    if (bytes > bytesMax) {
-      throw new HostProblem(413, "archive_too_large", `The archive has over ${bytesMax} bytes.`);
-    }
-    yield chunk;
-  }
-  if (bytes < magic.length) throw notArchive();
-}
-
-function notArchive(): HostProblem {
-  const message = "This is no archive of pg_dump's custom format: make it with pg_dump -Fc.";
-  return new HostProblem(422, "not_an_archive", message);
-}
+const fresh = (): Entry => ({
+  state: "waiting",
+  bytes: 0,
+  error: null,
+  isEnding: false,
+  kill: () => undefined,
+  working: Promise.resolve(),
+});
 
 async function* counted(output: Readable, ended: Promise<void>, entry: Entry) {
   for await (const chunk of output) {
@@ -69,35 +56,56 @@ async function* counted(output: Readable, ended: Promise<void>, entry: Entry) {
   await ended;
 }
 
+/** Streams one database into the store. */
+async function take(
+  config: HostConfig,
+  { store, entry, id }: { readonly store: DumpStore; readonly entry: Entry; readonly id: string },
+  from: LoadTarget,
+): Promise<void> {
+  entry.state = "running";
+  const version = (await runProgram(config, "pg_dump", ["--version"])).trim();
+  if (entry.isEnding) return;
+  const where = ["-h", layout(config.directory).run, "-p", String(postgresPort)];
+  const who = ["-U", from.user, "-d", from.database];
+  const how = ["-Fc", "-Z", "gzip:3", `--lock-wait-timeout=${lockWaitMilliseconds}`];
+  const secrets = { PGPASSWORD: from.password };
+  const { output, ended, kill } = streamProgram(config, "pg_dump", [...where, ...who, ...how], {
+    secrets,
+  });
+  entry.kill = kill;
+  try {
+    await store.write(id, counted(output, ended, entry), version);
+  } finally {
+    kill();
+  }
+}
+
+function statusIn(entries: ReadonlyMap<string, Entry>, store: DumpStore, id: string): DumpReport {
+  const entry = entries.get(id);
+  if (entry !== undefined) {
+    const { state, bytes, error } = entry;
+    const waiting = [...entries].filter(([, each]) => each.state === "waiting");
+    const position = waiting.findIndex(([each]) => each === id) + 1;
+    return { state, position, bytes_done: bytes, error, stored: null };
+  }
+  const stored = store.find(id);
+  if (stored === undefined) throw new HostProblem(404, "unknown_dump", `No dump ${id} here.`);
+  return { state: "succeeded", position: 0, bytes_done: stored.size_bytes, error: null, stored };
+}
+
 /** Binds dumps to a cluster and the place they are kept in. */
 export function createDumps(config: HostConfig, store: DumpStore): Dumps {
   const entries = new Map<string, Entry>();
-  const inTurn = createTurns(workersMax);
   const receiving = new Set<string>();
-
-  async function take(id: string, entry: Entry, from: LoadTarget): Promise<void> {
-    if (entry.isEnding) return;
-    entry.state = "running";
-    const version = (await runProgram(config, "pg_dump", ["--version"])).trim();
-    const where = ["-h", layout(config.directory).run, "-p", String(postgresPort)];
-    const who = ["-U", from.user, "-d", from.database];
-    const how = ["-Fc", "-Z", "gzip:3", `--lock-wait-timeout=${lockWaitMilliseconds}`];
-    const secrets = { PGPASSWORD: from.password };
-    const { output, ended, kill } = streamProgram(config, "pg_dump", [...where, ...who, ...how], {
-      secrets,
-    });
-    entry.kill = kill;
-    if (entry.isEnding) kill();
-    try {
-      await store.write(id, counted(output, ended, entry), version);
-    } finally {
-      kill();
-    }
-  }
+  const inTurn = createTurns(workersMax);
+  const isKnown = (id: string) =>
+    entries.has(id) || receiving.has(id) || store.find(id) !== undefined;
 
   async function run(id: string, entry: Entry, from: LoadTarget): Promise<void> {
     try {
-      await inTurn(() => take(id, entry, from));
+      await inTurn(async () => {
+        if (!entry.isEnding) await take(config, { store, entry, id }, from);
+      });
       entries.delete(id);
     } catch (error) {
       if (!entry.isEnding) log("error", `A dump failed: ${messageOf(error)}`);
@@ -106,25 +114,16 @@ export function createDumps(config: HostConfig, store: DumpStore): Dumps {
     }
   }
 
-  function positionOf(id: string): number {
-    const waiting = [...entries].filter(([, { state }]) => state === "waiting");
-    return waiting.findIndex(([each]) => each === id) + 1;
-  }
-
   return {
     store,
     start(id, from) {
-      if (entries.has(id) || store.find(id) !== undefined) return;
-      const entry: Entry = {
-        ...{ state: "waiting", bytes: 0, error: null, isEnding: false },
-        kill: () => undefined,
-        working: Promise.resolve(),
-      };
+      if (isKnown(id)) return;
+      const entry = fresh();
       entries.set(id, entry);
       entry.working = run(id, entry, from);
     },
     async receive(id, content, bytesMax) {
-      if (receiving.has(id) || entries.has(id) || store.find(id) !== undefined) {
+      if (isKnown(id)) {
         throw new HostProblem(409, "dump_exists", "There is a dump of this id: send another.");
       }
       receiving.add(id);
@@ -134,17 +133,7 @@ export function createDumps(config: HostConfig, store: DumpStore): Dumps {
         receiving.delete(id);
       }
     },
-    statusOf(id) {
-      const entry = entries.get(id);
-      if (entry !== undefined) {
-        const { state, bytes, error } = entry;
-        return { state, position: positionOf(id), bytes_done: bytes, error, stored: null };
-      }
-      const stored = store.find(id);
-      if (stored === undefined) throw new HostProblem(404, "unknown_dump", `No dump ${id} here.`);
-      const bytes_done = stored.size_bytes;
-      return { state: "succeeded", position: 0, bytes_done, error: null, stored };
-    },
+    statusOf: (id) => statusIn(entries, store, id),
     async remove(id) {
       const entry = entries.get(id);
       if (entry !== undefined) {

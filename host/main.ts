@@ -14,8 +14,9 @@
 //             pooler/        settings of the poolers, databases.json (what is wanted of single
 //                            databases: limits, stopped or suspended, memory, addresses)
 //             tls/           server.crt, server.key; on loopback the CA that signed them, ca.crt
-//             repository/    base backups, WAL and dumps, encrypted; backrest/ pgBackRest's settings,
-//                            queue and locks, and what became of backups; scratch/ recoveries
+//             repository/    base backups, WAL and dumps, encrypted; backrest/ pgBackRest's
+//                            settings, queue and locks, and what became of backups; scratch/
+//                            recoveries
 //             log/           postgres-*.log, pgbouncer-*.log, slow-*.log (statements); *.out before
 //                            a server has its log
 //             metric/        what single databases did, a file for each

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createServer as createTlsServer, type Server } from "node:https";
 import { type CommandHandlers, dispatch } from "./command.ts";
 import type { HostConfig } from "./config.ts";
-import { receiveDump, sendDump } from "./dump-http.ts";
+import { sendDump } from "./dump-http.ts";
 import type { Dumps } from "./dump-queue.ts";
 import { log, messageOf } from "./log.ts";
 import { HostProblem } from "./problem.ts";
@@ -87,8 +87,8 @@ async function dump(
 ): Promise<void> {
   const bytesMax = await options.gate.admitDump(tokenOf(request), method, id);
   const dumps = options.dumps();
-  if (method === "GET") return sendDump(dumps, id, response);
-  send(response, 200, await receiveDump(dumps, id, request, bytesMax));
+  if (method === "GET") return sendDump(dumps.store, id, response);
+  send(response, 200, await dumps.receive(id, request, bytesMax));
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, options: ServerOptions) {

@@ -14,7 +14,7 @@ import { countKept } from "./find.ts";
 import { dump } from "./table.ts";
 
 /** Dumps of one database that are kept at a time; more would be a second database's worth. */
-export const keptMax = 20;
+const keptMax = 20;
 /** How long one is kept, unless its caller wants it shorter. */
 export const keptDays = 30;
 

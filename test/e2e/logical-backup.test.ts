@@ -1,12 +1,11 @@
 // One database backed up on demand: restored, downloaded, and brought into another project.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { call, connected, createProject, query, until } from "../support/client.ts";
 import { system } from "../support/shared-system.ts";
-import { rootfsDirectory } from "../support/system.ts";
 
 let id: string;
 let url: string;
@@ -55,19 +54,17 @@ async function send(databaseId: string, archive: Uint8Array<ArrayBuffer>) {
 const rowsAt = async (where: string) =>
   (await query(where, "select count(*)::int as n, sum(n)::int as sum from ledger"))[0];
 
-/** What pg_restore says is in an archive. */
+/** What pg_restore says is in an archive: that of the psql this machine has. */
 function contentsOf(archive: Uint8Array): string {
   const directory = mkdtempSync(join(system.home, "archive-"));
-  const file = join(directory, "archive.dump");
-  writeFileSync(file, archive);
-  chmodSync(directory, 0o755);
-  const program = "usr/lib/postgresql/17/bin/pg_restore";
-  const root = rootfsDirectory();
-  const bwrap = ["--ro-bind", root, "/", "--dev", "/dev", "--ro-bind", directory, "/mnt"];
-  const made = spawnSync("bwrap", [...bwrap, `/${program}`, "-l", "/mnt/archive.dump"]);
+  writeFileSync(join(directory, "archive.dump"), archive);
+  const psql = readFileSync(join(system.home, "bin/psql"), "utf8");
+  const script = psql.replace(/psql('?) "\$@"/, 'pg_restore$1 "$@"');
+  const options = { cwd: directory, encoding: "utf8" } as const;
+  const made = spawnSync("/bin/sh", ["-c", script, "sh", "-l", "archive.dump"], options);
   rmSync(directory, { recursive: true });
   if (made.status !== 0) throw new Error(`pg_restore: ${made.stderr}`);
-  return made.stdout.toString();
+  return made.stdout;
 }
 
 beforeAll(async () => {
