@@ -11,6 +11,7 @@ import { laneOf } from "./create.ts";
 import { findDatabase } from "./find.ts";
 import { beginPause } from "./pause.ts";
 import { permit } from "./permit.ts";
+import { promoteDatabase } from "./promote.ts";
 import { protectStatement } from "./protect.ts";
 import { changeOfSize } from "./resize.ts";
 import { beginRotate } from "./rotate.ts";
@@ -147,6 +148,32 @@ for (const verb of ["stop", "start", "restart"] as const) {
     },
   );
 }
+
+databaseChangeRoutes.openapi(
+  createRoute({
+    method: "post",
+    path: "/databases/{id}/promote",
+    operationId: "databases.promote",
+    summary: "Make a database the primary of its environment",
+    description:
+      "`DATABASE_URL` of the environment is this one from now on; no client is dropped. The one " +
+      "that was stays beside it, as `<NAME>_DATABASE_URL`.",
+    tags: ["databases"],
+    request: { params: IdParameters },
+    responses: {
+      200: json("The database as it is now", dataOf(Database)),
+      ...errors(400, 401, 403, 404, 409),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    requireScope(actor, "databases:write");
+    const { id } = c.req.valid("param");
+    const { row } = await findFollowed(context, actor, id);
+    await promoteDatabase(context, row);
+    return c.json({ data: renderDatabase(await findDatabase(context, actor, id)) }, 200);
+  },
+);
 
 const Rotate = z
   .strictObject({

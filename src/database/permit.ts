@@ -37,6 +37,11 @@ function statesFor(verb: DatabaseVerb): StoredState[] {
 const remedies: Partial<Record<DatabaseVerb, Partial<Record<StoredState, string>>>> = {
   restart: { stopped: " Start it instead." },
   backup: { stopped: " Start it first." },
+  restore: {
+    deleted: " Undelete it first, or restore it with mode new.",
+    purged: " Restore it with mode new.",
+    failed: " Restore it with mode new.",
+  },
 };
 
 const participles: Record<DatabaseVerb, string> = {
@@ -49,6 +54,7 @@ const participles: Record<DatabaseVerb, string> = {
   observe: "looked into",
   restore: "restored in place",
   backup: "backed up",
+  promote: "made primary",
   delete: "deleted",
   undelete: "undeleted",
 };

@@ -34,6 +34,7 @@ export type DatabaseVerb =
   | "observe"
   | "restore"
   | "backup"
+  | "promote"
   | "delete"
   | "undelete";
 
@@ -72,6 +73,7 @@ export const verbTable: Record<DatabaseVerb, Record<StoredState, Answer>> = {
   observe: { ...whileItLives, stopping: "begin", starting: "begin", restarting: "begin" },
   restore: whileItLives,
   backup: { ...refuseAll, running: "begin", suspended: "begin" },
+  promote: whileItLives,
   delete: { ...whileItLives, failed: "begin", deleted: "begin" },
   undelete: { ...refuseAll, deleted: "begin", running: "done", stopped: "done", suspended: "done" },
 };

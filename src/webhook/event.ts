@@ -20,6 +20,7 @@ export const eventTypes = [
   "database.storage_full",
   "database.storage_normal",
   "database.restored",
+  "database.promoted",
   "database.deleted",
   "database.undeleted",
   "database.purged",
