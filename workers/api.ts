@@ -27,6 +27,7 @@ import { environmentRoutes } from "../src/project/environment-routes.ts";
 import { projectRoutes } from "../src/project/routes.ts";
 import { workspaceProjectRoutes } from "../src/project/workspace-routes.ts";
 import { importRoutes } from "../src/restore/import-routes.ts";
+import { previewRoutes } from "../src/restore/preview-routes.ts";
 import { restoreRoutes } from "../src/restore/routes.ts";
 import { eventRoutes } from "../src/webhook/routes.ts";
 import { type Env, now, random } from "./context.ts";
@@ -56,6 +57,7 @@ const routers = [
   backupRoutes,
   restoreRoutes,
   importRoutes,
+  previewRoutes,
   databaseObserveRoutes,
   databaseDeleteRoutes,
   databaseUndeleteRoutes,

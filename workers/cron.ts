@@ -14,7 +14,7 @@ import { resolveDeadNudges } from "../src/operation/alert.ts";
 import { watchDeadlines } from "../src/operation/overdue.ts";
 import { sweep } from "../src/operation/sweep.ts";
 import { purgeProjects } from "../src/project/purge.ts";
-import { forgetFormers } from "../src/restore/expire.ts";
+import { endPreviews, forgetFormers } from "../src/restore/expire.ts";
 import { createContext, type Env, log } from "./context.ts";
 import { registry } from "./registry.ts";
 
@@ -35,6 +35,7 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   forgetFormers,
   // Dumps that are out of date, on hosts and in rows.
   expireDumps,
+  endPreviews,
   // Base backups that are due.
   scheduleBackups,
   // What is out of date, and what a former sealing key sealed.

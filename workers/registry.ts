@@ -12,6 +12,7 @@ import { registryOf } from "../src/operation/define.ts";
 import { deleteProjectOperation } from "../src/project/delete.ts";
 import { destroyProject } from "../src/project/destroy.ts";
 import { forgetFormer, restoreInPlace, undoRestore } from "../src/restore/in-place.ts";
+import { endPreview, preview } from "../src/restore/preview.ts";
 import { restoreNew } from "../src/restore/restore-new.ts";
 
 /** Every operation of the system. */
@@ -37,4 +38,6 @@ export const registry = registryOf(
   restoreInPlace,
   undoRestore,
   forgetFormer,
+  preview,
+  endPreview,
 );

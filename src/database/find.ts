@@ -38,11 +38,25 @@ export async function findDatabase(
   actor: Actor,
   id: string,
 ): Promise<PlacedDatabase> {
+  const found = await findRecoverable(context, actor, id);
+  if (found.row.state === "purged") throw notFound("database");
+  return found;
+}
+
+/**
+ * The same also when it is purged: its backups outlive it.
+ * @throws ApiError 404 also when it is another organization's.
+ */
+export async function findRecoverable(
+  context: Context,
+  actor: Actor,
+  id: string,
+): Promise<PlacedDatabase> {
   const [rows, clusters] = await context.db.batch([
     context.db
       .select()
       .from(database)
-      .where(and(visibleTo(actor), eq(database.id, id), ne(database.state, "purged"))),
+      .where(and(visibleTo(actor), eq(database.id, id))),
     allClusters(context),
   ]);
   const [found] = withClusters(rows, clusters);

@@ -3,7 +3,7 @@ import type { Actor } from "../core/actor.ts";
 import type { ClusterBackup } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
-import { findDatabase } from "../database/find.ts";
+import { findRecoverable } from "../database/find.ts";
 import type { DatabaseRow } from "../database/table.ts";
 import { dumpsOf, findDump } from "./find.ts";
 import { dumpIdIn } from "./name.ts";
@@ -28,7 +28,7 @@ export async function listBackups(context: Context, row: DatabaseRow) {
 /** One of them; a dump also when its database is purged. @throws ApiError 404, 503 */
 export async function findBackup(context: Context, actor: Actor, databaseId: string, name: string) {
   if (dumpIdIn(name) !== null) return renderDump(await findDump(context, actor, databaseId, name));
-  const { row } = await findDatabase(context, actor, databaseId);
+  const { row } = await findRecoverable(context, actor, databaseId);
   const found = (await baseBackupsOf(context, row)).find(({ label }) => label === name);
   if (found === undefined) throw notFound("backup");
   return renderBaseBackup(row.id, found);

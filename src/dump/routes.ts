@@ -4,7 +4,7 @@ import type { Context } from "../core/context.ts";
 import { driveMilliseconds, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
-import { findDatabase } from "../database/find.ts";
+import { findDatabase, findRecoverable } from "../database/find.ts";
 import { permit } from "../database/permit.ts";
 import { commitExclusively } from "../operation/find.ts";
 import { findDump } from "./find.ts";
@@ -43,7 +43,7 @@ backupRoutes.openapi(
   async (c) => {
     const { context, actor } = c.var;
     requireScope(actor, "databases:read");
-    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
+    const { row } = await findRecoverable(context, actor, c.req.valid("param").id);
     const data = await listBackups(context, row);
     return c.json({ data, total: data.length }, 200);
   },

@@ -1,16 +1,17 @@
 import type { z } from "@hono/zod-openapi";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
-import { opaqueName } from "../core/id.ts";
+import { invalid } from "../core/error.ts";
 import { driveMilliseconds } from "../core/route.ts";
 import { laneOf } from "../database/create.ts";
-import { findDatabase } from "../database/find.ts";
+import { findRecoverable } from "../database/find.ts";
 import { permit } from "../database/permit.ts";
 import type { DatabaseRow } from "../database/table.ts";
-import { findEnvironment } from "../environment/find.ts";
 import { commitExclusively } from "../operation/find.ts";
-import { findProject } from "../project/find.ts";
+import { findRestore } from "./find.ts";
 import { beginRestoreInPlace } from "./in-place.ts";
+import { placeOf } from "./place.ts";
+import { beginPreview, previewSeconds } from "./preview.ts";
 import { beginRestoreNew } from "./restore-new.ts";
 import type { CreateRestore } from "./schema.ts";
 import { resolveTarget } from "./target.ts";
@@ -27,32 +28,32 @@ interface Asker {
  * @throws ApiError 404, 409, 422, 503
  */
 export async function beginRestore(
-  { context, actor, requestId }: Asker,
+  asker: Asker,
   databaseId: string,
-  { mode = "new", environment, name, ...reference }: z.infer<typeof CreateRestore>,
+  wanted: z.infer<typeof CreateRestore>,
 ): Promise<string> {
-  const { row } = await findDatabase(context, actor, databaseId);
-  if (mode === "in_place") await permit(context, row, "restore");
-  const target = await resolveTarget(context, row, reference);
-  const place = async () => ({
-    ...(await placeOf({ context, actor }, row, environment)),
-    name: name ?? `restored-${opaqueName(context, 8)}`,
-  });
-  const begun =
-    mode === "in_place"
-      ? beginRestoreInPlace(context, row, target, requestId)
-      : await beginRestoreNew(context, row, target, await place(), requestId);
-  await commitExclusively(context, [begun.databaseId], begun.statements);
-  await context.drive(laneOf(row.projectId), driveMilliseconds);
+  const { context, actor } = asker;
+  const { row } = await findRecoverable(context, actor, databaseId);
+  const begun = await beginInMode(asker, row, wanted);
+  await commitExclusively(context, [begun.resourceId], begun.statements);
+  const { projectId } = await findRestore(context, actor, begun.restoreId);
+  await context.drive(laneOf(projectId), driveMilliseconds);
   return begun.restoreId;
 }
 
-async function placeOf(
-  { context, actor }: Pick<Asker, "context" | "actor">,
-  row: DatabaseRow,
-  environment: string | undefined,
-) {
-  const { id: projectId } = await findProject(context, actor, row.projectId);
-  const by = environment === undefined ? { id: row.environmentId } : { name: environment };
-  return { projectId, environment: await findEnvironment(context, projectId, by) };
+async function beginInMode(asker: Asker, row: DatabaseRow, wanted: z.infer<typeof CreateRestore>) {
+  const { context, requestId } = asker;
+  const { mode = "new", keep_seconds, project_id, environment, name, ...reference } = wanted;
+  if (mode === "in_place") await permit(context, row, "restore");
+  const target = await resolveTarget(context, row, reference);
+  if (mode === "preview") {
+    if ("dump_id" in target.request) {
+      throw invalid("mode", "a logical backup cannot be previewed: restore it with mode new.");
+    }
+    const keepSeconds = keep_seconds ?? previewSeconds;
+    return beginPreview(context, row, target, { keepSeconds, requestId });
+  }
+  if (mode === "in_place") return beginRestoreInPlace(context, row, target, requestId);
+  const place = await placeOf(asker, row, { project_id, environment, name });
+  return beginRestoreNew(context, row, target, place, requestId);
 }

@@ -1,7 +1,7 @@
 import { and, count, desc, eq, lt } from "drizzle-orm";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
-import { notFound } from "../core/error.ts";
+import { notFound, TerminalError } from "../core/error.ts";
 import type { PageRequest } from "../core/page.ts";
 import { type RestoreRow, restore } from "./table.ts";
 
@@ -19,6 +19,13 @@ export async function findRestore(context: Context, actor: Actor, id: string): P
     .from(restore)
     .where(and(visibleTo(actor), eq(restore.id, id)));
   if (row === undefined) throw notFound("restore");
+  return row;
+}
+
+/** A restore an operation works on. @throws TerminalError GONE */
+export async function findRestoreRow(context: Context, id: string): Promise<RestoreRow> {
+  const [row] = await context.db.select().from(restore).where(eq(restore.id, id));
+  if (row === undefined) throw new TerminalError("GONE", "The restore no longer exists.");
   return row;
 }
 

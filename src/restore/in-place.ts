@@ -13,7 +13,14 @@ import { limitsOf } from "../database/size.ts";
 import type { DatabaseRow } from "../database/table.ts";
 import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
-import { changeRestore, loadInto, Recovering, recover } from "./recover.ts";
+import {
+  changeRestore,
+  finishRecovery,
+  giveUpRecovery,
+  loadInto,
+  Recovering,
+  recover,
+} from "./recover.ts";
 import { incarnation, restore } from "./table.ts";
 import type { ResolvedTarget } from "./target.ts";
 
@@ -32,7 +39,7 @@ type InPlaceInput = z.infer<typeof InPlaceInput>;
 const bringBack: Do<InPlaceInput> = (context, { input }) => recover(context, input);
 
 const giveUp: Undo<InPlaceInput> = async (context, { input, failure }) => {
-  await context.cluster.endRecovery(input.clusterId, input.restoreId);
+  await giveUpRecovery(context, input);
   const errorMessage = failure?.message ?? null;
   const change = { state: "failed", errorMessage, finishedAt: context.now() } as const;
   return [changeRestore(context, input.restoreId, change)];
@@ -52,10 +59,10 @@ const dropTwin: Undo<InPlaceInput> = async (context, { input }) => {
 };
 
 const load: Do<InPlaceInput> = async (context, { input }) => {
-  const outcome = await loadInto(context, input, async () => {
+  const outcome = await loadInto(context, input, input.twinName, async () => {
     const { row } = await loadDatabase(context, input.databaseId);
     const password = await openPassword(context, row);
-    return { database: input.twinName, user: row.loginRole, password };
+    return { user: row.loginRole, password };
   });
   if ("dump_id" in input.request) await checkRoom(context, input);
   return outcome;
@@ -84,9 +91,7 @@ const swap: Do<InPlaceInput> = async (context, { input, operationId }) => {
 };
 
 const cleanUp: Do<InPlaceInput> = async (context, { input }) => {
-  await context.cluster.endRecovery(input.clusterId, input.restoreId);
-  const change = { state: "succeeded", finishedAt: context.now() } as const;
-  return next(changeRestore(context, input.restoreId, change));
+  return next(...(await finishRecovery(context, input)));
 };
 
 /** Notes that from now on another of Postgres' databases has this one's name. */
@@ -192,7 +197,7 @@ function subjectOf(row: DatabaseRow) {
 export function beginRestoreInPlace(
   context: Context,
   source: DatabaseRow,
-  { request, words, source: madeFrom, backupLabel }: ResolvedTarget,
+  { request, words, source: madeFrom, backupLabel, previewId }: ResolvedTarget,
   requestId: string,
 ) {
   const { organizationId, workspaceId, projectId, clusterId, id: databaseId } = source;
@@ -205,7 +210,7 @@ export function beginRestoreInPlace(
     context,
     restoreInPlace,
     { ...subjectOf(source), requestId },
-    { restoreId, clusterId, request, databaseId, ...names },
+    { restoreId, previewId, clusterId, request, databaseId, ...names },
   );
   const now = context.now();
   const insert = context.db.insert(restore).values({
@@ -222,12 +227,14 @@ export function beginRestoreInPlace(
     source: madeFrom,
     backupLabel,
     requestedTarget: words,
+    previewId,
     twinName,
     asideName,
     createdAt: now,
     updatedAt: now,
   });
-  return { restoreId, databaseId, statements: [operation.statement, insert] };
+  const resourceId = databaseId;
+  return { restoreId, databaseId, resourceId, statements: [operation.statement, insert] };
 }
 
 /** Begins to switch back what a restore in place switched; doing it twice restores again. */

@@ -11,6 +11,8 @@ import { type RestoreRow, restore } from "./table.ts";
 /** What to recover, as an operation keeps it. */
 export const Recovering = z.object({
   restoreId: z.string(),
+  /** The preview whose recovery it is, unless it has one of its own. */
+  previewId: z.string().optional(),
   clusterId: z.string(),
   request: z.union([
     z.object({
@@ -43,9 +45,10 @@ export function changeRestore(
 /** Has the cluster recover; comes back until it is at the target. A lost one is begun again. */
 export async function recover(context: Context, input: Recovering): Promise<Outcome> {
   const { clusterId, restoreId, request } = input;
-  const found = await context.cluster.recovery(clusterId, restoreId);
+  const recoveryId = recoveryIdOf(input);
+  const found = await context.cluster.recovery(clusterId, recoveryId);
   if (found === null) {
-    await context.cluster.startRecovery(clusterId, restoreId, request);
+    await context.cluster.startRecovery(clusterId, recoveryId, request);
     return waitFor(lookSeconds, changeRestore(context, restoreId, { state: "running" }));
   }
   if (found.state === "failed") {
@@ -63,22 +66,62 @@ function progressOf(found: ClusterRecovery): Partial<RestoreRow> {
     ...(found.backup_label === null ? {} : { backupLabel: found.backup_label }),
     bytesTotal: found.bytes_total,
     stepMilliseconds: found.step_milliseconds,
+    progress: {
+      step: found.load === null ? found.step : "load",
+      position: found.position,
+      bytes_restored: found.bytes_restored,
+      start_lsn: found.start_lsn,
+      replayed_lsn: found.replayed_lsn,
+    },
   };
 }
 
-/** Has what was recovered loaded; comes back until it is. */
+/** Has what was recovered loaded into a database; comes back until it is. */
 export async function loadInto(
   context: Context,
-  { clusterId, restoreId }: Recovering,
-  target: () => Promise<LoadTarget>,
+  input: Recovering,
+  database: string,
+  login: () => Promise<Omit<LoadTarget, "database">>,
 ): Promise<Outcome> {
-  const found = await context.cluster.recovery(clusterId, restoreId);
+  const { clusterId, restoreId } = input;
+  const recoveryId = recoveryIdOf(input);
+  const found = await context.cluster.recovery(clusterId, recoveryId);
   if (found === null) throw new TerminalError("RECOVERY_LOST", "The host lost the recovery.");
-  if (found.load === null) {
-    await context.cluster.loadRecovery(clusterId, restoreId, await target());
+  const { load } = found;
+  const told = changeRestore(context, restoreId, progressOf(found));
+  if (load?.state === "running") return waitFor(lookSeconds, told);
+  // A preview may have been loaded before, for a restore that failed.
+  if (load?.database !== database) {
+    await context.cluster.loadRecovery(clusterId, recoveryId, { database, ...(await login()) });
     return waitFor(lookSeconds);
   }
-  if (found.load.state === "running") return waitFor(lookSeconds);
-  if (found.load.state === "succeeded") return next();
-  throw new TerminalError("LOAD_FAILED", found.load.error ?? "What was recovered did not load.");
+  if (load.state === "succeeded") return next(told);
+  throw new TerminalError("LOAD_FAILED", load.error ?? "What was recovered did not load.");
+}
+
+function recoveryIdOf({ restoreId, previewId }: Recovering): string {
+  return previewId ?? restoreId;
+}
+
+/** Ends the recovery of a restore that failed, but for a preview's, which stands as before. */
+export async function giveUpRecovery(context: Context, input: Recovering): Promise<void> {
+  if (input.previewId !== undefined) return;
+  await context.cluster.endRecovery(input.clusterId, input.restoreId);
+}
+
+/** Ends the recovery of a restore that succeeded, and with it the preview it came from. */
+export async function finishRecovery(context: Context, input: Recovering): Promise<Statement[]> {
+  await context.cluster.endRecovery(input.clusterId, recoveryIdOf(input));
+  const change = { state: "succeeded", finishedAt: context.now() } as const;
+  return [
+    changeRestore(context, input.restoreId, change),
+    ...(input.previewId === undefined
+      ? []
+      : [changeRestore(context, input.previewId, previewOver(context))]),
+  ];
+}
+
+/** What a preview's row is once nobody can reach it. */
+export function previewOver(context: Context): Partial<RestoreRow> {
+  return { endedAt: context.now(), previewSlot: null, passwordSealed: null };
 }

@@ -14,7 +14,14 @@ import { urlsOf } from "../database/url.ts";
 import type { EnvironmentRow } from "../environment/table.ts";
 import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
-import { changeRestore, loadInto, Recovering, recover } from "./recover.ts";
+import {
+  changeRestore,
+  finishRecovery,
+  giveUpRecovery,
+  loadInto,
+  Recovering,
+  recover,
+} from "./recover.ts";
 import { restore } from "./table.ts";
 import type { ResolvedTarget } from "./target.ts";
 
@@ -30,7 +37,7 @@ const bringBack: Do<RestoreInput> = (context, { input }) => recover(context, inp
 
 // Undone last: what the failure was is told by both rows, and the place is free again.
 const giveUp: Undo<RestoreInput> = async (context, { input, failure }) => {
-  await context.cluster.endRecovery(input.clusterId, input.restoreId);
+  await giveUpRecovery(context, input);
   const errorMessage = failure?.message ?? null;
   const finishedAt = context.now();
   return [
@@ -55,10 +62,10 @@ const drop: Undo<RestoreInput> = async (context, { input }) => {
 };
 
 const load: Do<RestoreInput> = (context, { input }) =>
-  loadInto(context, input, async () => {
+  loadInto(context, input, input.databaseName, async () => {
     const { row } = await loadDatabase(context, input.databaseId);
     const password = await openPassword(context, row);
-    return { database: input.databaseName, user: input.loginRole, password };
+    return { user: input.loginRole, password };
   });
 
 const publish: Do<RestoreInput> = async (context, { input, operationId }) => {
@@ -74,9 +81,7 @@ const publish: Do<RestoreInput> = async (context, { input, operationId }) => {
 };
 
 const cleanUp: Do<RestoreInput> = async (context, { input }) => {
-  await context.cluster.endRecovery(input.clusterId, input.restoreId);
-  const change = { state: "succeeded", finishedAt: context.now() } as const;
-  return next(changeRestore(context, input.restoreId, change));
+  return next(...(await finishRecovery(context, input)));
 };
 
 function namesOf({ databaseName, ownerRole, loginRole }: RestoreInput) {
@@ -113,7 +118,7 @@ export interface RestorePlace {
 export async function beginRestoreNew(
   context: Context,
   source: DatabaseRow,
-  { request, words, source: madeFrom, backupLabel }: ResolvedTarget,
+  { request, words, source: madeFrom, backupLabel, previewId }: ResolvedTarget,
   place: RestorePlace,
   requestId: string,
 ) {
@@ -144,7 +149,7 @@ export async function beginRestoreNew(
       resourceId: databaseId,
       requestId,
     },
-    { restoreId, clusterId, request, databaseId, databaseName, ownerRole, loginRole },
+    { restoreId, previewId, clusterId, request, databaseId, databaseName, ownerRole, loginRole },
   );
   const now = context.now();
   const row = {
@@ -161,9 +166,16 @@ export async function beginRestoreNew(
     source: madeFrom,
     backupLabel,
     requestedTarget: words,
+    previewId,
     createdAt: now,
     updatedAt: now,
   };
   const insert = context.db.insert(restore).values(row);
-  return { restoreId, databaseId, statements: [...made.statements, operation.statement, insert] };
+  const resourceId = databaseId;
+  return {
+    restoreId,
+    databaseId,
+    resourceId,
+    statements: [...made.statements, operation.statement, insert],
+  };
 }

@@ -17,7 +17,7 @@ import {
   Time,
 } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
-import { findDatabase } from "../database/find.ts";
+import { findDatabase, findRecoverable } from "../database/find.ts";
 import { permit } from "../database/permit.ts";
 import type { DatabaseRow } from "../database/table.ts";
 import { commitExclusively } from "../operation/find.ts";
@@ -26,6 +26,7 @@ import { findRestore, listRestores } from "./find.ts";
 import { beginUndo } from "./in-place.ts";
 import { CreateRestore, RecoveryWindow, Restore, renderRestore } from "./schema.ts";
 import { restorePoint } from "./table.ts";
+import { spansOf } from "./target.ts";
 
 /** Restores, and what they are made from. */
 export const restoreRoutes = router();
@@ -47,17 +48,13 @@ restoreRoutes.openapi(
   async (c) => {
     const { context, actor } = c.var;
     requireScope(actor, "databases:read");
-    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
+    const { row } = await findRecoverable(context, actor, c.req.valid("param").id);
     return c.json({ data: await windowOf(context, row) }, 200);
   },
 );
 
 async function windowOf(context: Context, row: DatabaseRow) {
-  const spans = await orUnavailable(() => context.cluster.recoveryWindow(row.clusterId));
-  const created = row.createdAt.toISOString();
-  const own = spans
-    .filter(({ to }) => to > created)
-    .map(({ from, to }) => ({ from: from > created ? from : created, to }));
+  const own = await spansOf(context, row);
   const gaps = own.slice(1).map(({ from: to }, index) => ({ from: own[index]?.to ?? to, to }));
   const [earliest, latest] = [own[0]?.from ?? null, own.at(-1)?.to ?? null];
   return { database_id: row.id, earliest, latest, gaps };
@@ -111,7 +108,8 @@ restoreRoutes.openapi(
     summary: "Restore a database to a moment",
     description:
       "`mode` new (the default) makes a new database of the project; `in_place` gives this one " +
-      "its former content at the same URL, and can be undone for 7 days.",
+      "its former content at the same URL, and can be undone for 7 days; `preview` is read-only, " +
+      "beside both, and ends after an hour. A purged database is restored as `new`.",
     tags: ["restores"],
     request: { params: IdParameters, body: body(CreateRestore) },
     responses: {
@@ -167,7 +165,7 @@ restoreRoutes.openapi(
   async (c) => {
     const { context, actor } = c.var;
     requireScope(actor, "databases:read");
-    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
+    const { row } = await findRecoverable(context, actor, c.req.valid("param").id);
     const page = pageOf(c.req.valid("query"));
     const { rows, total } = await listRestores(context, actor, row.id, page);
     return c.json(listEnvelope(page, rows, total, renderRestore), 200);

@@ -1,13 +1,26 @@
 import { z } from "@hono/zod-openapi";
 import { Label, optional, Time, uuid } from "../core/schema.ts";
-import type { RestoreRow } from "./table.ts";
+import type { Progress as Known, RestoreRow } from "./table.ts";
+
+const Progress = z.object({
+  step: z.string().openapi({ example: "replay" }),
+  position: z.int().openapi({ description: "How many recoveries begin before it, and it; or 0" }),
+  bytes_restored: z.int(),
+  bytes_total: z.int(),
+  start_lsn: z.string().nullable().openapi({ description: "Where replay of WAL begins" }),
+  replayed_lsn: z.string().nullable().openapi({ description: "How far it is" }),
+});
+
+function renderProgress({ bytesTotal }: RestoreRow, progress: Known): z.infer<typeof Progress> {
+  return { ...progress, bytes_total: bytesTotal ?? 0 };
+}
 
 /** A restore as it is answered. */
 export const Restore = z
   .object({
     id: z.string(),
     state: z.enum(["pending", "running", "succeeded", "failed"]),
-    mode: z.enum(["new", "in_place"]),
+    mode: z.enum(["new", "in_place", "preview"]),
     source: z.enum(["recovery", "dump", "import"]),
     source_database_id: z.string(),
     database_id: z.string(),
@@ -18,7 +31,11 @@ export const Restore = z
     reached_at: z.string().nullable(),
     evidence: z.string().nullable(),
     bytes_total: z.int().nullable(),
+    progress: Progress.nullable(),
     step_milliseconds: z.record(z.string(), z.int()),
+    preview_id: z.string().nullable().openapi({ description: "The preview it was promoted from" }),
+    expires_at: Time.nullable().openapi({ description: "When a preview ends by itself" }),
+    ended_at: Time.nullable().openapi({ description: "When a preview ended" }),
     undo_until: Time.nullable(),
     undone_at: Time.nullable(),
     error_message: z.string().nullable(),
@@ -44,7 +61,11 @@ export function renderRestore(row: RestoreRow): z.infer<typeof Restore> {
     reached_at: row.reachedAt,
     evidence: row.evidence,
     bytes_total: row.bytesTotal,
+    progress: row.progress === null ? null : renderProgress(row, row.progress),
     step_milliseconds: row.stepMilliseconds,
+    preview_id: row.previewId,
+    expires_at: row.expiresAt?.toISOString() ?? null,
+    ended_at: row.endedAt?.toISOString() ?? null,
     undo_until: row.asideUntil?.toISOString() ?? null,
     undone_at: row.undoneAt?.toISOString() ?? null,
     error_message: row.errorMessage,
@@ -59,6 +80,15 @@ const Moment = z.iso.datetime({
   message: "must be a time as in RFC 3339, such as 2026-11-22T12:00:00.123456Z",
 });
 
+// Where a new database goes: by default beside the one it was.
+const place = {
+  project_id: optional(uuid()),
+  environment: optional(Label),
+  name: optional(Label),
+};
+
+const keepProblem = "must be a whole number of seconds from 10 to 3600";
+
 /** Body of `restores.create`. */
 export const CreateRestore = z
   .object({
@@ -66,11 +96,21 @@ export const CreateRestore = z
     backup_id: optional(z.string("must be text").regex(/^[\w-]{1,40}$/, "is not a backup's id")),
     before: optional(z.strictObject({ operation_id: uuid() })),
     restore_point: optional(Label),
-    mode: optional(z.enum(["new", "in_place"], 'must be "new" or "in_place"')),
-    environment: optional(Label),
-    name: optional(Label),
+    mode: optional(z.enum(["new", "in_place", "preview"], "must be new, in_place or preview")),
+    keep_seconds: optional(z.int(keepProblem).min(10, keepProblem).max(3600, keepProblem)).openapi({
+      description: "How long a preview stands; an hour when nothing is said",
+    }),
+    ...place,
   })
   .openapi("CreateRestore", { example: { target_time: "2026-11-22T12:00:00.123456Z" } });
+
+/** Body of `restores.promote`. */
+export const PromoteRestore = z
+  .object({
+    mode: z.enum(["new", "in_place"], 'must be "new" or "in_place"'),
+    ...place,
+  })
+  .openapi("PromoteRestore", { example: { mode: "in_place" } });
 
 /** From which moment to which a database can be recovered. */
 export const RecoveryWindow = z

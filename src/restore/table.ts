@@ -1,5 +1,16 @@
-import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { sql } from "drizzle-orm";
+import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
+
+/** How far a recovery is, as its cluster told it last. */
+export interface Progress {
+  readonly step: string;
+  /** How many recoveries begin before it, and it; 0 once it has begun. */
+  readonly position: number;
+  readonly bytes_restored: number;
+  readonly start_lsn: string | null;
+  readonly replayed_lsn: string | null;
+}
 
 /** One database brought back to a moment. */
 export const restore = sqliteTable(
@@ -15,7 +26,7 @@ export const restore = sqliteTable(
     databaseId: text("database_id").notNull(),
     clusterId: text("cluster_id").notNull(),
     operationId: text("operation_id").notNull(),
-    mode: text("mode", { enum: ["new", "in_place"] }).notNull(),
+    mode: text("mode", { enum: ["new", "in_place", "preview"] }).notNull(),
     state: text("state", { enum: ["pending", "running", "succeeded", "failed"] }).notNull(),
     /** What it is made from: base backup and WAL, a dump of the database, a caller's archive. */
     source: text("source", { enum: ["recovery", "dump", "import"] })
@@ -33,7 +44,18 @@ export const restore = sqliteTable(
       .$type<Record<string, number>>()
       .notNull()
       .default({}),
+    progress: text("progress", { mode: "json" }).$type<Progress>(),
     errorMessage: text("error_message"),
+    /** The preview whose recovery is loaded, when there was one. */
+    previewId: text("preview_id"),
+    /** Of a preview: its place among those that stand in a cluster; null once it has ended. */
+    previewSlot: integer("preview_slot"),
+    /** What it is called in the poolers, and its one login there. */
+    previewName: text("preview_name"),
+    previewLogin: text("preview_login"),
+    passwordSealed: text("password_sealed"),
+    expiresAt: timeColumn("expires_at"),
+    endedAt: timeColumn("ended_at"),
     /** The database an in-place restore prepares, and where the former content is afterwards. */
     twinName: text("twin_name"),
     asideName: text("aside_name"),
@@ -46,6 +68,13 @@ export const restore = sqliteTable(
   (t) => [
     index("restore_of_source").on(t.sourceDatabaseId, t.seq),
     index("restore_aside").on(t.asideUntil),
+    uniqueIndex("restore_preview_slot").on(t.clusterId, t.previewSlot),
+    uniqueIndex("restore_preview_of_source")
+      .on(t.sourceDatabaseId)
+      .where(sql`preview_slot is not null`),
+    uniqueIndex("restore_promoted_from")
+      .on(t.previewId)
+      .where(sql`state in ('pending', 'running', 'succeeded')`),
   ],
 );
 

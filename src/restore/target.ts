@@ -27,6 +27,8 @@ export interface ResolvedTarget {
   readonly backupLabel: string | null;
   /** As it was asked for, in words. */
   readonly words: string;
+  /** The preview that stands at it already, when there is one. */
+  readonly previewId?: string;
 }
 
 /**
@@ -130,14 +132,30 @@ async function locatePoint(context: Context, row: DatabaseRow, name: string): Pr
   return { at: found.at, target, words: `restore point ${name}` };
 }
 
-async function checkWindow(context: Context, row: DatabaseRow, at: Date): Promise<void> {
+/**
+ * The spans in which a database can be recovered, the oldest first: those of its cluster while it
+ * was there.
+ * @throws ApiError 503 when the cluster is silent.
+ */
+export async function spansOf(context: Context, row: DatabaseRow) {
   const spans = await ask(() => context.cluster.recoveryWindow(row.clusterId));
-  const created = row.createdAt.getTime();
+  const created = row.createdAt.toISOString();
+  const gone = row.state === "purged" ? (row.purgeAt?.toISOString() ?? created) : null;
+  return spans
+    .map(({ from, to }) => ({
+      from: from > created ? from : created,
+      to: gone !== null && to > gone ? gone : to,
+    }))
+    .filter(({ from, to }) => from < to);
+}
+
+async function checkWindow(context: Context, row: DatabaseRow, at: Date): Promise<void> {
+  const spans = await spansOf(context, row);
   const isInside = spans.some(
     ({ from, to }) => Date.parse(from) <= at.getTime() && at.getTime() <= Date.parse(to),
   );
-  if (isInside && at.getTime() >= created) return;
-  const earliest = new Date(Math.max(created, Date.parse(spans[0]?.from ?? ""))).toISOString();
+  if (isInside) return;
+  const earliest = spans[0]?.from ?? null;
   const latest = spans.at(-1)?.to ?? null;
   throw new ApiError(
     422,

@@ -1,0 +1,207 @@
+// A database as it was at a moment, to look at: nothing is loaded. It is the recovered cluster
+// itself, which refuses writes, behind a name and a login of its own in the poolers.
+import { and, eq, inArray, isNotNull } from "drizzle-orm";
+import { z } from "zod";
+import type { Context } from "../core/context.ts";
+import { type ApiError, conflict, unavailable } from "../core/error.ts";
+import { newId, opaqueName } from "../core/id.ts";
+import { laneOf } from "../database/create.ts";
+import { newPassword, openPassword, scramVerifier } from "../database/credential.ts";
+import { loadDatabase } from "../database/load.ts";
+import { settingsOf } from "../database/setting.ts";
+import type { DatabaseRow } from "../database/table.ts";
+import { urlsOf } from "../database/url.ts";
+import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
+import { findRestoreRow } from "./find.ts";
+import { changeRestore, giveUpRecovery, previewOver, Recovering, recover } from "./recover.ts";
+import { type RestoreRow, restore } from "./table.ts";
+import type { ResolvedTarget } from "./target.ts";
+
+/** So many previews stand in a cluster at a time: each is a Postgres with memory of its own. */
+const slots = [1, 2, 3, 4] as const;
+
+/** How long one stands when nothing else is said. */
+export const previewSeconds = 3600;
+
+// The host's own end is for one nobody ends: it comes after the cron had its chance.
+const spareSeconds = 120;
+
+const nameLength = 20;
+
+/** What the operation `database.preview` keeps. */
+export const PreviewInput = Recovering.extend({
+  sourceDatabaseId: z.string(),
+  keepSeconds: z.number(),
+});
+type PreviewInput = z.infer<typeof PreviewInput>;
+
+const bringBack: Do<PreviewInput> = (context, { input }) => recover(context, input);
+
+const giveUp: Undo<PreviewInput> = async (context, { input, failure }) => {
+  await giveUpRecovery(context, input);
+  const errorMessage = failure?.message ?? null;
+  const change = { state: "failed", errorMessage, finishedAt: context.now() } as const;
+  return [changeRestore(context, input.restoreId, { ...change, ...previewOver(context) })];
+};
+
+const open: Do<PreviewInput> = async (context, { input }) => {
+  const { restoreId, clusterId, keepSeconds } = input;
+  const { row } = await loadDatabase(context, input.sourceDatabaseId);
+  const standing = loginOf(await findRestoreRow(context, restoreId));
+  const verifier = await scramVerifier(context, await openPassword(context, standing));
+  const { suspend_after_seconds: _, ...settings } = settingsOf(row);
+  await context.cluster.openPreview(clusterId, restoreId, {
+    name: standing.databaseName,
+    login: standing.loginRole,
+    verifier,
+    keep_seconds: keepSeconds + spareSeconds,
+    settings,
+  });
+  const { databaseUrl } = await urlsOf(context, standing);
+  const by = row.allowedAddresses.length === 0 ? "address" : "socket";
+  await context.cluster.probe(clusterId, databaseUrl, by);
+  const expiresAt = new Date(context.now().getTime() + keepSeconds * 1000);
+  const change = { state: "succeeded", finishedAt: context.now(), expiresAt } as const;
+  return next(changeRestore(context, restoreId, change));
+};
+
+/** `database.preview`: recovered, and open for reading; its end is an operation of its own. */
+export const preview = defineOperation<PreviewInput>({
+  name: "database.preview",
+  input: PreviewInput,
+  deadlineMinutes: 6 * 60,
+  attemptsMax: 20,
+  steps: {
+    bringBack: { do: bringBack, undo: giveUp },
+    open: { do: open },
+  },
+});
+
+const EndInput = z.object({ restoreId: z.string(), clusterId: z.string() });
+type EndInput = z.infer<typeof EndInput>;
+
+const close: Do<EndInput> = async (context, { input }) => {
+  await context.cluster.endRecovery(input.clusterId, input.restoreId);
+  return next(changeRestore(context, input.restoreId, previewOver(context)));
+};
+
+/** `database.end_preview`: its clients' connections end, and all of it goes. */
+export const endPreview = defineOperation<EndInput>({
+  name: "database.end_preview",
+  input: EndInput,
+  deadlineMinutes: 60,
+  attemptsMax: 20,
+  pointOfNoReturn: "close",
+  steps: { close: { do: close } },
+});
+
+/** How the poolers know a preview. @throws ApiError 409 PREVIEW_NOT_OPEN */
+export function loginOf(row: RestoreRow) {
+  const { id, clusterId, previewName, previewLogin, passwordSealed } = row;
+  if (previewName === null || previewLogin === null || passwordSealed === null) {
+    throw previewNotOpen(row);
+  }
+  return { id, clusterId, databaseName: previewName, loginRole: previewLogin, passwordSealed };
+}
+
+/** 409 PREVIEW_NOT_OPEN, saying what to do instead. */
+export function previewNotOpen({ mode, state, endedAt }: RestoreRow): ApiError {
+  const how = endedAt === null ? state : "over";
+  const message =
+    mode === "preview"
+      ? `The preview is ${how}. It can be read and promoted while it stands; restore anew for it.`
+      : `This restore made a database: only one with mode preview is read by itself.`;
+  return conflict("PREVIEW_NOT_OPEN", message, { mode, state });
+}
+
+/**
+ * Begins to recover a database for reading.
+ * @throws ApiError 409 PREVIEW_EXISTS naming the one that stands, 503 TOO_MANY_PREVIEWS
+ */
+export async function beginPreview(
+  context: Context,
+  source: DatabaseRow,
+  { request, words }: ResolvedTarget,
+  { keepSeconds, requestId }: { readonly keepSeconds: number; readonly requestId: string },
+) {
+  const { organizationId, workspaceId, projectId, clusterId, id: sourceDatabaseId } = source;
+  const previewSlot = await freeSlot(context, source);
+  const restoreId = newId(context);
+  const { passwordSealed } = await newPassword(context, restoreId);
+  const operation = begin(
+    context,
+    preview,
+    {
+      lane: laneOf(projectId),
+      organizationId,
+      workspaceId,
+      projectId,
+      resourceId: restoreId,
+      requestId,
+    },
+    { restoreId, clusterId, request, sourceDatabaseId, keepSeconds },
+  );
+  const now = context.now();
+  const insert = context.db.insert(restore).values({
+    id: restoreId,
+    organizationId,
+    workspaceId,
+    projectId,
+    sourceDatabaseId,
+    databaseId: sourceDatabaseId,
+    clusterId,
+    operationId: operation.id,
+    mode: "preview",
+    state: "pending",
+    requestedTarget: words,
+    previewSlot,
+    previewName: `preview_${opaqueName(context, nameLength)}`,
+    previewLogin: `pre_${opaqueName(context, nameLength)}`,
+    passwordSealed,
+    createdAt: now,
+    updatedAt: now,
+  });
+  return { restoreId, resourceId: restoreId, statements: [operation.statement, insert] };
+}
+
+// Two that come at once take the same one: a unique index lets one of them pass.
+async function freeSlot(context: Context, source: DatabaseRow): Promise<number> {
+  const standing = await context.db
+    .select()
+    .from(restore)
+    .where(and(eq(restore.clusterId, source.clusterId), isNotNull(restore.previewSlot)));
+  const own = standing.find(({ sourceDatabaseId }) => sourceDatabaseId === source.id);
+  if (own !== undefined) {
+    const message = "A preview of this database stands already; DELETE /restores/:id ends it.";
+    throw conflict("PREVIEW_EXISTS", message, { restore_id: own.id });
+  }
+  const taken = new Set(standing.map(({ previewSlot }) => previewSlot));
+  const free = slots.find((slot) => !taken.has(slot));
+  if (free !== undefined) return free;
+  const message = `${slots.length} previews stand on this cluster, which is all it takes at a time.`;
+  throw unavailable("TOO_MANY_PREVIEWS", message, 60);
+}
+
+/** Begins to end a preview that stands. */
+export function beginEndPreview(context: Context, row: RestoreRow, requestId: string | null) {
+  const { id: restoreId, clusterId, organizationId, workspaceId, projectId } = row;
+  const lane = laneOf(projectId);
+  const subject = {
+    lane,
+    organizationId,
+    workspaceId,
+    projectId,
+    resourceId: restoreId,
+    requestId,
+  };
+  return begin(context, endPreview, subject, { restoreId, clusterId });
+}
+
+/** The restore a preview is being promoted to; null when there is none. */
+export async function promotionOf(context: Context, row: RestoreRow): Promise<RestoreRow | null> {
+  const [found] = await context.db
+    .select()
+    .from(restore)
+    .where(and(eq(restore.previewId, row.id), inArray(restore.state, ["pending", "running"])));
+  return found ?? null;
+}
