@@ -26,8 +26,8 @@ export async function run(): Promise<void> {
       const names = Array.from({ length: concurrency }, (_, at) => `Neighbour ${made + at}`);
       await Promise.all(names.map((name) => createDatabase(installation, name)));
     }
-    await backups(installation);
     await restores(installation);
+    await backups(installation);
     await objective(installation);
   } finally {
     await installation.stop();

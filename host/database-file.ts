@@ -80,7 +80,7 @@ export function readWanted(config: HostConfig): Map<string, Wanted> {
  * The include file of one pooler: a line for each database of which anything is wanted. Once there
  * a line stays, as long as the database: PgBouncer ends the clients of one that loses its line.
  */
-export function renderLimits(config: HostConfig, all: WantedByDatabase, mode: PoolMode): string {
+function renderLimits(config: HostConfig, all: WantedByDatabase, mode: PoolMode): string {
   const before = readIfExists(poolerFiles(config, mode).databases) ?? "";
   const lined = new Set(Array.from(before.matchAll(/^(\w+) = /gm), ([, name]) => name));
   const lines = [...all]
@@ -92,7 +92,7 @@ export function renderLimits(config: HostConfig, all: WantedByDatabase, mode: Po
 }
 
 /** The addresses that may reach the databases not open to everybody. */
-export function addressesOf(all: WantedByDatabase): Map<string, readonly string[]> {
+function addressesOf(all: WantedByDatabase): Map<string, readonly string[]> {
   const pairs = [...all].map(([database, wanted]) => {
     return [database, wanted.allowed_addresses ?? []] as const;
   });

@@ -41,8 +41,8 @@ export function renderPostgresConfig(config: HostConfig): string {
     "pg_stat_statements.track_utility": "off",
     "pg_stat_statements.max": 5000,
     shared_buffers: "'256MB'",
-    // Together with what else a backend holds, less than the memory it is born with.
-    maintenance_work_mem: "'32MB'",
+    // A sort doubles its space at once: four times this is what a backend is born with.
+    maintenance_work_mem: "'16MB'",
     dynamic_shared_memory_type: "'posix'",
     max_parallel_workers: 4,
     // Compiling costs each backend memory and short queries time.

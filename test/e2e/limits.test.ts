@@ -97,3 +97,18 @@ describe.each(printedLimits())("size $size", (printed) => {
     });
   });
 });
+
+test("a small database builds, sorts and groups over a million rows within its memory", async () => {
+  const { database } = await createProject(system, { name: "Million" });
+  await withSql(database.database_url, async (client) => {
+    await client.query(
+      "create table many as select n, md5(n::text) as text from generate_series(1, 1000000) as n",
+    );
+    await client.query("alter table many add primary key (n)");
+    await client.query("create index on many (text)");
+    const { rows } = await client.query(
+      "select count(*)::int as n from (select text from many group by text order by text) as g",
+    );
+    expect(rows).toEqual([{ n: 1_000_000 }]);
+  });
+});
