@@ -178,7 +178,7 @@ async function freeSlot(context: Context, source: DatabaseRow): Promise<number> 
   const taken = new Set(standing.map(({ previewSlot }) => previewSlot));
   const free = slots.find((slot) => !taken.has(slot));
   if (free !== undefined) return free;
-  const message = `${slots.length} previews stand on this cluster, which is all it takes at a time.`;
+  const message = `${slots.length} previews stand on this cluster: as many as it takes at a time.`;
   throw unavailable("TOO_MANY_PREVIEWS", message, 60);
 }
 

@@ -54,7 +54,7 @@ export async function recover(context: Context, input: Recovering): Promise<Outc
   if (found.state === "failed") {
     throw new TerminalError("RECOVERY_FAILED", found.error ?? "The recovery failed.");
   }
-  const told = changeRestore(context, restoreId, progressOf(found));
+  const told = changeRestore(context, restoreId, { state: "running", ...progressOf(found) });
   return found.state === "ready" ? next(told) : waitFor(lookSeconds, told);
 }
 

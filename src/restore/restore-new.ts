@@ -138,25 +138,17 @@ export async function beginRestoreNew(
   });
   const { id: databaseId, databaseName, ownerRole, loginRole } = made.row;
   const restoreId = newId(context);
+  const owner = { organizationId, workspaceId, projectId };
   const operation = begin(
     context,
     restoreNew,
-    {
-      lane: laneOf(projectId),
-      organizationId,
-      workspaceId,
-      projectId,
-      resourceId: databaseId,
-      requestId,
-    },
+    { lane: laneOf(projectId), ...owner, resourceId: databaseId, requestId },
     { restoreId, previewId, clusterId, request, databaseId, databaseName, ownerRole, loginRole },
   );
   const now = context.now();
   const row = {
     id: restoreId,
-    organizationId,
-    workspaceId,
-    projectId,
+    ...owner,
     sourceDatabaseId: source.id,
     databaseId,
     clusterId,

@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { call, connected, createProject, query, until } from "../support/client.ts";
+import { follow } from "../support/follow.ts";
 import { kill } from "../support/process.ts";
 import { system } from "../support/shared-system.ts";
 
@@ -60,7 +61,7 @@ beforeAll(async () => {
 });
 
 describe("a preview", () => {
-  test("shows the rows of its moment through both poolers, and is refused every write", async () => {
+  test("shows the rows of its moment through both poolers, and refuses every write", async () => {
     const { preview, credentials } = await previewed();
     for (const each of [credentials.database_url, credentials.database_url_session]) {
       expect(await rowsAt(each)).toBe(500);
@@ -159,6 +160,25 @@ describe("a preview", () => {
     await ended(short.id, 120);
     expect(scratches()).toEqual([]);
   }, 200_000);
+});
+
+describe("the stream of a restore", () => {
+  test("tells bytes and WAL positions as they come, and its end", async () => {
+    const body = { target_time: before, mode: "preview" };
+    const begun = await call(system, "POST", `/databases/${id}/restores`, { body });
+    const { id: restoreId } = begun.body.data;
+    const events = [];
+    for await (const event of follow(system, `/restores/${restoreId}/stream`)) events.push(event);
+    const last = events.at(-1);
+    expect(last?.type).toBe("done");
+    expect(last?.data).toMatchObject({ state: "succeeded", progress: { position: 0 } });
+    const restored = events.map(({ data }) => data.progress?.bytes_restored ?? 0);
+    expect(restored).toEqual([...restored].sort((one, other) => one - other));
+    expect(restored.at(-1)).toBe(last?.data.bytes_total);
+    const { start_lsn, replayed_lsn } = last?.data.progress ?? {};
+    expect([start_lsn, replayed_lsn].join()).toMatch(/^[0-9A-F]+\/[0-9A-F]+,[0-9A-F]+\/[0-9A-F]+$/);
+    await call(system, "DELETE", `/restores/${restoreId}`);
+  });
 });
 
 describe("what is deleted", () => {
