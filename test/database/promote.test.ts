@@ -27,7 +27,7 @@ async function bootEnv() {
   return (await api.call("GET", path)).body.data.env;
 }
 
-it("makes DATABASE_URL of the environment the promoted one's; the former keeps its own", async () => {
+it("makes DATABASE_URL the promoted one's; the former keeps one of its own", async () => {
   const before = await bootEnv();
   const { status, body } = await promote(second);
   expect(status).toBe(200);
