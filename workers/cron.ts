@@ -1,7 +1,7 @@
 import { purgeIdempotencyKeys } from "../src/account/idempotency.ts";
 import { scheduleBackups } from "../src/backup/schedule.ts";
-import { clustersReady } from "../src/cluster/ready.ts";
 import { resealClusters } from "../src/cluster/reseal.ts";
+import { watchClusters } from "../src/cluster/watch.ts";
 import type { Context } from "../src/core/context.ts";
 import { followPlans } from "../src/database/limit.ts";
 import { measureStorage } from "../src/database/measure.ts";
@@ -44,7 +44,7 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   resealDatabases,
   // Looks in on each cluster, whose lane then also makes spares and clears away what a dead maker
   // left.
-  clustersReady,
+  watchClusters,
 ];
 
 /** Every minute: the chores, none of which stops the others. */

@@ -14,6 +14,8 @@ export const alertKinds = [
   "database_missing",
   /** What a cluster has is not what its row asks for, and stays so; subject: the row's id. */
   "repair_failed",
+  /** A cluster does not answer; subject: its id. */
+  "cluster_silent",
   /** A cluster has what no row names; subject: the cluster's id, a slash and the name. */
   "orphan",
 ] as const;
