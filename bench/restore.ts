@@ -78,9 +78,12 @@ async function superuser<Result>(
 /** Has the cluster take a base backup; how long that took in milliseconds. */
 async function backUp(installation: Installation, type: "full" | "incr"): Promise<number> {
   const [cluster] = await callApi(installation, "GET", "/admin/clusters");
+  const path = `/operations?resource_id=${cluster.id}&status=running`;
+  // One by schedule may be under way.
+  while ((await callApi(installation, "GET", path)).length > 0) await delay(500);
   const { milliseconds } = await timed(async () => {
-    const path = `/admin/clusters/${cluster.id}/backups`;
-    const { operation_id } = await callApi(installation, "POST", path, { type });
+    const backups = `/admin/clusters/${cluster.id}/backups`;
+    const { operation_id } = await callApi(installation, "POST", backups, { type });
     await untilOver(installation, `/operations/${operation_id}`, "status");
   });
   return milliseconds;

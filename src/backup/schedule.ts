@@ -87,9 +87,17 @@ async function historyOf(context: Context, clusterId: string): Promise<BackupHis
     latest(succeeded),
     latest(eq(baseBackup.state, "failed")),
   ]);
-  return {
-    lastFullAt: full[0]?.createdAt ?? null,
-    last: last[0] ?? null,
-    lastFailedAt: failed[0]?.endedAt ?? null,
-  };
+  const lastFailedAt = failed[0]?.endedAt ?? null;
+  if (full[0] === undefined || last[0] === undefined) {
+    const first = await firstOf(context, clusterId);
+    return { lastFullAt: first?.createdAt ?? null, last: first, lastFailedAt };
+  }
+  return { lastFullAt: full[0].createdAt, last: last[0], lastFailedAt };
+}
+
+/** The one a host takes by itself, before its cluster takes databases. */
+async function firstOf(context: Context, clusterId: string): Promise<BackupHistory["last"]> {
+  const backups = await context.cluster.baseBackups(clusterId);
+  const full = backups.findLast(({ type }) => type === "full");
+  return full === undefined ? null : { createdAt: new Date(full.started_at), walBytes: 0 };
 }
