@@ -147,11 +147,17 @@ export function runProgram(
   });
 }
 
-// pg_restore repeats whole statements after what is wrong with them.
+// pg_restore repeats whole statements after what is wrong with them, and says which object it is
+// about only among all it does.
 const command = /^Command was: [\s\S]*?(?=^pg_restore: |(?![\s\S]))/gm;
+const chatter = /^pg_restore: (?!error: |from TOC entry ).*\n?/gm;
 
 function lastSaid(stderr: string): string {
-  return stderr.replaceAll(command, "").trim().split("\n").slice(-5).join(" ");
+  const said = stderr.replaceAll(command, "").replaceAll(chatter, "").trim();
+  const about = said.lastIndexOf("pg_restore: from TOC entry");
+  return about < 0
+    ? said.split("\n").slice(-5).join(" ")
+    : said.slice(about).split("\n").slice(0, 6).join(" ");
 }
 
 /** A program whose output is read while it runs. */

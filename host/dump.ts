@@ -95,8 +95,8 @@ export async function load(
   const directory = dumpDirectory(scratch);
   const { run } = layout(config.directory);
   const to = ["-h", run, "-p", String(postgresPort), "-U", target.user, "-d", target.database];
-  const how = ["-j", jobs, "--exit-on-error", "--no-owner", "--no-privileges", directory];
-  await runProgram(config, "pg_restore", [...to, ...how], {
+  const how = ["-j", jobs, "--exit-on-error", "--no-owner", "--no-privileges", "--verbose"];
+  await runProgram(config, "pg_restore", [...to, ...how, directory], {
     secrets: { PGPASSWORD: target.password },
     // An archive may be anybody's: what reads it sees nothing but it and the socket.
     reach: { writable: files.directory, readable: [run] },

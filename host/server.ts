@@ -14,6 +14,7 @@ import type { createProxy } from "./websocket.ts";
 
 const bodyBytesMax = 1024 * 1024;
 const bodyMilliseconds = 30_000;
+const drainedBytesMax = 32 * bodyBytesMax;
 // An archive takes as long as it takes; a command has half a minute.
 const requestMilliseconds = 6 * 3_600_000;
 const socketsMax = 12_000;
@@ -88,7 +89,22 @@ async function dump(
   const bytesMax = await options.gate.admitDump(tokenOf(request), method, id);
   const dumps = options.dumps();
   if (method === "GET") return sendDump(dumps.store, id, response);
-  send(response, 200, await dumps.receive(id, request, bytesMax));
+  try {
+    const content = request.iterator({ destroyOnReturn: false });
+    send(response, 200, await dumps.receive(id, content, bytesMax));
+  } catch (error) {
+    await drain(request);
+    throw error;
+  }
+}
+
+// Whoever is still sending would find a broken connection in place of the answer.
+async function drain(request: IncomingMessage): Promise<void> {
+  let bytes = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    bytes += chunk.length;
+    if (bytes > drainedBytesMax) break;
+  }
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, options: ServerOptions) {

@@ -1,9 +1,9 @@
 // One database backed up on demand: restored, downloaded, and brought into another project.
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { type Archive, contentsOf, ended, sendArchive } from "../support/archive.ts";
 import { call, connected, createProject, query, until } from "../support/client.ts";
 import { system } from "../support/shared-system.ts";
 
@@ -15,22 +15,16 @@ let backup: any;
 
 const dumps = () => readdirSync(join(system.home, "cluster/repository/dump"));
 
-async function ended(path: string) {
-  const isOver = ({ body: { data } }: Awaited<ReturnType<typeof call>>) =>
-    data.state === "succeeded" || data.state === "failed";
-  return (await until("an end", () => call(system, "GET", path), isOver, 60)).body.data;
-}
-
 async function backedUp(databaseId: string, body: unknown = {}) {
   const begun = await call(system, "POST", `/databases/${databaseId}/backups`, { body });
   expect(begun.status, begun.text).toBe(201);
-  return ended(`/databases/${databaseId}/backups/${begun.body.data.id}`);
+  return ended(system, `/databases/${databaseId}/backups/${begun.body.data.id}`);
 }
 
 async function restored(path: string, body: unknown) {
   const begun = await call(system, "POST", path, { body });
   expect(begun.status, begun.text).toBe(201);
-  return ended(`/restores/${(begun.body.data ?? begun.body).id}`);
+  return ended(system, `/restores/${(begun.body.data ?? begun.body).id}`);
 }
 
 async function download(databaseId: string, backupId: string): Promise<Response> {
@@ -40,32 +34,8 @@ async function download(databaseId: string, backupId: string): Promise<Response>
   return fetch(body.data.url);
 }
 
-/** Sends an archive in pieces, as a client does that reads it from a file. */
-async function send(databaseId: string, archive: Uint8Array<ArrayBuffer>) {
-  const { api_url, api_key } = system.dev();
-  const response = await fetch(`${api_url}/databases/${databaseId}/imports`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${api_key}`, "content-type": "application/octet-stream" },
-    body: archive,
-  });
-  return { status: response.status, body: JSON.parse(await response.text()) };
-}
-
 const rowsAt = async (where: string) =>
   (await query(where, "select count(*)::int as n, sum(n)::int as sum from ledger"))[0];
-
-/** What pg_restore says is in an archive: that of the psql this machine has. */
-function contentsOf(archive: Uint8Array): string {
-  const directory = mkdtempSync(join(system.home, "archive-"));
-  writeFileSync(join(directory, "archive.dump"), archive);
-  const psql = readFileSync(join(system.home, "bin/psql"), "utf8");
-  const script = psql.replace(/psql('?) "\$@"/, 'pg_restore$1 "$@"');
-  const options = { cwd: directory, encoding: "utf8" } as const;
-  const made = spawnSync("/bin/sh", ["-c", script, "sh", "-l", "archive.dump"], options);
-  rmSync(directory, { recursive: true });
-  if (made.status !== 0) throw new Error(`pg_restore: ${made.stderr}`);
-  return made.stdout;
-}
 
 beforeAll(async () => {
   const { database } = await createProject(system, { name: "Backed up" });
@@ -147,7 +117,7 @@ describe("a restore of it", () => {
 });
 
 describe("a download", () => {
-  let archive: Uint8Array<ArrayBuffer>;
+  let archive: Archive;
 
   test("needs the link alone, and pg_restore reads it", async () => {
     const response = await download(id, backup.id);
@@ -156,7 +126,7 @@ describe("a download", () => {
     expect(response.headers.get("content-disposition")).toMatch(/^attachment; filename="bkp_/);
     archive = new Uint8Array(await response.arrayBuffer());
     expect(createHash("sha256").update(archive).digest("hex")).toBe(backup.checksum);
-    expect(contentsOf(archive)).toMatch(/TABLE DATA public ledger/);
+    expect(contentsOf(system, archive)).toMatch(/TABLE DATA public ledger/);
   });
 
   test("is refused by a changed link, with words", async () => {
@@ -171,9 +141,9 @@ describe("a download", () => {
   test("comes into another project's database, and can be undone there", async () => {
     const { database } = await createProject(system, { name: "Importing" });
     await query(database.database_url, "create table mine as select 1 as n");
-    const sent = await send(database.id, archive);
+    const sent = await sendArchive(system, database.id, archive);
     expect(sent.status, JSON.stringify(sent.body)).toBe(201);
-    const restore = await ended(`/restores/${sent.body.data.id}`);
+    const restore = await ended(system, `/restores/${sent.body.data.id}`);
     expect(restore).toMatchObject({ state: "succeeded", source: "import", mode: "in_place" });
     expect(await rowsAt(database.database_url)).toEqual({ n: 500, sum: 125_250 });
     const owned = "select tableowner = current_user as is_mine from pg_tables where tablename = $1";
@@ -184,11 +154,11 @@ describe("a download", () => {
 
   test("that is no archive is refused and changes nothing", async () => {
     const before = dumps().length;
-    const sent = await send(id, new Uint8Array(100_000));
+    const sent = await sendArchive(system, id, new Uint8Array(100_000));
     expect(sent).toMatchObject({ status: 422, body: { error: { code: "NOT_AN_ARCHIVE" } } });
     expect(dumps().length).toBe(before);
-    const cut = await send(id, archive.slice(0, archive.length / 2));
-    const restore = await ended(`/restores/${cut.body.data.id}`);
+    const cut = await sendArchive(system, id, archive.slice(0, archive.length / 2));
+    const restore = await ended(system, `/restores/${cut.body.data.id}`);
     expect(restore.state).toBe("failed");
     expect(restore.error_message).toMatch(/pg_restore/);
     expect(await rowsAt(url)).toEqual({ n: 500, sum: 125_250 });
@@ -230,11 +200,11 @@ test("a host that is killed in the middle leaves no half file, and the backup en
   process.kill(system.pid("host"), "SIGKILL");
   await holder.query("rollback");
   await holder.end();
-  const made = await ended(`/databases/${id}/backups/${begun.body.data.id}`);
+  const made = await ended(system, `/databases/${id}/backups/${begun.body.data.id}`);
   expect(made.state).toBe("succeeded");
   expect(dumps().filter((name) => name.endsWith(".part"))).toEqual([]);
   const archive = new Uint8Array(await (await download(id, made.id)).arrayBuffer());
-  expect(contentsOf(archive)).toMatch(/TABLE DATA public large/);
+  expect(contentsOf(system, archive)).toMatch(/TABLE DATA public large/);
 });
 
 test("a deleted backup is gone from the host", async () => {

@@ -94,18 +94,21 @@ export async function query(url: string, text: string, values: readonly unknown[
 }
 
 /** A connection as the cluster's superuser, over the socket beside Postgres. */
-export async function operatorClient(system: RunningSystem): Promise<Client> {
+export async function operatorClient(
+  system: RunningSystem,
+  database = "postgres",
+): Promise<Client> {
   const cluster = join(system.home, "cluster");
   const Login = z.object({ user: z.string(), password: z.string() });
   const login = Login.parse(JSON.parse(readFileSync(join(cluster, "control.json"), "utf8")));
-  const client = new Client({ ...login, host: join(cluster, "run"), database: "postgres" });
+  const client = new Client({ ...login, host: join(cluster, "run"), database });
   await client.connect();
   return client;
 }
 
 /** The rows of one query as the cluster's superuser. */
-export async function operatorQuery(system: RunningSystem, text: string) {
-  const client = await operatorClient(system);
+export async function operatorQuery(system: RunningSystem, text: string, database?: string) {
+  const client = await operatorClient(system, database);
   const { rows } = await client.query(text).finally(() => client.end());
   return rows as readonly Record<string, unknown>[];
 }

@@ -12,7 +12,7 @@ export function fakeArchives({ dumps }: Things): ArchivePort {
       return body === null ? null : { content: body, bytes: 5 };
     },
     send: async (_, dumpId, content, bytesMax): Promise<Sent> => {
-      const text = await new Response(content).text();
+      const text = new TextDecoder().decode(await new Response(content).arrayBuffer());
       const refuse = (code: string) => ({ refusal: { code, message: "The host said no." } });
       if (!text.startsWith("PGDMP")) return refuse("not_an_archive");
       if (text.length > bytesMax) return refuse("archive_too_large");
