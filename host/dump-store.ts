@@ -64,6 +64,14 @@ function removeUnfinished(directory: string): void {
   }
 }
 
+function readFacts(directory: string): Map<string, StoredDump> {
+  const texts = readdirSync(directory)
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => readIfExists(join(directory, name)) ?? "");
+  const all = texts.map((text) => StoredDump.parse(JSON.parse(text)));
+  return new Map(all.map((facts) => [facts.dump_id, facts]));
+}
+
 async function readHeader(path: string): Promise<Buffer> {
   const handle = await open(path);
   try {
@@ -77,11 +85,9 @@ async function readHeader(path: string): Promise<Buffer> {
 export function openDumpStore(directory: string, secret: string): DumpStore {
   makePrivateDirectories(directory);
   removeUnfinished(directory);
-
-  function find(id: string): StoredDump | undefined {
-    const text = readIfExists(pathsOf(directory, id).facts);
-    return text === undefined ? undefined : StoredDump.parse(JSON.parse(text));
-  }
+  const known = readFacts(directory);
+  const isThere = (id: string) => existsSync(pathsOf(directory, id).file);
+  const find = (id: string) => (isThere(id) ? known.get(id) : undefined);
 
   async function write(id: string, content: Bytes, madeWith: string): Promise<StoredDump> {
     const { part, file, facts } = pathsOf(directory, id);
@@ -92,6 +98,8 @@ export function openDumpStore(directory: string, secret: string): DumpStore {
         yield chunk;
       }
     }
+    // Whoever took the repository away took the directory along.
+    makePrivateDirectories(directory);
     try {
       const source = encrypted(secret, hashed(whileRoom(directory, content)));
       await pipeline(source, createWriteStream(part, { mode: 0o600, flush: true }));
@@ -107,6 +115,7 @@ export function openDumpStore(directory: string, secret: string): DumpStore {
       made_with: madeWith,
     };
     writeAtomically(facts, JSON.stringify(stored));
+    known.set(id, stored);
     return stored;
   }
 
@@ -121,14 +130,10 @@ export function openDumpStore(directory: string, secret: string): DumpStore {
       return { facts, content: decrypted(secret, await readHeader(file), rest) };
     },
     remove(id) {
+      known.delete(id);
       const { part, file, facts } = pathsOf(directory, id);
       for (const path of [facts, file, part]) rmSync(path, { force: true });
     },
-    list: () =>
-      readdirSync(directory).flatMap((name) => {
-        const id = /^([\da-f-]{36})\.json$/.exec(name)?.[1];
-        const stored = id === undefined ? undefined : find(id);
-        return stored === undefined ? [] : [stored];
-      }),
+    list: () => [...known.values()].filter(({ dump_id }) => isThere(dump_id)),
   };
 }

@@ -9,7 +9,7 @@ import { purgeDeleted } from "../src/database/purge.ts";
 import { reconcile } from "../src/database/reconcile.ts";
 import { resealDatabases } from "../src/database/reseal.ts";
 import { pullAllTransitions } from "../src/database/suspend.ts";
-import { expireDumps } from "../src/dump/expire.ts";
+import { compareDumps, expireDumps } from "../src/dump/expire.ts";
 import { resolveDeadNudges } from "../src/operation/alert.ts";
 import { watchDeadlines } from "../src/operation/overdue.ts";
 import { sweep } from "../src/operation/sweep.ts";
@@ -33,8 +33,9 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   followPlans,
   purgeProjects,
   forgetFormers,
-  // Dumps that are out of date, on hosts and in rows.
+  // Dumps that are out of date; against what hosts keep, which is a long list, now and then.
   expireDumps,
+  onceAQuarter(compareDumps),
   endPreviews,
   // Base backups that are due.
   scheduleBackups,
@@ -46,6 +47,12 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   // left.
   watchClusters,
 ];
+
+function onceAQuarter(chore: (context: Context) => Promise<unknown>) {
+  return async (context: Context) => {
+    if (context.now().getUTCMinutes() % 15 === 0) await chore(context);
+  };
+}
 
 /** Every minute: the chores, none of which stops the others. */
 export async function onCron(env: Env): Promise<void> {

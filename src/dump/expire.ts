@@ -16,13 +16,24 @@ const orphanMilliseconds = 24 * hourMilliseconds;
 // Whoever sent one is gone.
 const sendingMilliseconds = 6 * hourMilliseconds;
 
-/** Takes away what is out of date, and brings rows and archives together; cluster by cluster. */
-export async function expireDumps(context: Context): Promise<void> {
+/** Takes away what is out of date. */
+export function expireDumps(context: Context): Promise<void> {
+  return eachCluster(context, (clusterId) => expireOf(context, clusterId));
+}
+
+/** Brings rows and archives together. */
+export function compareDumps(context: Context): Promise<void> {
+  return eachCluster(context, async (clusterId) => {
+    const askedAt = context.now();
+    await compare(context, clusterId, { askedAt, stored: await context.cluster.dumps(clusterId) });
+  });
+}
+
+// One cluster's trouble is not another's.
+async function eachCluster(context: Context, work: (clusterId: string) => Promise<void>) {
   for (const { id, name } of await allClusters(context)) {
     try {
-      await expireOf(context, id);
-      const askedAt = context.now();
-      await compare(context, id, { askedAt, stored: await context.cluster.dumps(id) });
+      await work(id);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       context.log({ level: "warning", message, cluster: name });

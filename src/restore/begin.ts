@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
-import { invalid } from "../core/error.ts";
+import { conflict, invalid } from "../core/error.ts";
 import { driveMilliseconds } from "../core/route.ts";
 import { laneOf } from "../database/create.ts";
 import { findRecoverable } from "../database/find.ts";
@@ -44,7 +44,7 @@ export async function beginRestore(
 async function beginInMode(asker: Asker, row: DatabaseRow, wanted: z.infer<typeof CreateRestore>) {
   const { context, requestId } = asker;
   const { mode = "new", keep_seconds, project_id, environment, name, ...reference } = wanted;
-  if (mode === "in_place") await permit(context, row, "restore");
+  if (mode === "in_place") await permitInPlace(context, row);
   const target = await resolveTarget(context, row, reference);
   if (mode === "preview") {
     if ("dump_id" in target.request) {
@@ -56,4 +56,15 @@ async function beginInMode(asker: Asker, row: DatabaseRow, wanted: z.infer<typeo
   if (mode === "in_place") return beginRestoreInPlace(context, row, target, requestId);
   const place = await placeOf(asker, row, { project_id, environment, name });
   return beginRestoreNew(context, row, target, place, requestId);
+}
+
+/**
+ * Whether a database's content may be replaced now.
+ * @throws ApiError 409 as `permit`, or STORAGE_FULL: what is loaded is written as its own login.
+ */
+export async function permitInPlace(context: Context, row: DatabaseRow): Promise<void> {
+  await permit(context, row, "restore");
+  if (row.storageState !== "full") return;
+  const message = "The database is full and takes no writes; make room or resize it first.";
+  throw conflict("STORAGE_FULL", message, { storage_bytes: row.storageBytes });
 }

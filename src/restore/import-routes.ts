@@ -5,9 +5,9 @@ import { driveMilliseconds, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
 import { findDatabase } from "../database/find.ts";
-import { permit } from "../database/permit.ts";
 import { limitsOf } from "../database/size.ts";
 import { tooLarge } from "../dump/receive.ts";
+import { permitInPlace } from "./begin.ts";
 import { findRestore } from "./find.ts";
 import { importArchive } from "./import.ts";
 import { Restore, renderRestore } from "./schema.ts";
@@ -44,7 +44,7 @@ importRoutes.openapi(
     const { context, actor, requestId } = c.var;
     requireScope(actor, "databases:write");
     const { row } = await findDatabase(context, actor, c.req.valid("param").id);
-    await permit(context, row, "restore");
+    await permitInPlace(context, row);
     const { body } = c.req.raw;
     if (body === null || c.req.header("content-type")?.includes("json") === true) {
       throw invalid("body", "send the archive itself, as application/octet-stream.");

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { expireDumps } from "../../src/dump/expire.ts";
+import { compareDumps, expireDumps } from "../../src/dump/expire.ts";
 import { dump } from "../../src/dump/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { aDump } from "../support/fake-recovery.ts";
@@ -57,12 +57,12 @@ describe("rows and archives", () => {
     const stored_at = api.clock.now().toISOString();
     kept().set(orphan, { ...aDump(orphan), stored_at });
     later(1000);
-    await expireDumps(api.context);
+    await compareDumps(api.context);
     expect([...kept().keys()]).toEqual([orphan]);
     const { data } = (await api.call("GET", `${path}/backups/bkp_${row?.id}`)).body;
     expect(data).toMatchObject({ state: "failed", error_message: expect.stringMatching(/gone/) });
     later(day);
-    await expireDumps(api.context);
+    await compareDumps(api.context);
     expect(kept().size).toBe(0);
   });
 
@@ -74,9 +74,9 @@ describe("rows and archives", () => {
     await api.context.db
       .insert(dump)
       .values({ ...received, state, operationId: null, origin: "received" });
-    await expireDumps(api.context);
+    await compareDumps(api.context);
     later(7 * 3_600_000);
-    await expireDumps(api.context);
+    await compareDumps(api.context);
     expect((await rows()).at(-1)).toMatchObject({
       state: "failed",
       errorMessage: expect.stringMatching(/never came whole/),

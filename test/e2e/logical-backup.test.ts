@@ -1,6 +1,6 @@
 // One database backed up on demand: restored, downloaded, and brought into another project.
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Archive, contentsOf, ended, sendArchive } from "../support/archive.ts";
@@ -163,6 +163,19 @@ describe("a download", () => {
     expect(restore.error_message).toMatch(/pg_restore/);
     expect(await rowsAt(url)).toEqual({ n: 500, sum: 125_250 });
   });
+});
+
+test("a damaged archive is not restored, and says so", async () => {
+  const damaged = await backedUp(id);
+  const path = join(system.home, `cluster/repository/dump/${damaged.id.slice(4)}.dump`);
+  const file = readFileSync(path);
+  file.writeUInt8((file.at(200) ?? 0) ^ 1, 200);
+  writeFileSync(path, file);
+  const body = { backup_id: damaged.id, mode: "in_place" };
+  const restore = await restored(`/databases/${id}/restores`, body);
+  expect(restore.state).toBe("failed");
+  expect(restore.error_message).toMatch(/The stored dump is damaged/);
+  expect(await rowsAt(url)).toEqual({ n: 500, sum: 125_250 });
 });
 
 test("a neighbour's backup is nobody else's", async () => {

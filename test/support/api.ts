@@ -58,7 +58,7 @@ export async function createTestApi(options: { readonly databasesMax?: number } 
         : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
     const response = await app.fetch(request, { ...env, MIOSA_ADMIN_KEY: adminKey });
-    const text = await response.text();
+    const text = new TextDecoder().decode(await response.arrayBuffer());
     const isJson = response.headers.get("content-type")?.includes("json") === true;
     const answer: Answer = {
       status: response.status,
