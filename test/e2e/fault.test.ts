@@ -1,6 +1,6 @@
 // kill -9 of parts, two after each other, at random moments of every verb, on the real stack. After
-// each two all comes to rest within a minute, what the API says is what is, and no acknowledged row is
-// lost. MIOSA_FAULT_KILLS makes it longer, MIOSA_FAULT_SEED repeats its choices.
+// each two all comes to rest within a minute, what the API says is what is, and no acknowledged row
+// is lost. MIOSA_FAULT_KILLS makes it longer, MIOSA_FAULT_SEED repeats its choices.
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -200,7 +200,7 @@ test(
         await untilCalm(killed);
         await Promise.all(ids.map(expectTrue));
       } catch (error) {
-        const message = `After kills of ${first} and ${second}, the ${round + 1}. time, seed ${seed}`;
+        const message = `After kills of ${first} and ${second}, round ${round}, seed ${seed}`;
         throw new Error(`${message}: ${error}`, { cause: error });
       }
     }

@@ -98,7 +98,7 @@ describe.each(printedLimits())("size $size", (printed) => {
   });
 });
 
-test("a small database builds, sorts and groups over a million rows within its memory", async () => {
+test("a small database indexes and groups a million rows within its memory", async () => {
   const { database } = await createProject(system, { name: "Million" });
   await withSql(database.database_url, async (client) => {
     await client.query(

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createTurns } from "../../host/turn.ts";
 
-test("so many work at a time, the others in the order they came, also after a failure", async () => {
+test("so many work at a time, the others as they came, also after a failure", async () => {
   const inTurn = createTurns(2);
   const begun: number[] = [];
   const ends = new Map<number, () => void>();

@@ -1,5 +1,5 @@
 // What holds at any moment of a random walk, and what holds once all is quiet.
-import { and, isNotNull, lte, ne } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, lte, ne } from "drizzle-orm";
 import { expect } from "vitest";
 import { organization } from "../../src/account/table.ts";
 import { alert, isOpen } from "../../src/alert/table.ts";
@@ -10,10 +10,12 @@ import { isSame, settingsOf } from "../../src/database/setting.ts";
 import { type StoredState, storedStates, verbTable } from "../../src/database/status.ts";
 import { pullAllTransitions } from "../../src/database/suspend.ts";
 import { type DatabaseRow, database } from "../../src/database/table.ts";
+import { dump } from "../../src/dump/table.ts";
 import { watchDeadlines } from "../../src/operation/overdue.ts";
 import { operation } from "../../src/operation/table.ts";
 import { purgeProjects } from "../../src/project/purge.ts";
 import { project } from "../../src/project/table.ts";
+import { endPreviews } from "../../src/restore/expire.ts";
 import { restore } from "../../src/restore/table.ts";
 import { registry } from "../../workers/registry.ts";
 import { takeMoves, type Walk } from "./walk.ts";
@@ -71,6 +73,7 @@ export async function lookAtAll(walk: Walk): Promise<void> {
   await reconcile(context);
   await purgeDeleted(context);
   await purgeProjects(context);
+  await endPreviews(context);
   await walk.settle();
   await lookAtMoves(walk);
   const placed = (
@@ -95,7 +98,16 @@ async function expectThings({ api }: Walk, placed: readonly DatabaseRow[]): Prom
   expect([...api.cluster.roles.keys()].sort()).toEqual(roles.sort());
   const lines = [...api.cluster.settings.keys(), ...api.cluster.held.keys()];
   expect(lines.filter((name) => !names.includes(name))).toEqual([]);
-  expect([...api.cluster.recoveries.keys()]).toEqual([]);
+  const open = and(eq(restore.mode, "preview"), eq(restore.state, "succeeded"));
+  const previews = api.context.db
+    .select({ id: restore.id })
+    .from(restore)
+    .where(and(open, isNull(restore.endedAt)));
+  const standing = (await previews).map(({ id }) => id);
+  expect([...api.cluster.recoveries.keys()].sort()).toEqual(standing.sort());
+  const kept = api.context.db.select({ id: dump.id }).from(dump).where(eq(dump.state, "succeeded"));
+  const archives = [...api.cluster.dumps.keys()];
+  expect(archives).toEqual(expect.arrayContaining((await kept).map(({ id }) => id)));
 }
 
 function expectState({ api }: Walk, row: DatabaseRow): void {

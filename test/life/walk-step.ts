@@ -1,5 +1,5 @@
 // What may happen in one step of a random walk. Most are cheap, so that many orders are met.
-import { isNotNull, ne } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, ne } from "drizzle-orm";
 import { expect } from "vitest";
 import { followPlans } from "../../src/database/limit.ts";
 import { measureStorage } from "../../src/database/measure.ts";
@@ -8,11 +8,14 @@ import { reconcile } from "../../src/database/reconcile.ts";
 import { sizeLimits } from "../../src/database/size.ts";
 import { pullAllTransitions } from "../../src/database/suspend.ts";
 import { database } from "../../src/database/table.ts";
+import { compareDumps, expireDumps } from "../../src/dump/expire.ts";
+import { dumpName } from "../../src/dump/name.ts";
+import { dump } from "../../src/dump/table.ts";
 import { watchDeadlines } from "../../src/operation/overdue.ts";
 import { sweep } from "../../src/operation/sweep.ts";
 import { purgeProjects } from "../../src/project/purge.ts";
 import { project } from "../../src/project/table.ts";
-import { forgetFormers } from "../../src/restore/expire.ts";
+import { endPreviews, forgetFormers } from "../../src/restore/expire.ts";
 import { restore } from "../../src/restore/table.ts";
 import { registry } from "../../workers/registry.ts";
 import type { Walk } from "./walk.ts";
@@ -74,9 +77,34 @@ async function onRestore(walk: Walk): Promise<void> {
       .where(isNotNull(restore.asideUntil)),
   );
   if (one !== undefined && chance(50)) return call(walk, "POST", `/restores/${one.id}/undo`);
-  const mode = pick(["new", "in_place"]);
+  const mode = pick(["new", "in_place", "preview"]);
   const target_time = new Date(api.clock.now().getTime() - 1000).toISOString();
   await call(walk, "POST", `/databases/${row.id}/restores`, { mode, target_time });
+}
+
+async function onPreview(walk: Walk): Promise<void> {
+  const standing = walk.api.context.db
+    .select({ id: restore.id })
+    .from(restore)
+    .where(and(eq(restore.mode, "preview"), isNull(restore.endedAt)));
+  const one = walk.pick(await standing);
+  if (one === undefined) return onRestore(walk);
+  const mode = walk.pick(["new", "in_place"]);
+  if (walk.chance(50)) return call(walk, "POST", `/restores/${one.id}/promote`, { mode });
+  await call(walk, "DELETE", `/restores/${one.id}`);
+}
+
+async function onBackup(walk: Walk): Promise<void> {
+  const { api, chance, pick } = walk;
+  const row = await someone(walk);
+  if (row === undefined) return;
+  const path = `/databases/${row.id}/backups`;
+  const one = pick(await api.context.db.select().from(dump).where(eq(dump.databaseId, row.id)));
+  if (one === undefined || chance(40)) return call(walk, "POST", path, {});
+  const backup_id = dumpName(one.id);
+  if (chance(40)) return call(walk, "DELETE", `${path}/${backup_id}`);
+  const mode = pick(["new", "in_place"]);
+  await call(walk, "POST", `/databases/${row.id}/restores`, { mode, backup_id });
 }
 
 async function onProject(walk: Walk): Promise<void> {
@@ -124,7 +152,9 @@ async function onStorage(walk: Walk): Promise<void> {
 const ways: readonly (readonly [weight: number, way: (walk: Walk) => unknown])[] = [
   [18, onDatabase],
   [4, onProject],
-  [2, onRestore],
+  [3, onRestore],
+  [2, onPreview],
+  [2, onBackup],
   [3, onOperation],
   [10, onHost],
   [2, onStorage],
@@ -137,6 +167,9 @@ const ways: readonly (readonly [weight: number, way: (walk: Walk) => unknown])[]
   [2, ({ mortal }) => mortal(purgeDeleted)],
   [2, ({ mortal }) => mortal(purgeProjects)],
   [1, ({ mortal }) => mortal(forgetFormers)],
+  [1, ({ mortal }) => mortal(endPreviews)],
+  [1, ({ mortal }) => mortal(expireDumps)],
+  [1, ({ mortal }) => mortal(compareDumps)],
   [1, ({ mortal }) => mortal((context) => watchDeadlines(context, registry))],
   [1, ({ mortal }) => mortal(followPlans)],
   [1, ({ mortal }) => mortal(reconcile)],

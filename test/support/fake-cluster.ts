@@ -9,6 +9,7 @@ import type {
   DatabaseSession,
   DatabaseSettings,
   HostTransition,
+  StoredDump,
 } from "../../src/core/cluster-port.ts";
 import { createDrift, driftEffects } from "./fake-drift.ts";
 import { createRecoveries, dumpEffects, recoveryEffects } from "./fake-recovery.ts";
@@ -40,6 +41,7 @@ export interface ClusterState {
   readonly held: ReadonlyMap<string, "stopped" | "suspended">;
   /** What is being recovered. */
   readonly recoveries: ReadonlyMap<string, ClusterRecovery>;
+  readonly dumps: ReadonlyMap<string, StoredDump>;
 }
 
 /** The same for the effects, which change it. */
@@ -171,8 +173,8 @@ function move(things: Things, database: string, to: HostTransition["to"], at: Da
 /** A cluster port over memory. */
 export function createFakeCluster() {
   const things = createThings();
-  const { roles, databases, settings, held, recoveries } = things;
-  const state: ClusterState = { roles, databases, settings, held, recoveries };
+  const { roles, databases, settings, held, recoveries, dumps } = things;
+  const state: ClusterState = { roles, databases, settings, held, recoveries, dumps };
   const effects: LocalClusterPort = {
     ...tenantEffects(things),
     ...hostEffects(things),
