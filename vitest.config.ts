@@ -48,7 +48,8 @@ export default defineConfig({
           testTimeout: 60_000,
         },
       },
-      { test: { name: "node", include: inNode } },
+      // Every file is parsed by tests of the whole tree, on machines that are busy.
+      { test: { name: "node", include: inNode, testTimeout: 30_000 } },
       {
         test: {
           name: "e2e",

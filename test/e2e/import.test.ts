@@ -92,7 +92,7 @@ test("rows that break a constraint fail by the object's name", async () => {
   expect(await query(url, "select n from mine")).toEqual([{ n: 1 }]);
 });
 
-test("what is larger than the storage ceiling is refused: an archive, and its content", async () => {
+test("what is larger than the storage ceiling is refused, packed or not", async () => {
   const limits = { storage_mb: 20, storage_mb_max: 20 };
   const path = `/admin/databases/${id}/limits`;
   expect((await call(system, "PATCH", path, { body: limits })).status).toBe(200);
