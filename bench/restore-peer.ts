@@ -1,9 +1,12 @@
 // The usual way to bring one database of a cluster back, with the tools' defaults: all of the
 // cluster's directories, one database's files, recovery to the moment, dump, load.
-import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { spawn } from "node:child_process";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
+import { z } from "zod";
 import { backrestFiles, stanza } from "../host/backrest-config.ts";
 import { runProgram, startServer } from "../host/binary.ts";
 import { HostConfig } from "../host/config.ts";
@@ -15,10 +18,8 @@ const port = 2;
 const loaded = "peer_loaded";
 
 /** Milliseconds until a database could be read beside the cluster, and until it was back in it. */
-export interface PeerTimes {
-  readonly readable: number;
-  readonly loaded: number;
-}
+const PeerTimes = z.object({ readable: z.number(), loaded: z.number() });
+type PeerTimes = z.infer<typeof PeerTimes>;
 
 /** Where the peer works, and on what. */
 interface Peer {
@@ -86,27 +87,56 @@ async function remove({ directory, data }: Peer): Promise<void> {
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** The peer for one database; each call restores what then had an oid. */
-export function createRestorePeer(installation: Installation, database: string) {
-  const config = HostConfig.parse(JSON.parse(readFileSync(installation.hostFile, "utf8")));
+async function play(peer: Peer, oid: number, moment: string): Promise<PeerTimes> {
+  const live = new pg.Client({ ...peer.superuser, database: "postgres" });
+  await live.connect();
+  try {
+    await live.query(`create database ${loaded} template template0`);
+    const readable = await timed(async () => {
+      await restoreFiles(peer, oid, moment);
+      await replay(peer);
+    });
+    const { milliseconds } = await timed(() => moveBack(peer));
+    return { readable: readable.milliseconds, loaded: readable.milliseconds + milliseconds };
+  } finally {
+    await live.query(`drop database if exists ${loaded} with (force)`);
+    await live.end();
+    await remove(peer);
+  }
+}
+
+const Task = z.object({
+  hostFile: z.string(),
+  superuser: z.object({ host: z.string(), user: z.string(), password: z.string() }),
+  database: z.string(),
+  oid: z.int(),
+  moment: z.string(),
+});
+
+/**
+ * Has the peer bring back what had an oid at a moment. It works in a process of its own, as the
+ * cluster's user: Postgres never runs as root.
+ */
+export async function restoreByHand(
+  { hostFile, superuser }: Installation,
+  task: { readonly database: string; readonly oid: number; readonly moment: string },
+): Promise<PeerTimes> {
+  const { uid, gid } = statSync(dirname(hostFile));
+  const child = spawn(process.execPath, [import.meta.filename], {
+    ...(process.getuid?.() === 0 ? { uid, gid } : {}),
+    cwd: "/",
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  child.stdin.end(JSON.stringify({ hostFile, superuser, ...task }));
+  return PeerTimes.parse(JSON.parse(await text(child.stdout)));
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { hostFile, superuser, database, oid, moment } = Task.parse(
+    JSON.parse(await text(process.stdin)),
+  );
+  const config = HostConfig.parse(JSON.parse(readFileSync(hostFile, "utf8")));
   const directory = join(config.directory, "peer");
-  const { superuser } = installation;
-  const peer: Peer = { config, directory, data: join(directory, "data"), superuser, database };
-  return async (oid: number, moment: string): Promise<PeerTimes> => {
-    const live = new pg.Client({ ...superuser, database: "postgres" });
-    await live.connect();
-    try {
-      await live.query(`create database ${loaded} template template0`);
-      const readable = await timed(async () => {
-        await restoreFiles(peer, oid, moment);
-        await replay(peer);
-      });
-      const { milliseconds } = await timed(() => moveBack(peer));
-      return { readable: readable.milliseconds, loaded: readable.milliseconds + milliseconds };
-    } finally {
-      await live.query(`drop database if exists ${loaded} with (force)`);
-      await live.end();
-      await remove(peer);
-    }
-  };
+  const peer = { config, directory, data: join(directory, "data"), superuser, database };
+  process.stdout.write(JSON.stringify(await play(peer, oid, moment)));
 }

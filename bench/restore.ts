@@ -6,7 +6,7 @@ import pg from "pg";
 import { callApi, createDatabase, type Data } from "./api.ts";
 import { type Installation, install } from "./installation.ts";
 import { line, machine, ms, table } from "./report.ts";
-import { createRestorePeer } from "./restore-peer.ts";
+import { restoreByHand } from "./restore-peer.ts";
 import { median, percentile, timed } from "./statistics.ts";
 
 const neighbours = Number(process.env.MIOSA_BENCH_NEIGHBOURS ?? 400);
@@ -120,8 +120,7 @@ async function restores(installation: Installation): Promise<void> {
   const neighbour = await createDatabase(installation, "Busy neighbour");
   const url = database.database_url_session ?? database.database_url;
   await query(url, schema);
-  const peer = createRestorePeer(installation, database.database);
-  const ours: Record<string, number[]> = { in_place: [], new: [] };
+  const ours: Record<string, number[]> = { preview: [], new: [], in_place: [] };
   const theirs: { readable: number[]; loaded: number[] } = { readable: [], loaded: [] };
   const steps: Record<string, number>[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -130,14 +129,17 @@ async function restores(installation: Installation): Promise<void> {
     await writeWal(installation, neighbour.database);
     const [{ moment, oid }] = await query(url, now);
     await query(url, "drop table ledger");
-    for (const mode of ["new", "in_place"]) {
+    for (const mode of ["preview", "new", "in_place"]) {
       const { milliseconds, result } = await timed(() =>
         restore(installation, database, mode, moment),
       );
       ours[mode]?.push(milliseconds);
-      steps.push(result.step_milliseconds ?? {});
+      steps.push(result.over.step_milliseconds ?? {});
+      if (mode !== "in_place") {
+        await callApi(installation, "DELETE", `${result.resource}?grace_seconds=0`);
+      }
     }
-    const took = await peer(oid, moment);
+    const took = await restoreByHand(installation, { database: database.database, oid, moment });
     theirs.readable.push(took.readable);
     theirs.loaded.push(took.loaded);
   }
@@ -153,6 +155,7 @@ async function restores(installation: Installation): Promise<void> {
   table(
     ["", "median", "least", "most", "faster than the usual way"],
     [
+      row("POST restores, preview → counted over its URL", ours.preview ?? []),
       row("POST restores, in_place → counted over the same URL", ours.in_place ?? []),
       row("POST restores, new → counted over its URL", ours.new ?? []),
       row("usual way, readable beside the cluster", theirs.readable),
@@ -171,23 +174,17 @@ async function restore(
   database: Data,
   mode: string,
   moment: string,
-): Promise<Data> {
+): Promise<{ readonly over: Data; readonly resource: string }> {
   const target_time = new Date(moment).toISOString().replace(/\.\d+Z/, microseconds(moment));
   const body = { mode, target_time, ...(mode === "new" ? { name: `r${Date.now()}` } : {}) };
   const path = `/databases/${database.id}/restores`;
   const begun = await callApi(installation, "POST", path, body);
   const over = await untilOver(installation, `/restores/${begun.id}`, "state");
-  const { database_url: url } = await callApi(
-    installation,
-    "GET",
-    `/databases/${over.database_id}/credentials`,
-  );
+  const resource = mode === "preview" ? `/restores/${over.id}` : `/databases/${over.database_id}`;
+  const { database_url: url } = await callApi(installation, "GET", `${resource}/credentials`);
   const found = await countRows(url);
   if (found !== rows) throw new Error(`${found} rows came back.`);
-  if (mode === "new") {
-    await callApi(installation, "DELETE", `/databases/${over.database_id}?grace_seconds=0`);
-  }
-  return over;
+  return { over, resource };
 }
 
 // Postgres prints up to six digits, and none that are zero at the end.
