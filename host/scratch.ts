@@ -199,6 +199,9 @@ export function scratchSession({ secrets, files }: Scratch, database: string): S
     password: secrets.control_password,
     database,
     application_name: "miosa recovery",
+    // It shares the machine with the live cluster, and a promotion takes its time.
+    connectionTimeoutMillis: 60_000,
+    query_timeout: 120_000,
   });
 }
 

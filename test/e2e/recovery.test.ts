@@ -4,93 +4,45 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  defaultSettings,
-  type HostCommandInput,
-  type HostCommandName,
-  type HostCommandReport,
-} from "../../src/contract/host.ts";
-import { until } from "../support/client.ts";
+import { defaultSettings } from "../../src/contract/host.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";
+import {
+  momentNow,
+  tenantPassword as password,
+  type RecoveringHost,
+  recoveringHost,
+} from "../support/recovering.ts";
 import { scramVerifier } from "../support/scram.ts";
 
-const password = "a password only tests know";
 const owner = `own_${"a".repeat(20)}`;
 const login = `usr_${"b".repeat(20)}`;
 const renewed = { owner: `own_${"c".repeat(20)}`, login: `usr_${"d".repeat(20)}` };
 
 let host: TestHost;
+let report: RecoveringHost["report"];
+let sql: RecoveringHost["sql"];
+let oidOf: RecoveringHost["oidOf"];
+let recover: RecoveringHost["recover"];
+let settled: RecoveringHost["settled"];
+let makeTenant: RecoveringHost["makeTenant"];
+let scratchNames: RecoveringHost["scratchNames"];
+let asTenant: <Result>(work: (client: Client) => Promise<Result>) => Promise<Result>;
 /** A moment after each commit of the ledger, and how many rows it had then. */
 const moments: { time: string; rows: number }[] = [];
 
 beforeAll(async () => {
   host = await startTestHost();
-  await makeTenant("proj_ledger", owner, login);
+  const recovering = recoveringHost(host);
+  ({ report, sql, oidOf, recover, settled, makeTenant, scratchNames } = recovering);
+  asTenant = (work) => recovering.asTenant("proj_ledger", login, work);
+  await makeTenant("proj_ledger", { owner, login });
   for (let n = 0; n < 8; n++)
     await sql("postgres", `create database proj_n${n} template miosa_template`);
   await asTenant((client) => client.query("create table ledger (n int primary key, note text)"));
-  await baseBackup();
+  await recovering.baseBackup();
 }, 120_000);
 
 afterAll(() => host?.stop());
-
-async function report<Name extends HostCommandName>(
-  name: Name,
-  input: HostCommandInput<Name>,
-): Promise<HostCommandReport<Name>> {
-  const response = await host.command(name, input);
-  const body = (await response.json()) as { report: HostCommandReport<Name> };
-  if (response.status !== 200) throw new Error(`${name}: ${JSON.stringify(body)}`);
-  return body.report;
-}
-
-async function withClient<T>(
-  database: string,
-  login: { user: string; password: string },
-  work: (client: Client) => Promise<T>,
-): Promise<T> {
-  const client = new Client({ host: join(host.config.directory, "run"), database, ...login });
-  await client.connect();
-  return work(client).finally(() => client.end());
-}
-
-const sql = (database: string, text: string) =>
-  withClient(database, host.login, async (client) => (await client.query(text)).rows);
-
-const asTenant = <T>(work: (client: Client) => Promise<T>) =>
-  withClient("proj_ledger", { user: login, password }, work);
-
-async function makeTenant(database: string, ownerRole: string, loginRole: string) {
-  await sql(
-    "postgres",
-    `create role ${ownerRole} nologin;
-     create role ${loginRole} login password '${password}';
-     grant ${ownerRole} to ${loginRole} with inherit true, set true;
-     alter role ${loginRole} set role = ${ownerRole}`,
-  );
-  await sql("postgres", `create database ${database} template miosa_template`);
-  await sql(
-    "postgres",
-    `revoke all on database ${database} from public;
-     grant connect, create, temporary on database ${database} to ${ownerRole}`,
-  );
-  await sql(database, `alter schema public owner to ${ownerRole}`);
-}
-
-async function baseBackup(): Promise<void> {
-  const backup_id = randomUUID();
-  await report("base_backup.start", { backup_id, type: "incr" });
-  const status = () => report("base_backup.status", { backup_id });
-  await until("a base backup", status, ({ state }) => state === "succeeded", 60);
-  // A target in the second in which the backup ended is one second too early for it.
-  const { base_backups } = await report("base_backups", {});
-  const stopped = Date.parse(base_backups.at(-1)?.stopped_at ?? "");
-  await until(
-    "its end",
-    async () => Date.now(),
-    (now) => now - stopped > 1000,
-  );
-}
 
 /** Commits rows one by one and notes a moment after each, while neighbours do as they like. */
 async function writeLedger(rows: number): Promise<void> {
@@ -98,9 +50,7 @@ async function writeLedger(rows: number): Promise<void> {
     const { rows: found } = await client.query("select count(*)::int as n from ledger");
     for (let n = found[0].n + 1; n <= found[0].n + rows; n++) {
       await client.query("insert into ledger values ($1, $2)", [n, `note ${n}`]);
-      const now = `select to_char(clock_timestamp() at time zone 'UTC',
-        'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time`;
-      moments.push({ time: (await client.query(now)).rows[0].time, rows: n });
+      moments.push({ time: (await client.query(momentNow)).rows[0].time, rows: n });
     }
   });
 }
@@ -112,29 +62,6 @@ async function disturb(): Promise<void> {
   await sql("postgres", "drop database proj_n2");
   await sql("postgres", "alter database proj_n3 rename to proj_renamed");
 }
-
-async function oidOf(database: string): Promise<number> {
-  const rows = await sql(
-    "postgres",
-    `select oid::int from pg_database where datname = '${database}'`,
-  );
-  return rows[0].oid;
-}
-
-async function recover(time: string, database_oid: number) {
-  const recovery_id = randomUUID();
-  await report("recovery_window", {});
-  await report("recovery.start", { recovery_id, request: { database_oid, target: { time } } });
-  const status = await settled(recovery_id, ({ state }) => state === "ready" || state === "failed");
-  return { recovery_id, status };
-}
-
-function settled(recovery_id: string, isOver: (status: RecoveryStatus) => boolean) {
-  return until("an end", () => report("recovery.status", { recovery_id }), isOver, 50);
-}
-type RecoveryStatus = HostCommandReport<"recovery.status">;
-
-const scratchNames = () => readdirSync(join(host.config.directory, "scratch"));
 
 function aPreview() {
   const verifier = scramVerifier(password);
@@ -154,7 +81,7 @@ describe("a recovery", () => {
     await disturb();
     await writeLedger(30);
     await asTenant((client) => client.query("drop table ledger"));
-    await makeTenant("proj_new", renewed.owner, renewed.login);
+    await makeTenant("proj_new", renewed);
     const { time, rows } = moments[40] ?? { time: "", rows: 0 };
     const { recovery_id, status } = await recover(time, oid);
     expect(status).toMatchObject({ state: "ready", database: "proj_ledger", error: null });
@@ -181,11 +108,7 @@ describe("a recovery", () => {
       `create table kept as select 7 as n; alter database proj_n4 owner to ${owner};
       grant connect on database proj_n4 to ${owner}`,
     );
-    const [{ time }] = await sql(
-      "postgres",
-      `select to_char(clock_timestamp() at time zone 'UTC',
-      'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time`,
-    );
+    const [{ time }] = await sql("postgres", momentNow);
     await sql("postgres", "drop database proj_n4");
     const { recovery_id, status } = await recover(time, oid);
     expect(status).toMatchObject({ state: "ready", database: "proj_n4" });

@@ -88,26 +88,32 @@ export async function lookAtAll(walk: Walk): Promise<void> {
 async function expectThings({ api }: Walk, placed: readonly DatabaseRow[]): Promise<void> {
   const restored = api.context.db.select().from(restore).where(isNotNull(restore.asideUntil));
   const formers = (await restored).map(({ asideName }) => asideName ?? "");
+  const previews = await standingPreviews(api);
   const names = placed.map(({ databaseName }) => databaseName);
-  expect([...api.cluster.databases.keys()].sort()).toEqual([...names, ...formers].sort());
+  const things = [...names, ...formers, ...previews.map(({ previewName }) => previewName)];
+  expect([...api.cluster.databases.keys()].sort()).toEqual(things.sort());
   const roles = placed.flatMap(({ ownerRole, loginRole, storageState }) => [
     ownerRole,
     loginRole,
     ...(storageState === "full" ? [ownerRole.replace(/^own_/, "ro_")] : []),
   ]);
-  expect([...api.cluster.roles.keys()].sort()).toEqual(roles.sort());
+  const logins = previews.map(({ previewLogin }) => previewLogin);
+  expect([...api.cluster.roles.keys()].sort()).toEqual([...roles, ...logins].sort());
   const lines = [...api.cluster.settings.keys(), ...api.cluster.held.keys()];
   expect(lines.filter((name) => !names.includes(name))).toEqual([]);
-  const open = and(eq(restore.mode, "preview"), eq(restore.state, "succeeded"));
-  const previews = api.context.db
-    .select({ id: restore.id })
-    .from(restore)
-    .where(and(open, isNull(restore.endedAt)));
-  const standing = (await previews).map(({ id }) => id);
-  expect([...api.cluster.recoveries.keys()].sort()).toEqual(standing.sort());
+  const recoveries = previews.map(({ id }) => id);
+  expect([...api.cluster.recoveries.keys()].sort()).toEqual(recoveries.sort());
   const kept = api.context.db.select({ id: dump.id }).from(dump).where(eq(dump.state, "succeeded"));
   const archives = [...api.cluster.dumps.keys()];
   expect(archives).toEqual(expect.arrayContaining((await kept).map(({ id }) => id)));
+}
+
+function standingPreviews({ context }: Walk["api"]) {
+  const open = and(eq(restore.mode, "preview"), eq(restore.state, "succeeded"));
+  return context.db
+    .select()
+    .from(restore)
+    .where(and(open, isNull(restore.endedAt)));
 }
 
 function expectState({ api }: Walk, row: DatabaseRow): void {

@@ -23,7 +23,10 @@ export function driftEffects(things: Things) {
           ...databaseOf(things, name, owner),
           ...databaseDrift.get(name),
         })),
-      roles: [...roles.keys()].map((name) => ({ ...roleOf(things, name), ...roleDrift.get(name) })),
+      // A preview's login is known to the poolers alone.
+      roles: [...roles.keys()]
+        .filter((name) => !name.startsWith("pre_"))
+        .map((name) => ({ ...roleOf(things, name), ...roleDrift.get(name) })),
     }),
     repairLogin: async ({ ownerRole, loginRole, groupRole, verifier }) => {
       if (!roles.has(ownerRole)) roles.set(ownerRole, { verifier: null, group: null });
