@@ -139,7 +139,8 @@ export function createDumps(config: HostConfig, store: DumpStore): Dumps {
       if (entry !== undefined) {
         entry.isEnding = true;
         entry.kill();
-        await entry.working;
+        // One that waits for its turn ends when that comes.
+        if (entry.state !== "waiting") await entry.working;
         entries.delete(id);
       }
       store.remove(id);

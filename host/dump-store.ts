@@ -3,7 +3,6 @@
 import { createHash } from "node:crypto";
 import {
   createReadStream,
-  createWriteStream,
   existsSync,
   readdirSync,
   renameSync,
@@ -100,9 +99,11 @@ export function openDumpStore(directory: string, secret: string): DumpStore {
     }
     // Whoever took the repository away took the directory along.
     makePrivateDirectories(directory);
+    // Open before anything can fail: a file that is opened late would outlive its removal.
+    const handle = await open(part, "w", 0o600);
     try {
       const source = encrypted(secret, hashed(whileRoom(directory, content)));
-      await pipeline(source, createWriteStream(part, { mode: 0o600, flush: true }));
+      await pipeline(source, handle.createWriteStream({ flush: true }));
       renameSync(part, file);
     } finally {
       rmSync(part, { force: true });

@@ -226,3 +226,25 @@ test("a deleted backup is gone from the host", async () => {
   expect((await call(system, "GET", path)).status).toBe(404);
   expect(dumps()).not.toContain(`${backup.id.slice(4)}.dump`);
 });
+
+test("a canceled backup ends what dumps, and leaves nothing", async () => {
+  const holder = await connected(url);
+  await holder.query("begin; lock table large in access exclusive mode");
+  const { data } = (await call(system, "POST", `/databases/${id}/backups`, { body: {} })).body;
+  const uuid = data.id.slice(4);
+  const mine = async () => dumps().filter((name) => name.startsWith(uuid));
+  await until("a half file", mine, (names) => names.length > 0);
+  const cancel = `/operations/${data.operation_id}/cancel`;
+  expect((await call(system, "POST", cancel)).status).toBeLessThan(300);
+  const canceled = await ended(system, `/databases/${id}/backups/${data.id}`);
+  expect(canceled).toMatchObject({ state: "failed", error_message: "Canceled by request." });
+  expect(await mine()).toEqual([]);
+  const waiting = "select 1 from pg_stat_activity where application_name = 'pg_dump'";
+  await until(
+    "no pg_dump",
+    () => query(url, waiting),
+    (rows) => rows.length === 0,
+  );
+  await holder.query("rollback");
+  await holder.end();
+});

@@ -71,9 +71,9 @@ describe("what is kept", () => {
 });
 
 describe("what breaks off", () => {
-  test("leaves nothing", async () => {
+  test.each([0, 100_000])("leaves nothing, after %d bytes", async (bytes) => {
     async function* broken() {
-      yield randomBytes(100_000);
+      if (bytes > 0) yield randomBytes(bytes);
       throw new Error("It broke.");
     }
     await expect(store.write(id, broken(), "pg_dump 17")).rejects.toThrow("It broke.");
