@@ -18,7 +18,7 @@ function aGate(clock = { seconds: nowSeconds }) {
   return createTokenGate({ clusterId, keys: [signer.publicJwk], now });
 }
 
-function refused(attempt: Promise<void>, message: RegExp) {
+function refused(attempt: Promise<unknown>, message: RegExp) {
   return expect(attempt).rejects.toMatchObject({
     status: 401,
     code: "invalid_token",
@@ -48,6 +48,16 @@ describe("a token", () => {
     await refused(gate.admitSql(await signer.command(body), "postgres"), /not for SQL/);
     const token = await signer.sql("postgres");
     await refused(gate.admitCommand(token, Buffer.from(body)), /not for a command/);
+  });
+
+  test("admits the dump it names, one way, up to so many bytes, and nothing else", async () => {
+    const gate = aGate();
+    expect(await gate.admitDump(await signer.dump("PUT", clusterId, 7), "PUT", clusterId)).toBe(7);
+    const token = () => signer.dump("GET", clusterId, 0);
+    await refused(gate.admitDump(await token(), "PUT", clusterId), /not for PUT/);
+    await refused(gate.admitDump(await token(), "GET", otherId), /not for GET of the dump/);
+    await refused(gate.admitSql(await token(), "postgres"), /not for SQL/);
+    await refused(gate.admitDump(await signer.sql("postgres"), "GET", clusterId), /not for GET/);
   });
 
   test("works once, also when two uses race", async () => {

@@ -16,7 +16,7 @@ export async function createSigner(clusterId = "", kid = "key-1") {
   const { publicKey, privateKey } = await generateKeyPair("EdDSA", { crv: "Ed25519" });
   const { x = "" } = await exportJWK(publicKey);
 
-  async function sign(claims: Record<string, string>, changes: TokenChanges = {}) {
+  async function sign(claims: Record<string, string | number>, changes: TokenChanges = {}) {
     const iat = changes.iat ?? Math.floor(Date.now() / 1000);
     return new SignJWT({ jti: changes.jti ?? randomUUID(), ...claims })
       .setProtectedHeader({ alg: "EdDSA", kid: changes.kid ?? kid })
@@ -33,5 +33,7 @@ export async function createSigner(clusterId = "", kid = "key-1") {
       const body_sha256 = createHash("sha256").update(body).digest("base64url");
       return sign({ scope: "command", body_sha256 }, changes);
     },
+    dump: (method: "GET" | "PUT", dump_id: string, bytes_max: number) =>
+      sign({ scope: "dump", method, dump_id, bytes_max }),
   };
 }
