@@ -1,6 +1,6 @@
 // pgBackRest as this program runs it, and what its answers mean.
 import { z } from "zod";
-import { backrestFiles, stanza } from "./backrest-config.ts";
+import { backrestFiles, type Repository, stanza } from "./backrest-config.ts";
 import { runProgram } from "./binary.ts";
 import type { HostConfig } from "./config.ts";
 import type { Secrets } from "./secret.ts";
@@ -12,9 +12,15 @@ export type Backrest = (
   parameters?: readonly string[],
 ) => Promise<string>;
 
-/** Binds it to a cluster. */
-export function createBackrest(config: HostConfig, secrets: Secrets): Backrest {
-  const head = [`--config=${backrestFiles(config).config}`, `--stanza=${stanza}`];
+/** Binds it to one of a cluster's repositories. */
+export function createBackrest(
+  config: HostConfig,
+  secrets: Secrets,
+  repository: Repository = 1,
+): Backrest {
+  const files = backrestFiles(config);
+  const settings = repository === 1 ? files.config : files.storeConfig;
+  const head = [`--config=${settings}`, `--stanza=${stanza}`];
   const login = { PGPASSWORD: secrets.control_password };
   return (command, options = [], parameters = []) =>
     runProgram(config, "pgbackrest", [...head, ...options, command, ...parameters], {
@@ -31,7 +37,6 @@ const Info = z.array(
         prior: z.string().nullable(),
         error: z.boolean().nullable(),
         archive: z.object({ start: z.string(), stop: z.string() }),
-        database: z.object({ "repo-key": z.int() }),
         info: z.object({
           size: z.int(),
           repository: z.object({ delta: z.int() }),
@@ -40,13 +45,16 @@ const Info = z.array(
         timestamp: z.object({ start: z.int(), stop: z.int() }),
       }),
     ),
+    repo: z.array(z.object({ status: z.object({ code: z.int(), message: z.string() }) })),
   }),
 );
+// Other codes say that there is nothing yet.
+const unreadable = 99;
 
 /** A base backup in one of the repositories. */
 export interface BaseBackup {
   readonly label: string;
-  readonly repository: number;
+  readonly repository: Repository;
   readonly type: "full" | "diff" | "incr";
   /** Milliseconds since the epoch, to the second. */
   readonly startedAt: number;
@@ -58,14 +66,19 @@ export interface BaseBackup {
   readonly repositoryBytes: number;
 }
 
-/** The base backups there are, the oldest first. */
-export async function listBackups(backrest: Backrest): Promise<BaseBackup[]> {
+/** The base backups in a repository, the oldest first. @throws Error when it cannot be read */
+export async function listBackups(
+  backrest: Backrest,
+  repository: Repository,
+): Promise<BaseBackup[]> {
   const [cluster] = Info.parse(JSON.parse(await backrest("info", ["--output=json"])));
+  const broken = cluster?.repo.find(({ status }) => status.code === unreadable);
+  if (broken !== undefined) throw new Error(broken.status.message);
   return (cluster?.backup ?? [])
     .filter(({ error }) => error !== true)
     .map((backup) => ({
       label: backup.label,
-      repository: backup.database["repo-key"],
+      repository,
       type: backup.type,
       startedAt: backup.timestamp.start * 1000,
       stoppedAt: backup.timestamp.stop * 1000,
@@ -83,9 +96,8 @@ const Listed = z.record(z.string(), z.object({ type: z.string(), time: z.int().o
 /** Segments of WAL in a repository, in order: name, and when each came. */
 export async function listWal(
   backrest: Backrest,
-  repository: number,
 ): Promise<{ readonly wal: string; readonly at: number }[]> {
-  const options = ["--recurse", "--output=json", `--repo=${repository}`];
+  const options = ["--recurse", "--output=json"];
   const text = await backrest("repo-ls", options, [`archive/${stanza}`]);
   return Object.entries(Listed.parse(JSON.parse(text)))
     .flatMap(([path, { time = 0 }]) => {

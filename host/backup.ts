@@ -1,30 +1,70 @@
 // All that is done to keep a cluster recoverable, put together.
-import { type Backrest, createBackrest, listBackups, listWal } from "./backrest.ts";
-import { backrestFiles } from "./backrest-config.ts";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type Backrest,
+  type BaseBackup,
+  createBackrest,
+  listBackups,
+  listWal,
+} from "./backrest.ts";
+import { backrestFiles, stanza } from "./backrest-config.ts";
 import { type BaseBackups, openBaseBackups } from "./base-backup.ts";
-import type { HostConfig } from "./config.ts";
-import { recoverableSpans, type Span } from "./recovery-window.ts";
+import { type HostConfig, layout } from "./config.ts";
+import { log, messageOf } from "./log.ts";
+import { joinSpans, recoverableSpans, type Span } from "./recovery-window.ts";
 import type { Secrets } from "./secret.ts";
 import type { Session } from "./session.ts";
+import { openStore, type Store } from "./store.ts";
 import { openWalArchive, type WalArchive } from "./wal-archive.ts";
 
 /** The backups of one cluster. */
 export interface Backup {
+  /** The first repository. */
   readonly backrest: Backrest;
   readonly base: BaseBackups;
   readonly archive: WalArchive;
+  /** The second repository, where there is one. */
+  readonly store: Store | undefined;
+  /** The base backups in both repositories, the oldest first; a lost one has none. */
+  list(): Promise<BaseBackup[]>;
   /** Spans in which every moment can be recovered; the last one ends about now. */
   window(): Promise<Span[]>;
+  /** Makes the first repository anew when it is lost, with a base backup. */
+  heal(): Promise<void>;
 }
 
-const localRepository = 1;
-
 /**
- * Brings the repositories to their shape, while Postgres does not run: archiving, which begins as
- * soon as it does, holds pgBackRest's lock.
+ * Brings the first repository to its shape, while Postgres does not run: archiving, which begins
+ * as soon as it does, holds pgBackRest's lock.
  */
 export async function prepareRepositories(config: HostConfig, secrets: Secrets): Promise<void> {
   await createBackrest(config, secrets)("stanza-create", ["--no-online"]);
+}
+
+// A repository that is lost has nothing, and what the other one has is had all the same.
+async function orNone<Item>(what: string, list: () => Promise<Item[]>): Promise<Item[]> {
+  try {
+    return await list();
+  } catch (error) {
+    log("error", `The ${what} of the first repository cannot be read: ${messageOf(error)}`);
+    return [];
+  }
+}
+
+function createHeal(config: HostConfig, backrest: Backrest): Backup["heal"] {
+  const { repository } = layout(config.directory);
+  const isThere = () =>
+    ["archive", "backup"].every((kind) =>
+      existsSync(join(repository, kind, stanza, `${kind}.info`)),
+    );
+  return async () => {
+    if (!isThere()) {
+      log("error", `The repository ${repository} is lost: it is made anew, with a base backup.`);
+      await backrest("stanza-create", ["--no-online"]);
+    }
+    if ((await listBackups(backrest, 1)).length === 0) await backrest("backup", ["--type=full"]);
+  };
 }
 
 /** Opens what is kept about backups. */
@@ -36,25 +76,42 @@ export async function openBackup(
   const files = backrestFiles(config);
   const backrest = createBackrest(config, secrets);
   const archive = await openWalArchive(control, files.heartbeats, config.backup.base_backup_days);
-  const base = openBaseBackups(backrest, files.backups, () => new Date());
+  const store =
+    config.backup.s3 === undefined
+      ? undefined
+      : openStore(
+          backrest,
+          createBackrest(config, secrets, 2),
+          files.transit,
+          async () => (await archive.status()).last_archived_wal,
+        );
+  const base = openBaseBackups(backrest, store, files.backups, () => new Date());
+  const local = () => orNone("base backups", () => listBackups(backrest, 1));
   return {
     backrest,
     base,
     archive,
+    store,
+    async list() {
+      const all = [...(await local()), ...(store?.backups() ?? [])];
+      return all.sort((one, other) => one.stoppedAt - other.stoppedAt);
+    },
     async window() {
       await archive.heartbeat();
-      const [backups, segments] = await Promise.all([
-        listBackups(backrest),
-        listWal(backrest, localRepository),
+      const wal = orNone("WAL", () => listWal(backrest));
+      const [backups, segments] = await Promise.all([local(), wal]);
+      const archived = new Set(segments.map((segment) => segment.wal));
+      const beats = archive.heartbeats();
+      return joinSpans([
+        ...recoverableSpans(backups, archived, beats),
+        ...recoverableSpans(store?.backups() ?? [], store?.segments() ?? new Set(), beats),
       ]);
-      const archived = new Set(segments.map(({ wal }) => wal));
-      const local = backups.filter(({ repository }) => repository === localRepository);
-      return recoverableSpans(local, archived, archive.heartbeats());
     },
+    heal: createHeal(config, backrest),
   };
 }
 
 /** Makes the first base backup of a cluster that has none, before it takes databases. */
 export async function makeFirstBackup({ backrest }: Backup): Promise<void> {
-  if ((await listBackups(backrest)).length === 0) await backrest("backup", ["--type=full"]);
+  if ((await listBackups(backrest, 1)).length === 0) await backrest("backup", ["--type=full"]);
 }

@@ -5,6 +5,7 @@ import type { Backrest } from "./backrest.ts";
 import { readIfExists, writeAtomically } from "./file.ts";
 import { log, messageOf } from "./log.ts";
 import { HostProblem } from "./problem.ts";
+import type { Store } from "./store.ts";
 
 const BackupState = z.object({
   backup_id: z.string(),
@@ -57,8 +58,13 @@ function openStates(file: string, now: () => Date) {
   return { states, put, end };
 }
 
-/** Opens what is kept in `file`. */
-export function openBaseBackups(backrest: Backrest, file: string, now: () => Date): BaseBackups {
+/** Opens what is kept in `file`. A `store` that cannot expire now does so another time. */
+export function openBaseBackups(
+  backrest: Backrest,
+  store: Pick<Store, "expire"> | undefined,
+  file: string,
+  now: () => Date,
+): BaseBackups {
   const { states, put, end } = openStates(file, now);
   let running: Promise<void> | undefined;
   const holders = new Set<symbol>();
@@ -101,6 +107,9 @@ export function openBaseBackups(backrest: Backrest, file: string, now: () => Dat
       if (holders.size > 0) return false;
       await occupy(async () => {
         await backrest("expire");
+        await store?.expire().catch((error) => {
+          log("error", `The second repository keeps too much: ${messageOf(error)}`);
+        });
       });
       return true;
     },

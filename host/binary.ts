@@ -1,7 +1,7 @@
 // From (binaries, program, arguments) to the command that runs it: as it is, or in a root file
 // system laid out by bubblewrap, where only the cluster's directory can be written.
 import { execFile, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { HostConfig } from "./config.ts";
@@ -47,12 +47,27 @@ type Attachment = "outlives" | "dies-with-host";
  * What a program may touch. A recovery replays what every tenant ever did to paths: it sees no
  * file of the live cluster, writes in one directory, reads another, and has no network.
  */
-export type Reach = "cluster" | { readonly writable: string; readonly readable: readonly string[] };
+export type Reach =
+  | "cluster"
+  | {
+      readonly writable: string;
+      readonly readable: readonly string[];
+      /** For pgBackRest alone, which fetches from an object store. */
+      readonly network?: true;
+    };
 
 function binds(config: HostConfig, reach: Reach): string[] {
   if (reach === "cluster") return ["--bind", config.directory, config.directory];
   const readable = reach.readable.flatMap((path) => ["--ro-bind", path, path]);
-  return [...readable, "--bind", reach.writable, reach.writable, "--unshare-net"];
+  const network = reach.network === true ? [] : ["--unshare-net"];
+  return [...readable, "--bind", reach.writable, reach.writable, ...network];
+}
+
+// Names are resolved as the machine does by now, not as when the root file system was made.
+function resolver(root: string): string[] {
+  return ["/etc/resolv.conf", "/etc/hosts"]
+    .filter((file) => existsSync(file) && existsSync(join(root, file)))
+    .flatMap((file) => ["--ro-bind", file, file]);
 }
 
 // Installed on the machine itself, programs see its whole file system, but for the cluster's.
@@ -86,6 +101,7 @@ function sandbox(
     ...(attachment === "outlives" ? [] : ["--die-with-parent"]),
     ...at("/usr"),
     ...at("/etc"),
+    ...resolver(root),
     ...links,
     ...["--ro-bind", layout(config.directory).passwd, "/etc/passwd"],
     ...["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"],

@@ -22,8 +22,8 @@ const poolModes: readonly PoolMode[] = ["transaction", "session"];
 export function openCluster(config: HostConfig) {
   const paths = layout(config.directory);
   makePrivateDirectories(config.directory, paths.run, paths.pooler, paths.tls, paths.log);
-  const { spool, lock, log: backrestLog } = backrestFiles(config);
-  makePrivateDirectories(paths.repository, paths.backrest, spool, lock, backrestLog);
+  const { spool, lock, storeLock, log: backrestLog } = backrestFiles(config);
+  makePrivateDirectories(paths.repository, paths.backrest, spool, lock, storeLock, backrestLog);
   makePrivateDirectories(paths.metrics);
   writePasswd(config);
   const secrets = keepSecrets(paths.secrets, config.backup.encryption_key);

@@ -48,6 +48,11 @@ export type ControlKey = z.infer<typeof ControlKey>;
 /** An S3-compatible store for a second copy of everything; pgBackRest speaks TLS alone. */
 const S3 = z.strictObject({
   endpoint: z.string().regex(/^[A-Za-z0-9.-]{1,253}$/, "a host name, without https://"),
+  /** Where to connect instead, under the same name; a private address of the store. */
+  address: z
+    .string()
+    .regex(/^[A-Za-z0-9.:-]{1,253}$/, "a host name or IP address")
+    .optional(),
   port: Port.default(443),
   bucket: z.string().regex(/^[A-Za-z0-9.-]{3,63}$/),
   region: z.string().regex(/^[A-Za-z0-9-]{1,64}$/),

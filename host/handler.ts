@@ -1,4 +1,4 @@
-import { type BaseBackup, listBackups } from "./backrest.ts";
+import type { BaseBackup } from "./backrest.ts";
 import type { Backup } from "./backup.ts";
 import type { Cluster } from "./cluster.ts";
 import type { CommandHandlers } from "./command.ts";
@@ -113,9 +113,10 @@ type BackupCommand =
   | "restore_point.create";
 
 function backupHandlers({
-  backrest,
   base,
   archive,
+  store,
+  list,
   window,
 }: Backup): Pick<CommandHandlers, Extract<keyof CommandHandlers, BackupCommand>> {
   return {
@@ -124,9 +125,9 @@ function backupHandlers({
       return {};
     },
     "base_backup.status": async ({ backup_id }) => base.stateOf(backup_id),
-    base_backups: async () => ({ base_backups: (await listBackups(backrest)).map(reportBackup) }),
+    base_backups: async () => ({ base_backups: (await list()).map(reportBackup) }),
     "base_backup.expire": async () => ({ is_done: await base.expire() }),
-    archive: archive.status,
+    archive: async () => ({ ...(await archive.status()), store: store?.status() ?? null }),
     recovery_window: async () => ({
       spans: (await window()).map(({ from, to }) => ({ from: iso(from), to: iso(to) })),
     }),

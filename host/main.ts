@@ -56,6 +56,8 @@ import { createProxy } from "./websocket.ts";
 const heartbeatMilliseconds = 60_000;
 const memoryMilliseconds = 100;
 const housekeepingMilliseconds = 60_000;
+const healMilliseconds = 5000;
+const copyMilliseconds = 2000;
 
 function readKeyPair(config: HostConfig) {
   if (config.tls === undefined) return undefined;
@@ -167,6 +169,12 @@ async function run(config: HostConfig): Promise<void> {
   working.push(...programs.map((program) => supervise(program, ending.signal)));
   working.push(databases.keep(ending.signal));
   const beat = backup.archive.heartbeatIfBusy;
+  const { heal, store: second } = backup;
+  working.push(repeat("heal the repository", healMilliseconds, heal, ending.signal));
+  if (second !== undefined) {
+    working.push(repeat("copy WAL", copyMilliseconds, second.copyWal, ending.signal));
+    working.push(repeat("copy a base backup", healMilliseconds, second.backUp, ending.signal));
+  }
   const tidy = recoveries.removeAbandoned;
   working.push(repeat("remove recoveries", housekeepingMilliseconds, tidy, ending.signal));
   const limitMemory = previews.limitMemory;

@@ -8,7 +8,7 @@ const knownFormat = "5";
 const firstUserOid = 16_384;
 
 /** Why a manifest is not filtered; the stock restore is then the way. */
-class ManifestRefused extends Error {
+export class ManifestRefused extends Error {
   override readonly name = "ManifestRefused";
 }
 
@@ -52,6 +52,18 @@ function databaseOf(line: string): number | undefined {
   return found === null ? undefined : Number(found[1] ?? found[2]);
 }
 
+function isWanted(line: string, oids: ReadonlySet<number>): boolean {
+  const oid = databaseOf(line);
+  return oid === undefined || oid < firstUserOid || oids.has(oid);
+}
+
+/** Bytes a stock restore of one database fetches; undefined when the database is not there. */
+export function stockBytes(manifest: string, oid: number): number | undefined {
+  const files = sectionsOf(manifest).find(({ name }) => name === "target:file")?.lines ?? [];
+  if (!files.some((line) => databaseOf(line) === oid)) return undefined;
+  return bytesOf(files.filter((line) => isWanted(line, new Set([oid]))));
+}
+
 /** A manifest that was cut down, and how much of it is left to fetch. */
 export interface ManifestView {
   readonly text: string;
@@ -75,12 +87,10 @@ export function filterManifest(manifest: string, oids: ReadonlySet<number>): Man
   if (checksum !== JSON.stringify(checksumOf(body))) {
     throw new ManifestRefused("The manifest's checksum cannot be reproduced.");
   }
-  const isWanted = (line: string) => {
-    const oid = databaseOf(line);
-    return oid === undefined || oid < firstUserOid || oids.has(oid);
-  };
   const kept = body.map(({ name, lines }) =>
-    name === "target:file" ? { name, lines: lines.filter(isWanted) } : { name, lines },
+    name === "target:file"
+      ? { name, lines: lines.filter((line) => isWanted(line, oids)) }
+      : { name, lines },
   );
   const files = kept.find(({ name }) => name === "target:file")?.lines ?? [];
   const end = { name: "backrest", lines: [`backrest-checksum="${checksumOf(kept)}"`] };

@@ -57,11 +57,13 @@ export function recoverableSpans(
   archived: ReadonlySet<string>,
   heartbeats: readonly Heartbeat[],
 ): Span[] {
-  const spans = backups
-    .flatMap((backup) => spanOf(backup, archived, heartbeats))
-    .sort((one, other) => one.from - other.from);
+  return joinSpans(backups.flatMap((backup) => spanOf(backup, archived, heartbeats)));
+}
+
+/** The same spans in order, those that meet as one. */
+export function joinSpans(spans: readonly Span[]): Span[] {
   const joined: Span[] = [];
-  for (const span of spans) {
+  for (const span of spans.toSorted((one, other) => one.from - other.from)) {
     const last = joined.at(-1);
     if (last === undefined || span.from > last.to) joined.push(span);
     else joined[joined.length - 1] = { from: last.from, to: Math.max(last.to, span.to) };

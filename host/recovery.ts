@@ -12,7 +12,6 @@ import {
   RecoveryReport,
   RecoveryRequest,
 } from "../src/contract/host.ts";
-import { type BaseBackup, listBackups } from "./backrest.ts";
 import type { Backup } from "./backup.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { admitTenant, dump, type LoadTarget, load, unpack } from "./dump.ts";
@@ -21,14 +20,13 @@ import { readIfExists, writeAtomically } from "./file.ts";
 import { log, messageOf } from "./log.ts";
 import type { Previews } from "./preview.ts";
 import { HostProblem } from "./problem.ts";
+import { chooseBackup, firstWay, prepareWay, type Way, wayAfter } from "./recovery-way.ts";
 import {
   evidenceIn,
   isRunning,
-  makeView,
-  type RecoveryTarget,
+  type ReplayState,
   removeScratch,
   restoredBytes,
-  restoreFiles,
   type Scratch,
   scratchIn,
   scratchSession,
@@ -97,6 +95,8 @@ const fresh = (id: string): Recovery => ({
   bytes_total: 0,
   bytes_restored: 0,
   backup_label: null,
+  method: null,
+  repository: null,
   start_lsn: null,
   replayed_lsn: null,
   reached_at: null,
@@ -112,26 +112,6 @@ const stateFile = (directory: string) => join(directory, "recovery.json");
 function directoryOf(config: HostConfig, id: string): string {
   const name = createHash("sha256").update(id).digest("hex").slice(0, 8);
   return join(layout(config.directory).scratch, name);
-}
-
-/** The newest backup that was over before the target. @throws Error when there is none. */
-function chooseBackup(backups: readonly BaseBackup[], { target }: MomentRequest): BaseBackup {
-  const local = backups.filter(({ repository }) => repository === 1);
-  if ("backup" in target) {
-    const named = local.find(({ label }) => label === target.backup);
-    if (named !== undefined) return named;
-    throw new Error(`There is no base backup ${target.backup} any more.`);
-  }
-  const at = Date.parse("time" in target ? target.time : target.at);
-  // pgBackRest tells the second in which it was over.
-  const chosen = local.findLast(({ stoppedAt }) => stoppedAt + 1000 <= at);
-  if (chosen !== undefined) return chosen;
-  throw new Error("No base backup is older than the target.");
-}
-
-function targetOf({ target }: MomentRequest): RecoveryTarget {
-  if ("time" in target) return { time: target.time.replace("T", " ").replace("Z", "+00") };
-  return "name" in target ? { name: target.name } : { immediate: true };
 }
 
 function checkSpace(config: HostConfig, bytes: number): void {
@@ -158,38 +138,68 @@ function stepsOf(entry: Entry) {
   return { note, step };
 }
 
+/** Tries one way after the other; the error says what became of each. */
 async function recover(entry: Entry, request: MomentRequest, backup: Backup): Promise<void> {
+  const failures: string[] = [];
+  let way = firstWay;
+  for (;;) {
+    try {
+      return await recoverBy(way, entry, request, backup);
+    } catch (error) {
+      // What was recovered is what it is, wherever it came from.
+      const isOver = entry.isEnding || entry.recovery.step === "admit";
+      const next: Way | undefined = isOver ? undefined : wayAfter(way, error, backup);
+      const name = way.repository === 1 ? "first" : "second";
+      failures.push(`${name} repository: ${messageOf(error)}`);
+      if (next === undefined && failures.length === 1) throw error;
+      if (next === undefined) throw new Error(failures.join(" "));
+      log("warn", `A recovery goes on another way. ${failures.at(-1)}`);
+      way = next;
+      await removeScratch(entry.scratch);
+      mkdirSync(entry.scratch.files.directory, { recursive: true, mode: 0o700 });
+    }
+  }
+}
+
+async function recoverBy(
+  way: Way,
+  entry: Entry,
+  request: MomentRequest,
+  backup: Backup,
+): Promise<void> {
   const { scratch } = entry;
   const { note, step } = stepsOf(entry);
-  const chosen = await step("choose", async () =>
-    chooseBackup(await listBackups(backup.backrest), request),
-  );
+  note({ ...way });
+  const chosen = await step("choose", () => chooseBackup(way, request, backup));
   note({ backup_label: chosen.label, start_lsn: chosen.startLsn });
-  const view = await step("view", () => makeView(scratch, chosen.label, request.database_oid));
-  note({ bytes_total: view.bytes });
-  checkSpace(scratch.config, view.bytes);
+  const prepared = await step("view", () => prepareWay(way, scratch, chosen, request, backup));
+  const { bytes } = prepared;
+  note({ bytes_total: bytes });
+  checkSpace(scratch.config, bytes);
   const measure = async () => {
-    note({ bytes_restored: Math.min(view.bytes, await restoredBytes(scratch)) });
+    note({ bytes_restored: Math.min(bytes, await restoredBytes(scratch)) });
   };
-  await step("restore", () =>
-    meanwhile(measure, () => restoreFiles(scratch, chosen.label, targetOf(request))),
-  );
-  note({ bytes_restored: view.bytes });
-  const reached = await step("replay", async () => {
-    startScratch(scratch);
-    const session = scratchSession(scratch, "postgres");
-    const onProgress = ({ lsn }: { readonly lsn: string | null }) => note({ replayed_lsn: lsn });
-    try {
-      const state = await untilTarget(scratch, session, onProgress);
-      await settle(scratch, session, request.database_oid);
-      return state;
-    } finally {
-      await session.close();
-    }
-  });
+  await step("restore", () => meanwhile(measure, prepared.restore));
+  note({ bytes_restored: bytes });
+  const settings = await step("fetch_wal", prepared.settings);
+  const reached = await step("replay", () => replay(entry, settings, request.database_oid));
   const { database } = await step("admit", () => admitTenant(scratch, request.database_oid));
   const evidence = evidenceIn(readIfExists(scratch.files.log) ?? "") ?? null;
   note({ state: "ready", reached_at: reached.reachedAt, evidence, database });
+}
+
+async function replay(entry: Entry, settings: string, oid: number): Promise<ReplayState> {
+  const { scratch } = entry;
+  const { note } = stepsOf(entry);
+  startScratch(scratch, settings);
+  const session = scratchSession(scratch, "postgres");
+  try {
+    const state = await untilTarget(scratch, session, ({ lsn }) => note({ replayed_lsn: lsn }));
+    await settle(scratch, session, oid);
+    return state;
+  } finally {
+    await session.close();
+  }
 }
 
 /** The same from a dump: what is in it needs no cluster to be read. */

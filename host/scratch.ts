@@ -12,7 +12,7 @@ import {
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { renderBackrestConfig, stanza } from "./backrest-config.ts";
+import { type Repository, renderBackrestConfig, stanza } from "./backrest-config.ts";
 import { type Reach, runProgram, startServer } from "./binary.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { readIfExists } from "./file.ts";
@@ -61,8 +61,13 @@ export function scratchIn(config: HostConfig, secrets: Secrets, directory: strin
   return { config, secrets, files: scratchFiles(directory), reach };
 }
 
-function pgbackrest(scratch: Scratch, options: readonly string[], input?: string, key?: string) {
-  const { config, files, reach } = scratch;
+/** Runs pgBackRest within a scratch cluster's reach, or another one. */
+export function pgbackrest(
+  scratch: Scratch,
+  options: readonly string[],
+  { input, key, reach = scratch.reach }: { input?: string; key?: string; reach?: Reach } = {},
+): Promise<string> {
+  const { config, files } = scratch;
   const args = [`--config=${files.config}`, `--stanza=${stanza}`, ...options];
   return runProgram(config, "pgbackrest", args, {
     reach,
@@ -92,10 +97,9 @@ export async function makeView(
   label: string,
   oid: number,
 ): Promise<ManifestView> {
-  const { config, secrets, files } = scratch;
+  const { config, files } = scratch;
   const { repository } = layout(config.directory);
-  const text = renderBackrestConfig(config, secrets);
-  writeFileSync(files.config, confined(text, files), { mode: 0o600 });
+  writeBackrestConfig(scratch, 1);
   const [manifest, info] = await Promise.all([
     repositoryFile(scratch, `backup/${stanza}/${label}/backup.manifest`),
     repositoryFile(scratch, `backup/${stanza}/backup.info`),
@@ -109,18 +113,24 @@ export async function makeView(
   const key = cipherPassOf(info);
   for (const name of manifests) {
     const path = `backup/${stanza}/${label}/${name}`;
-    await pgbackrest(scratch, [`--repo1-path=${files.view}`, "repo-put", path], view.text, key);
+    await pgbackrest(scratch, [`--repo1-path=${files.view}`, "repo-put", path], {
+      input: view.text,
+      ...(key === undefined ? {} : { key }),
+    });
   }
   return view;
 }
 
-// The live cluster's settings, with every path it writes to inside of the scratch directory.
-function confined(text: string, { directory }: ScratchFiles): string {
-  const replaced = text.replaceAll(
+/** The live cluster's settings, with every path it writes to inside of the scratch directory. */
+export function writeBackrestConfig(
+  { config, secrets, files }: Scratch,
+  repository: Repository,
+): void {
+  const text = renderBackrestConfig(config, secrets, repository).replaceAll(
     /^(spool|lock|log)-path=.*$/gm,
-    (_, name) => `${name}-path=${join(directory, name)}`,
+    (_, name) => `${name}-path=${join(files.directory, name)}`,
   );
-  return replaced.replaceAll(/^repo2-.*\n/gm, "");
+  writeFileSync(files.config, text, { mode: 0o600 });
 }
 
 function targetOptions(target: RecoveryTarget): string[] {
@@ -129,16 +139,18 @@ function targetOptions(target: RecoveryTarget): string[] {
   return [`--type=${type}`, `--target=${value}`];
 }
 
-/** Has pgBackRest restore what the view holds. */
+/** Has pgBackRest restore what the view holds, or what `options` say, within a reach. */
 export async function restoreFiles(
   scratch: Scratch,
   label: string,
   target: RecoveryTarget,
+  options: readonly string[] = [`--repo1-path=${scratch.files.view}`],
+  reach: Reach = scratch.reach,
 ): Promise<void> {
   const { files } = scratch;
   mkdirSync(files.data, { recursive: true, mode: 0o700 });
-  await pgbackrest(scratch, [
-    `--repo1-path=${files.view}`,
+  const line = [
+    ...options,
     `--set=${label}`,
     `--pg1-path=${files.data}`,
     ...targetOptions(target),
@@ -146,7 +158,8 @@ export async function restoreFiles(
     "--archive-mode=off",
     `--tablespace-map-all=${join(files.directory, "ts")}`,
     "restore",
-  ]);
+  ];
+  await pgbackrest(scratch, line, { reach });
 }
 
 const settings = (files: ScratchFiles) => `
@@ -183,9 +196,9 @@ export async function restoredBytes({ files }: Scratch): Promise<number> {
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
-/** Starts the scratch cluster; it begins to replay. */
-export function startScratch({ config, files, reach }: Scratch): void {
-  appendFileSync(join(files.data, "postgresql.auto.conf"), settings(files));
+/** Starts the scratch cluster; it begins to replay. `more` are settings of Postgres. */
+export function startScratch({ config, files, reach }: Scratch, more = ""): void {
+  appendFileSync(join(files.data, "postgresql.auto.conf"), settings(files) + more);
   writeFileSync(files.hba, `local all ${controlUser} scram-sha-256\n`, { mode: 0o600 });
   startServer(config, "postgres", ["-D", files.data], files.log, "true", reach);
 }

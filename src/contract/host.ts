@@ -234,6 +234,10 @@ export const RecoveryReport = z.object({
   /** What of it is there. */
   bytes_restored: z.int().min(0),
   backup_label: z.string().nullable(),
+  /** `filtered`: this one database's files alone; `stock`: as pgBackRest does it. */
+  method: z.enum(["filtered", "stock"]).nullable(),
+  /** What it reads from; 1 is beside the cluster, 2 the second one. */
+  repository: z.union([z.literal(1), z.literal(2)]).nullable(),
   /** Where replay begins, and how far it is. */
   start_lsn: z.string().nullable(),
   replayed_lsn: z.string().nullable(),
@@ -356,6 +360,16 @@ export const hostCommands = {
       failed_count: z.int().min(0),
       /** Bytes of WAL ever written. */
       wal_bytes: z.number().min(0),
+      /** How the second repository follows; null where there is none. */
+      store: z
+        .object({
+          /** The segment up to which it has all. */
+          copied_wal: z.string().nullable(),
+          /** Since when it lacks something, and why; null while it is known to lack nothing. */
+          behind_since: z.iso.datetime().nullable(),
+          reason: z.string().nullable(),
+        })
+        .nullable(),
     }),
   },
   /**
