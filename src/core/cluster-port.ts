@@ -165,6 +165,8 @@ export interface ClusterRecovery {
   readonly bytes_total: number;
   readonly bytes_restored: number;
   readonly backup_label: string | null;
+  readonly method: "filtered" | "stock" | null;
+  readonly repository: 1 | 2 | null;
   readonly start_lsn: string | null;
   readonly replayed_lsn: string | null;
   readonly reached_at: string | null;

@@ -64,6 +64,8 @@ function progressOf(found: ClusterRecovery): Partial<RestoreRow> {
     evidence: found.evidence,
     // A dump has its name from the beginning.
     ...(found.backup_label === null ? {} : { backupLabel: found.backup_label }),
+    method: found.method,
+    repository: found.repository,
     bytesTotal: found.bytes_total,
     stepMilliseconds: found.step_milliseconds,
     progress: {

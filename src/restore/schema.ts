@@ -30,6 +30,13 @@ export const Restore = z
     requested_target: z.string(),
     reached_at: z.string().nullable(),
     evidence: z.string().nullable(),
+    method: z.enum(["filtered", "stock"]).nullable().openapi({
+      description:
+        "`filtered` fetches this database's files alone, `stock` is what pgBackRest does",
+    }),
+    repository: z.int().nullable().openapi({
+      description: "Where it came from: 1 is beside the cluster, 2 the object store",
+    }),
     bytes_total: z.int().nullable(),
     progress: Progress.nullable(),
     step_milliseconds: z.record(z.string(), z.int()),
@@ -60,6 +67,8 @@ export function renderRestore(row: RestoreRow): z.infer<typeof Restore> {
     requested_target: row.requestedTarget,
     reached_at: row.reachedAt,
     evidence: row.evidence,
+    method: row.method,
+    repository: row.repository,
     bytes_total: row.bytesTotal,
     progress: row.progress === null ? null : renderProgress(row, row.progress),
     step_milliseconds: row.stepMilliseconds,

@@ -39,6 +39,9 @@ export const restore = sqliteTable(
     /** The line of Postgres' log that says where recovery stopped. */
     evidence: text("evidence"),
     backupLabel: text("backup_label"),
+    /** How it was recovered, and from which repository: 1 is beside the cluster. */
+    method: text("method", { enum: ["filtered", "stock"] }),
+    repository: integer("repository"),
     bytesTotal: integer("bytes_total"),
     stepMilliseconds: text("step_milliseconds", { mode: "json" })
       .$type<Record<string, number>>()

@@ -12,6 +12,8 @@ const aRecovery: ClusterRecovery = {
   bytes_total: 1,
   bytes_restored: 1,
   backup_label: "20260101-000000F",
+  method: "filtered",
+  repository: 1,
   start_lsn: "0/1",
   replayed_lsn: "0/1",
   reached_at: "2026-01-01T00:00:00.000000Z",

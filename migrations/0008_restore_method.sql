@@ -1,0 +1,2 @@
+ALTER TABLE `restore` ADD `method` text;--> statement-breakpoint
+ALTER TABLE `restore` ADD `repository` integer;
