@@ -69,7 +69,8 @@ const S3 = z.strictObject({
   ca_file: AbsolutePath.optional(),
 });
 
-const Backup = z.strictObject({
+/** How a cluster is kept recoverable. */
+export const BackupSettings = z.strictObject({
   /** Encrypts the repositories; made when absent and kept beside the other secrets. */
   encryption_key: z
     .string()
@@ -82,6 +83,8 @@ const Backup = z.strictObject({
   archive_timeout_seconds: z.int().min(1).max(3600).default(60),
   s3: S3.optional(),
 });
+
+export type BackupSettings = z.infer<typeof BackupSettings>;
 
 /** The configuration file of one host program, as JSON. */
 export const HostConfig = z
@@ -102,7 +105,7 @@ export const HostConfig = z
     control_keys: z.array(ControlKey).min(1),
     tls: z.strictObject({ certificate_file: AbsolutePath, key_file: AbsolutePath }).optional(),
     databases_max: z.int().min(1).max(5000).default(300),
-    backup: Backup.prefault({}),
+    backup: BackupSettings.prefault({}),
   })
   .superRefine((config, context) => {
     const { http_port, transaction_port, session_port } = config.listen;
@@ -130,10 +133,14 @@ export function isLoopback(config: Pick<HostConfig, "listen" | "public_host">): 
 export function readConfig(file: string): HostConfig {
   const parsed = HostConfig.safeParse(JSON.parse(readFileSync(file, "utf8")));
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(
-    (issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`,
-  );
-  throw new Error(`${file} is not a host configuration. ${problems.join("; ")}.`);
+  throw new Error(`${file} is not a host configuration. ${problemsOf(parsed.error)}.`);
+}
+
+/** Names each wrong field. */
+export function problemsOf({ issues }: z.ZodError): string {
+  return issues
+    .map((issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`)
+    .join("; ");
 }
 
 /** Where things are in the directory. */

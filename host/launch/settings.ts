@@ -1,6 +1,16 @@
 // What a start was asked for, from the environment, and where things are in the state directory.
+//
+// How backups are kept is in backup.json there, which nobody else should read (chmod 600), as it
+// holds the key of an object store; its fields are those of `backup` in host/config.ts:
+//
+//   {"s3": {"endpoint": "s3.eu-central-1.amazonaws.com", "region": "eu-central-1",
+//           "bucket": "…", "key": "…", "key_secret": "…"}}
+//
+// `uri_style: "path"`, `port`, `prefix`, `address` and `ca_file` are for other stores.
 import { existsSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { BackupSettings, problemsOf } from "../config.ts";
+import { readIfExists } from "../file.ts";
 
 /** Paths as this process sees them; `shown` has them as the person who started it does. */
 export interface Settings {
@@ -62,6 +72,16 @@ export function makeHome(settings: Settings): Settings {
 const homeBytesMax = 64;
 const unusable = /[\p{Cc}'",\\%:]/u;
 
+/** What backup.json says, as it is to stand in the host's configuration; undefined without one. */
+export function readBackupSettings(home: string): BackupSettings | undefined {
+  const { backup: file } = homePaths(home);
+  const text = readIfExists(file);
+  if (text === undefined) return undefined;
+  const parsed = BackupSettings.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data;
+  throw new Error(`${file} does not say how backups are kept. ${problemsOf(parsed.error)}.`);
+}
+
 /** What keeps servers from running with these paths, or undefined. */
 export function pathProblem({ home, rootfs }: Settings): string | undefined {
   if (unusable.test(home) || unusable.test(rootfs)) {
@@ -91,6 +111,8 @@ export function homePaths(home: string) {
     processes: join(home, "processes.json"),
     /** The host program's configuration and its directory. */
     host: join(home, "host.json"),
+    /** How backups are kept, from whoever runs this. */
+    backup: join(home, "backup.json"),
     cluster: join(home, "cluster"),
     /** D1 and Durable Objects; what `wrangler --persist-to` takes. */
     state: join(home, "state"),

@@ -16,7 +16,7 @@ import { cutLog } from "./log-file.ts";
 import { isFree, keepPorts, type Ports } from "./ports.ts";
 import { preparePsql } from "./psql.ts";
 import { keepSecrets, publicKey, type Secrets } from "./secrets.ts";
-import { homePaths, type Settings } from "./settings.ts";
+import { homePaths, readBackupSettings, type Settings } from "./settings.ts";
 
 const hostStopSeconds = 180;
 const workerStopSeconds = 10;
@@ -62,6 +62,7 @@ function writeHostConfig(system: System, binaries: Binaries): void {
     public_host: "127.0.0.1",
     control_keys: [publicKey(secrets)],
     databases_max: settings.databasesMax,
+    backup: readBackupSettings(settings.home),
   };
   writeAtomically(host, `${JSON.stringify(config, null, 2)}\n`);
 }

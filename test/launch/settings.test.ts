@@ -10,7 +10,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { isForeign, makeHome, pathProblem, readSettings } from "../../host/launch/settings.ts";
+import {
+  isForeign,
+  makeHome,
+  pathProblem,
+  readBackupSettings,
+  readSettings,
+} from "../../host/launch/settings.ts";
 
 test("without variables the state is in the clone and the API at 8787", () => {
   const { home, port, rootfs, repository, databasesMax } = readSettings({});
@@ -57,3 +63,20 @@ test.each(["/tmp/a,b", "/tmp/it's", "/tmp/a:b", `/tmp/${"a".repeat(70)}`])(
     expect(pathProblem(readSettings({ MIOSA_HOME: home }))).toBeDefined();
   },
 );
+
+test("backup.json names an object store, and what is wrong with it is told by field", () => {
+  const home = mkdtempSync(join(tmpdir(), "settings-"));
+  expect(readBackupSettings(home)).toBeUndefined();
+  const s3 = { endpoint: "s3.test", region: "eu-1", bucket: "backups", key: "AKIA" };
+  const write = (content: unknown) =>
+    writeFileSync(join(home, "backup.json"), JSON.stringify(content));
+  write({ s3: { ...s3, key_secret: "a long secret".replaceAll(" ", "-") } });
+  expect(readBackupSettings(home)).toMatchObject({
+    recovery_days: 7,
+    s3: { ...s3, uri_style: "host", port: 443, prefix: "/miosa" },
+  });
+  write({ s3: { ...s3, key_secret: "short", endpoint: "https://s3.test" } });
+  const wrong = /s3\.endpoint: a host name, without https:\/\/; s3\.key_secret/;
+  expect(() => readBackupSettings(home)).toThrow(wrong);
+  rmSync(home, { recursive: true });
+});
