@@ -1,4 +1,5 @@
 import { purgeIdempotencyKeys } from "../src/account/idempotency.ts";
+import { watchArchives } from "../src/backup/late.ts";
 import { scheduleBackups } from "../src/backup/schedule.ts";
 import { resealClusters } from "../src/cluster/reseal.ts";
 import { watchClusters } from "../src/cluster/watch.ts";
@@ -39,6 +40,7 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   endPreviews,
   // Base backups that are due.
   scheduleBackups,
+  watchArchives,
   // What is out of date, and what a former sealing key sealed.
   purgeIdempotencyKeys,
   resealClusters,

@@ -17,6 +17,8 @@ const about = `An alert resolves itself once its cause is gone; \`state=all\` sh
 - \`dead_nudge\`: messages for a lane were given up, or named no lane.
 - \`database_missing\`: a row's database is not in its cluster; it is never made anew.
 - \`repair_failed\`: a database is not what its row says, and stays so; it is tried each minute.
+- \`archive_late\`: WAL waits for over two minutes to be archived, or to be copied to the second
+  repository.
 - \`orphan\`: no row names a database, a role or a host's entry; it is removed when it is one an
   hour later, unless so many are that rows must be missing: more than ten databases, if they are
   more than a fifth of their cluster.`;

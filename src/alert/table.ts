@@ -16,6 +16,8 @@ export const alertKinds = [
   "repair_failed",
   /** A cluster does not answer; subject: its id. */
   "cluster_silent",
+  /** WAL waits to be archived; subject: the cluster's id, with `/store` for the second copy. */
+  "archive_late",
   /** A cluster has what no row names; subject: the cluster's id, a slash and the name. */
   "orphan",
 ] as const;

@@ -124,6 +124,8 @@ export interface ArchiveStatus {
   readonly unarchived_since: string | null;
   /** Bytes of WAL ever written: the difference of two is what was written between. */
   readonly wal_bytes: number;
+  /** Since when the second repository lacks something, and why; null where there is none. */
+  readonly store: { readonly behind_since: string | null; readonly reason: string | null } | null;
 }
 
 /** Which database to recover, and up to where; or which dump to take instead. */

@@ -102,7 +102,12 @@ export function recoveryEffects(things: Things) {
       backups.has(backupId) ? { state: "succeeded", error: null } : null,
     baseBackups: async () => [],
     expireBackups: async () => true,
-    archiveStatus: async () => ({ last_archived_at: null, unarchived_since: null, wal_bytes: 0 }),
+    archiveStatus: async () => ({
+      last_archived_at: null,
+      unarchived_since: null,
+      wal_bytes: 0,
+      store: null,
+    }),
     recoveryWindow: async () => [
       { from: "2000-01-01T00:00:00.000Z", to: "2100-01-01T00:00:00.000Z" },
     ],

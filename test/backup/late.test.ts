@@ -1,0 +1,38 @@
+import { beforeEach, expect, it } from "vitest";
+import { watchArchives } from "../../src/backup/late.ts";
+import type { ArchiveStatus } from "../../src/core/cluster-port.ts";
+import { createTestApi, type TestApi } from "../support/api.ts";
+
+let api: TestApi;
+beforeEach(async () => {
+  api = await createTestApi();
+});
+
+const alerts = async () => (await api.call("GET", "/api/v1/admin/alerts")).body.data;
+
+async function look(status: Partial<ArchiveStatus>): Promise<void> {
+  const idle = { last_archived_at: null, unarchived_since: null, wal_bytes: 0, store: null };
+  const archiveStatus = async () => ({ ...idle, ...status });
+  await watchArchives({ ...api.context, cluster: { ...api.context.cluster, archiveStatus } });
+}
+
+const ago = (seconds: number) =>
+  new Date(api.context.now().getTime() - seconds * 1000).toISOString();
+
+it("WAL that waits for more than two minutes is an alert until it is archived", async () => {
+  await look({ unarchived_since: ago(119) });
+  expect(await alerts()).toEqual([]);
+  await look({ unarchived_since: ago(121) });
+  expect(await alerts()).toMatchObject([{ kind: "archive_late" }]);
+  await look({});
+  expect(await alerts()).toEqual([]);
+});
+
+it("a second repository that is behind is an alert with the words of what to do", async () => {
+  const reason = "the store does not know the key: check backup.s3.key (InvalidAccessKeyId)";
+  await look({ store: { behind_since: ago(600), reason } });
+  const [open] = await alerts();
+  expect(open.message).toContain("check backup.s3.key");
+  await look({ store: { behind_since: null, reason: null } });
+  expect(await alerts()).toEqual([]);
+});
