@@ -12,6 +12,7 @@ import {
   RecoveryReport,
   RecoveryRequest,
 } from "../src/contract/host.ts";
+import { isAbandoned } from "./abandoned.ts";
 import type { Backup } from "./backup.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { admitTenant, dump, type LoadTarget, load, unpack } from "./dump.ts";
@@ -40,9 +41,6 @@ import { createTurns, type Turns } from "./turn.ts";
 const workersMax = 2;
 // Beside what is restored: what replay makes of the neighbours, and the dump.
 const spareBytes = 1024 ** 3;
-const abandonedMilliseconds = 2 * 3_600_000;
-// Somebody who asks that often is at work with it.
-const askedMilliseconds = 60_000;
 const lookMilliseconds = 250;
 
 const Recovery = RecoveryReport.omit({ position: true });
@@ -309,11 +307,10 @@ async function open(house: House, entry: Entry): Promise<void> {
   await house.previews.open(recovery.recovery_id, scratch, tenant, opened.wanted);
 }
 
-function isAbandoned({ recovery, opened, askedAt }: Entry, now: number): boolean {
-  if (recovery.state !== "ready" && recovery.state !== "failed") return false;
-  if (opened === undefined) return now - askedAt > abandonedMilliseconds;
-  const isInUse = recovery.load?.state === "running" || now - askedAt < askedMilliseconds;
-  return now > opened.keepUntil && !isInUse;
+function isUnwanted({ recovery, opened, askedAt }: Entry): boolean {
+  const isLoading = recovery.load?.state === "running";
+  const { state } = recovery;
+  return isAbandoned({ state, askedAt, isLoading, keepUntil: opened?.keepUntil }, Date.now());
 }
 
 async function end(house: House, id: string): Promise<void> {
@@ -401,7 +398,7 @@ export async function openRecoveries(
     },
     async removeAbandoned() {
       for (const [id, entry] of entries) {
-        if (isAbandoned(entry, Date.now())) await end(house, id);
+        if (isUnwanted(entry)) await end(house, id);
       }
     },
   };

@@ -1,4 +1,5 @@
 import type { Actor } from "../core/actor.ts";
+import { attributionOf } from "../core/column.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError, invalid } from "../core/error.ts";
 import { opaqueName } from "../core/id.ts";
@@ -32,6 +33,8 @@ export async function placeOf(
   const by = { name: environment ?? source.environment };
   return {
     projectId: found.id,
+    workspaceId: found.row.workspaceId,
+    attribution: attributionOf(found.id === source.projectId ? source : found.row),
     environment: await findEnvironment(context, found.id, by),
     name: name ?? `restored-${opaqueName(context, 8)}`,
   };

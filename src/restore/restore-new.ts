@@ -1,7 +1,7 @@
 // A database of the project as it was at a moment, beside the one it was: the source is untouched.
 import { z } from "zod";
 import { release } from "../cluster/place.ts";
-import { attributionOf } from "../core/column.ts";
+import type { Attribution } from "../core/column.ts";
 import type { Context } from "../core/context.ts";
 import { newId, type ProjectId } from "../core/id.ts";
 import { changeDatabase } from "../database/change.ts";
@@ -107,6 +107,8 @@ export const restoreNew = defineOperation<RestoreInput>({
 /** Where a restored database goes. */
 export interface RestorePlace {
   readonly projectId: ProjectId;
+  readonly workspaceId: string;
+  readonly attribution: Attribution;
   readonly environment: EnvironmentRow;
   readonly name: string;
 }
@@ -122,8 +124,8 @@ export async function beginRestoreNew(
   place: RestorePlace,
   requestId: string,
 ) {
-  const { organizationId, workspaceId, clusterId } = source;
-  const { projectId } = place;
+  const { organizationId, clusterId } = source;
+  const { projectId, workspaceId } = place;
   const made = await newDatabaseRow(context, {
     organizationId,
     workspaceId,
@@ -132,7 +134,7 @@ export async function beginRestoreNew(
     name: place.name,
     isPrimary: false,
     size: source.size,
-    attribution: attributionOf(source),
+    attribution: place.attribution,
     requestId,
     clusterId,
   });

@@ -1,6 +1,7 @@
 import { eq } from "drizzle-orm";
 import { cluster } from "../../../src/cluster/table.ts";
 import { commit } from "../../../src/core/batch.ts";
+import { attributionOf } from "../../../src/core/column.ts";
 import { database } from "../../../src/database/table.ts";
 import { listEnvironments } from "../../../src/environment/find.ts";
 import { beginRestoreNew } from "../../../src/restore/restore-new.ts";
@@ -19,7 +20,9 @@ export const scenario: Scenario = {
     if (source === undefined || environment === undefined) throw new Error("No stage.");
     const target_time = context.now().toISOString();
     const target = await resolveTarget(context, source, { target_time });
-    const place = { projectId, environment, name: "restored" };
+    const { workspaceId } = source;
+    const attribution = attributionOf(source);
+    const place = { projectId, workspaceId, attribution, environment, name: "restored" };
     const begun = await beginRestoreNew(context, source, target, place, "test");
     await commit(context, begun.statements);
     return { lane };
