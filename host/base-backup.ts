@@ -58,6 +58,13 @@ function openStates(file: string, now: () => Date) {
   return { states, put, end };
 }
 
+async function expireBoth(backrest: Backrest, store: Pick<Store, "expire"> | undefined) {
+  await backrest("expire");
+  await store?.expire().catch((error) => {
+    log("error", `The second repository keeps too much: ${messageOf(error)}`);
+  });
+}
+
 /** Opens what is kept in `file`. A `store` that cannot expire now does so another time. */
 export function openBaseBackups(
   backrest: Backrest,
@@ -105,12 +112,7 @@ export function openBaseBackups(
     },
     async expire() {
       if (holders.size > 0) return false;
-      await occupy(async () => {
-        await backrest("expire");
-        await store?.expire().catch((error) => {
-          log("error", `The second repository keeps too much: ${messageOf(error)}`);
-        });
-      });
+      await occupy(() => expireBoth(backrest, store));
       return true;
     },
     hold() {

@@ -17,7 +17,7 @@ import {
   writeBackrestConfig,
 } from "./scratch.ts";
 
-/** What pgBackRest may touch: for an object store the network, but neither cluster nor repository. */
+/** What pgBackRest may touch: for an object store the network, but no repository. */
 function reachOf({ config, files, reach }: Scratch, { repository }: BaseBackup): Reach {
   if (repository === 1) return reach;
   const readable = [layout(config.directory).passwd, backrestFiles(config).authorities];

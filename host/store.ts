@@ -68,6 +68,35 @@ function createLedger(backrest: Backrest) {
   };
 }
 
+type Work = "wal" | "backup";
+
+/** What does not go on, and since when; `doubt` is called after each error. */
+function createTroubles(doubt: () => void) {
+  const troubles = new Map<Work, Trouble>();
+
+  function note(work: Work, reason: string | null): void {
+    const since = troubles.get(work)?.since ?? new Date().toISOString();
+    troubles.set(work, { since, reason });
+  }
+
+  return {
+    note,
+    has: (work: Work) => troubles.has(work),
+    first: (): Trouble | undefined => [...troubles.values()][0],
+    async attempt(work: Work, act: () => Promise<void>): Promise<void> {
+      try {
+        await act();
+        troubles.delete(work);
+      } catch (error) {
+        doubt();
+        const reason = storeProblem(messageOf(error));
+        note(work, reason);
+        throw new Error(reason);
+      }
+    },
+  };
+}
+
 /** Has a segment of the first repository in the second as well. */
 async function copyOne(local: Backrest, backrest: Backrest, transit: string, wal: string) {
   mkdirSync(transit, { recursive: true, mode: 0o700 });
@@ -91,26 +120,9 @@ export function openStore(
   lastArchived: () => Promise<string | null>,
 ): Store {
   const ledger = createLedger(backrest);
-  const troubles = new Map<"wal" | "backup", Trouble>();
+  const troubles = createTroubles(ledger.doubt);
   let copied: string | null = null;
   let retryAt = 0;
-
-  function note(kind: "wal" | "backup", reason: string | null): void {
-    const since = troubles.get(kind)?.since ?? new Date().toISOString();
-    troubles.set(kind, { since, reason });
-  }
-
-  async function attempt(kind: "wal" | "backup", work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-      troubles.delete(kind);
-    } catch (error) {
-      ledger.doubt();
-      const reason = storeProblem(messageOf(error));
-      note(kind, reason);
-      throw new Error(reason);
-    }
-  }
 
   async function copyMissing(): Promise<void> {
     const newest = await lastArchived();
@@ -119,7 +131,7 @@ export function openStore(
     // Older ones have been expired here.
     const [first = ""] = [...segments].sort();
     const missing = archived.filter(({ wal }) => wal > first && !segments.has(wal));
-    if (missing.length > 0 && !troubles.has("wal")) note("wal", null);
+    if (missing.length > 0 && !troubles.has("wal")) troubles.note("wal", null);
     for (const { wal } of missing) {
       await copyOne(local, backrest, transit, wal);
       segments.add(wal);
@@ -128,7 +140,6 @@ export function openStore(
   }
 
   async function followBackup(): Promise<void> {
-    if (Date.now() < retryAt) return;
     const newest = (await listBackups(local, 1)).at(-1);
     const store = await ledger.open();
     if (newest === undefined || (store.backups.at(-1)?.startedAt ?? 0) >= newest.stoppedAt) return;
@@ -143,12 +154,13 @@ export function openStore(
     backups: () => ledger.last().backups,
     segments: () => ledger.last().segments,
     status() {
-      const [trouble] = troubles.values();
-      const { since = null, reason = null } = trouble ?? {};
+      const { since = null, reason = null } = troubles.first() ?? {};
       return { copied_wal: copied, behind_since: since, reason };
     },
-    copyWal: () => attempt("wal", copyMissing),
-    backUp: () => attempt("backup", followBackup),
+    copyWal: () => troubles.attempt("wal", copyMissing),
+    async backUp() {
+      if (Date.now() >= retryAt) await troubles.attempt("backup", followBackup);
+    },
     async expire() {
       await backrest("expire");
       ledger.doubt();

@@ -1,4 +1,4 @@
-// Two repositories, one beside the cluster and one in an object store: each stands in for the other.
+// Two repositories, beside the cluster and in an object store: one stands in for the other.
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -13,8 +13,9 @@ const sha256 = (content: string | Buffer) => createHash("sha256").update(content
 const hmac = (key: string | Buffer, text: string) =>
   createHmac("sha256", key).update(text).digest();
 
-const shape =
-  /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/s3\/aws4_request,\s*SignedHeaders=([^,]+),\s*Signature=([0-9a-f]{64})$/;
+const credential = "Credential=([^/]+)\\/(\\d{8})\\/([^/]+)\\/s3\\/aws4_request";
+const signed = "SignedHeaders=([^,]+),\\s*Signature=([0-9a-f]{64})";
+const shape = new RegExp(`^AWS4-HMAC-SHA256 ${credential},\\s*${signed}$`);
 
 function canonicalQuery(search: string): string {
   const pairs = search.replace(/^\?/, "").split("&").filter(Boolean);

@@ -31,9 +31,32 @@ export interface S3Page {
 /** What S3 names a content with. */
 export const etagOf = (content: Buffer) => `"${createHash("md5").update(content).digest("hex")}"`;
 
+type At = (kind: string, name: string) => string;
+
+/** Objects that come in parts. */
+function uploadsIn(at: At, put: (key: string, content: Buffer) => void) {
+  return {
+    startUpload(): string {
+      const id = randomUUID();
+      mkdirSync(at("upload", id));
+      return id;
+    },
+    putPart: (id: string, part: number, content: Buffer) =>
+      writeFileSync(join(at("upload", id), String(part)), content),
+    finishUpload(id: string, key: string): void {
+      const parts = readdirSync(at("upload", id)).map(Number);
+      const contents = parts
+        .sort((one, other) => one - other)
+        .map((part) => readFileSync(join(at("upload", id), String(part))));
+      put(key, Buffer.concat(contents));
+      rmSync(at("upload", id), { recursive: true });
+    },
+  };
+}
+
 /** Opens a bucket in a directory. */
 export function openS3Store(directory: string) {
-  const at = (kind: string, name: string) => join(directory, kind, encodeURIComponent(name));
+  const at: At = (kind, name) => join(directory, kind, encodeURIComponent(name));
   for (const kind of ["object", "upload"]) mkdirSync(join(directory, kind), { recursive: true });
 
   function put(key: string, content: Buffer): void {
@@ -79,21 +102,7 @@ export function openS3Store(directory: string) {
       }
     },
     remove: (key: string) => rmSync(at("object", key), { force: true }),
-    startUpload(): string {
-      const id = randomUUID();
-      mkdirSync(at("upload", id));
-      return id;
-    },
-    putPart: (id: string, part: number, content: Buffer) =>
-      writeFileSync(join(at("upload", id), String(part)), content),
-    finishUpload(id: string, key: string): void {
-      const parts = readdirSync(at("upload", id)).map(Number);
-      const contents = parts
-        .sort((one, other) => one - other)
-        .map((part) => readFileSync(join(at("upload", id), String(part))));
-      put(key, Buffer.concat(contents));
-      rmSync(at("upload", id), { recursive: true });
-    },
+    ...uploadsIn(at, put),
   };
 }
 export type S3Store = ReturnType<typeof openS3Store>;

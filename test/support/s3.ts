@@ -9,6 +9,7 @@ import { until } from "./client.ts";
 import { freePort } from "./host.ts";
 import type { S3Fault, S3ServerSettings } from "./s3-server.ts";
 
+const openssl = "/usr/bin/openssl";
 const program = fileURLToPath(new URL("./s3-server.ts", import.meta.url));
 
 /** A certificate for this machine and every bucket's name on it, which vouches for itself. */
@@ -17,7 +18,7 @@ function makeCertificate(directory: string): string {
   const names = "subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1";
   const key = ["-newkey", "rsa:2048", "-noenc", "-keyout", join(directory, "server.key")];
   const subject = ["-subj", "/CN=object store of a test", "-days", "2", "-addext", names];
-  execFileSync("openssl", ["req", "-x509", ...key, ...subject, "-out", file], { stdio: "ignore" });
+  execFileSync(openssl, ["req", "-x509", ...key, ...subject, "-out", file], { stdio: "ignore" });
   return file;
 }
 
@@ -26,7 +27,7 @@ export async function startS3() {
   const directory = mkdtempSync(join(tmpdir(), `miosa-s3-${process.pid}-`));
   chmodSync(directory, 0o755);
   const caFile = makeCertificate(directory);
-  const login = { key: "AKIATESTS", secret: "a secret/of+tests".replace(" ", "-"), region: "eu-1" };
+  const login = { key: "AKIATESTS", secret: "a-secret/of+tests", region: "eu-1" };
   const [port, controlPort] = await Promise.all([freePort(), freePort()]);
   const settings: S3ServerSettings = { ...login, bucket: "backups", port, controlPort };
   writeFileSync(join(directory, "server.json"), JSON.stringify(settings));
