@@ -21,6 +21,7 @@ import { readIfExists, writeAtomically } from "./file.ts";
 import { log, messageOf } from "./log.ts";
 import type { Previews } from "./preview.ts";
 import { HostProblem } from "./problem.ts";
+import { recoveryProblem } from "./recovery-problem.ts";
 import { chooseBackup, firstWay, prepareWay, type Way, wayAfter } from "./recovery-way.ts";
 import {
   evidenceIn,
@@ -148,15 +149,21 @@ async function recover(entry: Entry, request: MomentRequest, backup: Backup): Pr
       const isOver = entry.isEnding || entry.recovery.step === "admit";
       const next: Way | undefined = isOver ? undefined : wayAfter(way, error, backup);
       const name = way.repository === 1 ? "first" : "second";
-      failures.push(`${name} repository: ${messageOf(error)}`);
-      if (next === undefined && failures.length === 1) throw error;
-      if (next === undefined) throw new Error(failures.join(" "));
+      const problem = problemOf(entry, error);
+      failures.push(`${name} repository: ${problem}`);
+      if (next === undefined) throw new Error(failures.length === 1 ? problem : failures.join(" "));
       log("warn", `A recovery goes on another way. ${failures.at(-1)}`);
       way = next;
       await removeScratch(entry.scratch);
       mkdirSync(entry.scratch.files.directory, { recursive: true, mode: 0o700 });
     }
   }
+}
+
+function problemOf({ recovery, scratch }: Entry, error: unknown): string {
+  const log = readIfExists(scratch.files.log) ?? "";
+  const { directory } = scratch.config;
+  return recoveryProblem(error, { ...recovery, log, directory });
 }
 
 async function recoverBy(

@@ -157,6 +157,7 @@ export async function restoreFiles(
     "--target-action=pause",
     "--archive-mode=off",
     `--tablespace-map-all=${join(files.directory, "ts")}`,
+    ...(reach === scratch.reach ? ["--job-retry=0"] : []),
     "restore",
   ];
   await pgbackrest(scratch, line, { reach });
