@@ -1,5 +1,5 @@
-// Every damage to a repository is caught: the recovery fails and says of which file, what is live is
-// as it was, and once the file is whole again the same recovery succeeds.
+// Every damage to a repository is caught: the recovery fails and names the file, what is live is as
+// it was, and once the file is whole again the same recovery succeeds.
 import { randomUUID } from "node:crypto";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
