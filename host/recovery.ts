@@ -37,6 +37,7 @@ import {
   untilTarget,
 } from "./scratch.ts";
 import type { Secrets } from "./secret.ts";
+import type { Session } from "./session.ts";
 import { createTurns, type Turns } from "./turn.ts";
 
 const workersMax = 2;
@@ -146,7 +147,7 @@ async function recover(entry: Entry, request: MomentRequest, backup: Backup): Pr
       return await recoverBy(way, entry, request, backup);
     } catch (error) {
       // What was recovered is what it is, wherever it came from.
-      const isOver = entry.isEnding || entry.recovery.step === "admit";
+      const isOver = entry.isEnding || ["settle", "admit"].includes(entry.recovery.step);
       const next: Way | undefined = isOver ? undefined : wayAfter(way, error, backup);
       const name = way.repository === 1 ? "first" : "second";
       const problem = problemOf(entry, error);
@@ -187,24 +188,31 @@ async function recoverBy(
   await step("restore", () => meanwhile(measure, prepared.restore));
   note({ bytes_restored: bytes });
   const settings = await step("fetch_wal", prepared.settings);
-  const reached = await step("replay", () => replay(entry, settings, request.database_oid));
+  const reached = await step("replay", () => replay(entry, settings));
+  await step("settle", () => settleDown(entry, request.database_oid));
   const { database } = await step("admit", () => admitTenant(scratch, request.database_oid));
   const evidence = evidenceIn(readIfExists(scratch.files.log) ?? "") ?? null;
   note({ state: "ready", reached_at: reached.reachedAt, evidence, database });
 }
 
-async function replay(entry: Entry, settings: string, oid: number): Promise<ReplayState> {
-  const { scratch } = entry;
+async function replay(entry: Entry, settings: string): Promise<ReplayState> {
   const { note } = stepsOf(entry);
-  startScratch(scratch, settings);
+  startScratch(entry.scratch, settings);
+  return withSession(entry, (session) =>
+    untilTarget(entry.scratch, session, ({ lsn }) => note({ replayed_lsn: lsn })),
+  );
+}
+
+function settleDown(entry: Entry, oid: number): Promise<void> {
+  return withSession(entry, (session) => settle(entry.scratch, session, oid));
+}
+
+async function withSession<Result>(
+  { scratch }: Entry,
+  work: (session: Session) => Promise<Result>,
+): Promise<Result> {
   const session = scratchSession(scratch, "postgres");
-  try {
-    const state = await untilTarget(scratch, session, ({ lsn }) => note({ replayed_lsn: lsn }));
-    await settle(scratch, session, oid);
-    return state;
-  } finally {
-    await session.close();
-  }
+  return work(session).finally(() => session.close());
 }
 
 /** The same from a dump: what is in it needs no cluster to be read. */
