@@ -301,10 +301,19 @@ const heldLocks = (oid: number) => `
   select count(*)::int as held from pg_locks
   where database = ${oid} and mode = 'AccessExclusiveLock' and granted`;
 
+async function isInRecovery(session: Session): Promise<boolean> {
+  const [row] = await session.query<{ is_there: boolean }>(
+    "select pg_is_in_recovery() as is_there",
+  );
+  return row?.is_there !== false;
+}
+
 /** Ends those transactions: the cluster is promoted, and made a standby of nobody again. */
 async function endOpenTransactions(scratch: Scratch, session: Session): Promise<void> {
   const { files } = scratch;
-  await session.query("select pg_promote()");
+  // At its target a resume promotes. pg_promote() would be noticed up to a second later.
+  await session.query("select pg_wal_replay_resume()");
+  while (await isInRecovery(session)) await delay(10);
   await session.close();
   const pid = findScratch(scratch);
   if (pid !== undefined) await endProcess(pid, identityOf(files), "SIGINT", 60);
