@@ -8,6 +8,7 @@ import type { Backup } from "./backup.ts";
 import { ManifestRefused } from "./manifest-view.ts";
 import { makeView, type RecoveryTarget, restoreFiles, type Scratch } from "./scratch.ts";
 import { fetchWal, planStock, restoreStock, walFor } from "./stock-restore.ts";
+import { localSegments, prefetchWal } from "./wal-prefetch.ts";
 
 /** How, and from which repository. */
 export interface Way {
@@ -75,8 +76,16 @@ export async function prepareWay(
   const target = targetOf(request);
   if (method === "filtered") {
     const { bytes } = await makeView(scratch, chosen.label, request.database_oid);
-    const restore = () => restoreFiles(scratch, chosen.label, target);
-    return { bytes, restore, settings: async () => "" };
+    const moment = momentOf(request) ?? chosen.stoppedAt;
+    const wanted = walFor(chosen, localSegments(scratch), archive.heartbeats(), moment);
+    const fetched = prefetchWal(scratch, wanted);
+    const restore = async () => {
+      // Whatever becomes of the files, nothing is fetched any more afterwards.
+      const files = restoreFiles(scratch, chosen.label, target);
+      await Promise.allSettled([files, fetched]);
+      await files;
+    };
+    return { bytes, restore, settings: () => fetched };
   }
   const plan = await planStock(scratch, chosen, request.database_oid);
   const restore = () => restoreStock(scratch, chosen, plan, target);

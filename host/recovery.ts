@@ -188,27 +188,26 @@ async function recoverBy(
   await step("restore", () => meanwhile(measure, prepared.restore));
   note({ bytes_restored: bytes });
   const settings = await step("fetch_wal", prepared.settings);
-  const reached = await step("replay", () => replay(entry, settings));
-  await step("settle", () => settleDown(entry, request.database_oid));
-  const { database } = await step("admit", () => admitTenant(scratch, request.database_oid));
+  const { database_oid: oid } = request;
+  const reached = await withSession(scratch, async (session) => {
+    const state = await step("replay", () => replay(entry, session, settings));
+    await step("settle", () => settle(scratch, session, oid));
+    return state;
+  });
+  const { database } = await step("admit", () => admitTenant(scratch, oid));
   const evidence = evidenceIn(readIfExists(scratch.files.log) ?? "") ?? null;
   note({ state: "ready", reached_at: reached.reachedAt, evidence, database });
 }
 
-async function replay(entry: Entry, settings: string): Promise<ReplayState> {
+function replay(entry: Entry, session: Session, settings: string): Promise<ReplayState> {
   const { note } = stepsOf(entry);
   startScratch(entry.scratch, settings);
-  return withSession(entry, (session) =>
-    untilTarget(entry.scratch, session, ({ lsn }) => note({ replayed_lsn: lsn })),
-  );
+  return untilTarget(entry.scratch, session, ({ lsn }) => note({ replayed_lsn: lsn }));
 }
 
-function settleDown(entry: Entry, oid: number): Promise<void> {
-  return withSession(entry, (session) => settle(entry.scratch, session, oid));
-}
-
+// One session for all of it: at the target a new one may wait for a lock that replay holds.
 async function withSession<Result>(
-  { scratch }: Entry,
+  scratch: Scratch,
   work: (session: Session) => Promise<Result>,
 ): Promise<Result> {
   const session = scratchSession(scratch, "postgres");
@@ -288,8 +287,8 @@ async function run({ backup, dumps, inTurn }: House, entry: Entry): Promise<void
     });
   } catch (error) {
     log("error", `A recovery failed: ${messageOf(error)}`);
+    await removeScratch(entry.scratch).catch((left) => log("error", messageOf(left)));
     entry.recovery = { ...entry.recovery, state: "failed", error: messageOf(error) };
-    await removeScratch(entry.scratch);
   } finally {
     letGo();
     persist(entry);

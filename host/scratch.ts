@@ -296,10 +296,12 @@ export async function untilTarget(
 }
 
 // Replay holds the locks of transactions that were open at the target, such as the very DROP
-// TABLE that is to be undone: whoever reads that table would wait for ever.
+// TABLE that is to be undone: whoever reads that table would wait for ever. On a catalog that all
+// databases share everybody would, who logs in.
 const heldLocks = (oid: number) => `
   select count(*)::int as held from pg_locks
-  where database = ${oid} and mode = 'AccessExclusiveLock' and granted`;
+  where database in (0, ${oid}) and relation is not null
+    and mode = 'AccessExclusiveLock' and granted`;
 
 async function isInRecovery(session: Session): Promise<boolean> {
   const [row] = await session.query<{ is_there: boolean }>(
