@@ -201,8 +201,9 @@ async function recoverBy(
 
 function replay(entry: Entry, session: Session, settings: string): Promise<ReplayState> {
   const { note } = stepsOf(entry);
-  startScratch(entry.scratch, settings);
-  return untilTarget(entry.scratch, session, ({ lsn }) => note({ replayed_lsn: lsn }));
+  const started = startScratch(entry.scratch, settings);
+  const onProgress = ({ lsn }: ReplayState) => note({ replayed_lsn: lsn });
+  return untilTarget(entry.scratch, started, session, onProgress);
 }
 
 // One session for all of it: at the target a new one may wait for a lock that replay holds.

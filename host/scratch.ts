@@ -13,7 +13,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Repository, renderBackrestConfig, stanza } from "./backrest-config.ts";
-import { type Reach, runProgram, startServer } from "./binary.ts";
+import { type Reach, runProgram, type Started, startServer } from "./binary.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { readIfExists } from "./file.ts";
 import { cipherPassOf, filterManifest, type ManifestView } from "./manifest-view.ts";
@@ -198,10 +198,10 @@ export async function restoredBytes({ files }: Scratch): Promise<number> {
 }
 
 /** Starts the scratch cluster; it begins to replay. `more` are settings of Postgres. */
-export function startScratch({ config, files, reach }: Scratch, more = ""): void {
+export function startScratch({ config, files, reach }: Scratch, more = ""): Started {
   appendFileSync(join(files.data, "postgresql.auto.conf"), settings(files) + more);
   writeFileSync(files.hba, `local all ${controlUser} scram-sha-256\n`, { mode: 0o600 });
-  startServer(config, "postgres", ["-D", files.data], files.log, "true", reach);
+  return startServer(config, "postgres", ["-D", files.data], files.log, "true", reach);
 }
 
 /** A superuser's session in a scratch cluster. */
@@ -271,15 +271,29 @@ function failureIn(log: string): string {
   return line.replace(/^.*?(FATAL|PANIC):\s*/, "");
 }
 
+/** Throws once Postgres has ended, with its words or, when it was killed, without. */
+function pulseOf({ exited }: Started, logFile: string): () => void {
+  let hasExited = false;
+  void exited.then(() => {
+    hasExited = true;
+  });
+  return () => {
+    const log = readIfExists(logFile) ?? "";
+    if (hasExited || hasEnded(log)) throw new Error(`Recovery failed: ${failureIn(log)}`);
+  };
+}
+
 /**
  * Waits until replay has stopped at the target; `onProgress` is called meanwhile.
  * @throws Error with Postgres' words when it ends instead.
  */
 export async function untilTarget(
   scratch: Scratch,
+  started: Started,
   session: Session,
   onProgress: (state: ReplayState) => void,
 ): Promise<ReplayState> {
+  const pulse = pulseOf(started, scratch.files.log);
   for (;;) {
     const [row] = await session.query<ReplayRow>(replay).catch(() => []);
     if (row !== undefined) {
@@ -287,10 +301,7 @@ export async function untilTarget(
       onProgress(state);
       if (state.isPaused) return state;
     }
-    const log = readIfExists(scratch.files.log) ?? "";
-    if (hasEnded(log)) {
-      throw new Error(`Recovery failed: ${failureIn(log)}`);
-    }
+    pulse();
     await delay(25);
   }
 }
@@ -323,7 +334,7 @@ async function endOpenTransactions(scratch: Scratch, session: Session): Promise<
   const nothing = ["restore_command", "recovery_target_time", "recovery_target_name"];
   const lines = [...nothing, "recovery_target"].map((name) => `${name} = ''\n`);
   appendFileSync(join(files.data, "postgresql.auto.conf"), lines.join(""));
-  startServer(
+  const started = startServer(
     scratch.config,
     "postgres",
     ["-D", files.data],
@@ -331,18 +342,18 @@ async function endOpenTransactions(scratch: Scratch, session: Session): Promise<
     "true",
     scratch.reach,
   );
-  await untilAnswering(scratch, session);
+  await untilAnswering(scratch, started, session);
 }
 
-async function untilAnswering(scratch: Scratch, session: Session): Promise<void> {
+async function untilAnswering(scratch: Scratch, started: Started, session: Session): Promise<void> {
+  const pulse = pulseOf(started, scratch.files.secondLog);
   for (;;) {
     const isThere = await session.query("select 1").then(
       () => true,
       () => false,
     );
     if (isThere) return;
-    const log = readIfExists(scratch.files.secondLog) ?? "";
-    if (hasEnded(log)) throw new Error(`The recovered cluster ended: ${failureIn(log)}`);
+    pulse();
     await delay(25);
   }
 }

@@ -172,6 +172,20 @@ describe("a recovery", () => {
     expect(scratchNames()).toEqual([]);
   });
 
+  test("fails with words when its Postgres is killed in the middle, and leaves nothing", async () => {
+    const begun = recover(moments.at(-1)?.time ?? "", await oidOf("proj_ledger"));
+    const pidFile = () =>
+      join(host.config.directory, "scratch", scratchNames()[0] ?? "", "data/postmaster.pid");
+    await expect.poll(() => existsSync(pidFile()), { timeout: 30_000, interval: 2 }).toBe(true);
+    process.kill(Number.parseInt(readFileSync(pidFile(), "utf8"), 10), "SIGKILL");
+    const { status } = await begun;
+    expect(status).toMatchObject({
+      state: "failed",
+      error: expect.stringMatching(/Recovery failed/),
+    });
+    expect(scratchNames()).toEqual([]);
+  });
+
   test("is removed with everything when the host program was killed in the middle", async () => {
     const recovery_id = randomUUID();
     const request = {
