@@ -172,7 +172,7 @@ describe("a recovery", () => {
     expect(scratchNames()).toEqual([]);
   });
 
-  test("fails with words when its Postgres is killed in the middle, and leaves nothing", async () => {
+  test("fails with words when its Postgres is killed, and leaves nothing", async () => {
     const begun = recover(moments.at(-1)?.time ?? "", await oidOf("proj_ledger"));
     const pidFile = () =>
       join(host.config.directory, "scratch", scratchNames()[0] ?? "", "data/postmaster.pid");
