@@ -58,8 +58,7 @@ function createGate({ backends, poolers }: Pick<LifecycleOptions, "backends" | "
   async function emptyPools(pooler: PoolerState, database: string): Promise<void> {
     await pooler.disable(database);
     const paused = pooler.pause(database).catch(() => pooler.pause(database));
-    await pooler.endClients(database);
-    await paused;
+    await Promise.all([paused, pooler.endClients(database)]);
     await pooler.endClients(database);
   }
 

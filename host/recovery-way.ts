@@ -78,14 +78,18 @@ export async function prepareWay(
     const { bytes } = await makeView(scratch, chosen.label, request.database_oid);
     const moment = momentOf(request) ?? chosen.stoppedAt;
     const wanted = walFor(chosen, localSegments(scratch), archive.heartbeats(), moment);
-    const fetched = prefetchWal(scratch, wanted);
+    let settings = "";
     const restore = async () => {
       // Whatever becomes of the files, nothing is fetched any more afterwards.
-      const files = restoreFiles(scratch, chosen.label, target);
-      await Promise.allSettled([files, fetched]);
-      await files;
+      const [files, fetched] = await Promise.allSettled([
+        restoreFiles(scratch, chosen.label, target),
+        prefetchWal(scratch, wanted),
+      ]);
+      if (files.status === "rejected") throw files.reason;
+      if (fetched.status === "rejected") throw fetched.reason;
+      settings = fetched.value;
     };
-    return { bytes, restore, settings: () => fetched };
+    return { bytes, restore, settings: async () => settings };
   }
   const plan = await planStock(scratch, chosen, request.database_oid);
   const restore = () => restoreStock(scratch, chosen, plan, target);
