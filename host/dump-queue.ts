@@ -68,7 +68,11 @@ async function take(
   const where = ["-h", layout(config.directory).run, "-p", String(postgresPort)];
   const who = ["-U", from.user, "-d", from.database];
   const how = ["-Fc", "-Z", "gzip:3", `--lock-wait-timeout=${lockWaitMilliseconds}`];
-  const secrets = { PGPASSWORD: from.password };
+  const secrets = {
+    PGPASSWORD: from.password,
+    // A backend that waits for a lock would not notice that its pg_dump was ended.
+    PGOPTIONS: "-c client_connection_check_interval=1000",
+  };
   const { output, ended, kill } = streamProgram(config, "pg_dump", [...where, ...who, ...how], {
     secrets,
   });
