@@ -157,7 +157,9 @@ async function expectTrue(id: string): Promise<void> {
   } else if (state === "stopped") {
     const credentials = await call(system, "GET", `/databases/${id}/credentials`);
     const url = credentials.body.data.database_url;
-    await expect(query(url, "select 1")).rejects.toThrow(/disabled|not currently accepting/);
+    const words = () => query(url, "select 1").then(() => "served", String);
+    const isRefused = (said: string) => /disabled|not currently accepting/.test(said);
+    await until(`a refusal by ${database}`, words, isRefused, calmSeconds);
   }
 }
 
