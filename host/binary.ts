@@ -58,7 +58,8 @@ export type Reach =
 
 function binds(config: HostConfig, reach: Reach): string[] {
   if (reach === "cluster") return ["--bind", config.directory, config.directory];
-  const readable = reach.readable.flatMap((path) => ["--ro-bind", path, path]);
+  // A repository may be lost: what does not need it goes on without.
+  const readable = reach.readable.flatMap((path) => ["--ro-bind-try", path, path]);
   const network = reach.network === true ? [] : ["--unshare-net"];
   return [...readable, "--bind", reach.writable, reach.writable, ...network];
 }
