@@ -163,5 +163,7 @@ export function layout(directory: string) {
     backrest: join(directory, "backrest"),
     /** Clusters that are being recovered, each in a directory of its own. */
     scratch: join(directory, "scratch"),
+    /** What is being removed. */
+    trash: join(directory, "trash"),
   };
 }

@@ -32,6 +32,8 @@ export interface Databases {
   readonly swap: (names: Swap) => Promise<void>;
   /** Has backends that live take over a changed memory limit. */
   readonly renewMemory: () => void;
+  /** Lets a database's backends have what loading takes, while `work` goes on. */
+  readonly whileLoading: (database: string, work: () => Promise<void>) => Promise<void>;
   readonly metrics: Metrics;
   /** Wakes, suspends and limits until the signal aborts. */
   keep(signal: AbortSignal): Promise<void>;
@@ -74,6 +76,7 @@ export function openDatabases(cluster: Cluster): Databases {
     lifecycle,
     swap: createSwap({ lifecycle, backends, poolers }),
     renewMemory: memory.renew,
+    whileLoading: memory.whileLoading,
     async keep(signal) {
       await Promise.all([
         watchDatabases(watch, signal),

@@ -12,6 +12,8 @@ import { readIfExists } from "./file.ts";
 import { type Scratch, scratchPort, scratchSession } from "./scratch.ts";
 
 const jobs = "2";
+// Each job sorts in memory what it indexes, alone: the other job is the second core's work.
+const loadOptions = "-c maintenance_work_mem=96MB -c max_parallel_maintenance_workers=0";
 
 /** Who a database belongs to, as its scratch cluster has it. */
 export interface ScratchTenant {
@@ -97,7 +99,7 @@ export async function load(
   const to = ["-h", run, "-p", String(postgresPort), "-U", target.user, "-d", target.database];
   const how = ["-j", jobs, "--exit-on-error", "--no-owner", "--no-privileges", "--verbose"];
   await runProgram(config, "pg_restore", [...to, ...how, directory], {
-    secrets: { PGPASSWORD: target.password },
+    secrets: { PGPASSWORD: target.password, PGOPTIONS: loadOptions },
     // An archive may be anybody's: what reads it sees nothing but it and the socket.
     reach: { writable: files.directory, readable: [run] },
   });

@@ -160,7 +160,9 @@ async function run(config: HostConfig): Promise<void> {
   const store = openDumpStore(layout(config.directory).dumps, cluster.secrets.repository_key);
   const dumps = createDumps(config, store);
   const previews = createPreviews(databases.file);
-  recoveries = await openRecoveries(config, cluster.secrets, backup, { dumps: store, previews });
+  const { whileLoading } = databases;
+  const beside = { dumps: store, previews, whileLoading };
+  recoveries = await openRecoveries(config, cluster.secrets, backup, beside);
   http.open(createHandlers(cluster, databases, backup, recoveries, dumps), dumps);
   log("info", "Ready", { milliseconds: Math.round(performance.now() - startedAt) });
   onSignals(["SIGHUP"], () => renew(cluster, http));

@@ -21,6 +21,9 @@ const sparedBytes = 64 * 1024 * 1024;
 
 type Bytes = number | "unlimited";
 
+/** What a backend may have that loads a database: it sorts whole tables for their indexes. */
+const loadingBytes = 192 * 1024 * 1024;
+
 /** Sets the soft limits of a process of this user; one that is gone meanwhile is no error. */
 async function setLimit(pid: number, bytes: Bytes, mappedBytes: number): Promise<void> {
   const space = bytes === "unlimited" ? bytes : mappedBytes + bytes + sparedBytes;
@@ -57,14 +60,20 @@ export interface MemoryOptions {
 }
 
 /** No tenant's query runs in processes without a database, or in the platform's databases. */
-function bytesFor(all: WantedByDatabase, database: string | null): Bytes {
+function bytesFor(
+  all: WantedByDatabase,
+  loading: ReadonlySet<string>,
+  database: string | null,
+): Bytes {
   if (database === null || !DatabaseName.safeParse(database).success) return "unlimited";
-  return all.get(database)?.bytes_per_backend ?? backendBytesMin;
+  const bytes = all.get(database)?.bytes_per_backend ?? backendBytesMin;
+  return loading.has(database) ? Math.max(bytes, loadingBytes) : bytes;
 }
 
 /** Makes the look that gives every new process of Postgres the limit of its database. */
 export function createMemoryLimits({ file, backends, postmaster }: MemoryOptions) {
   const given = new Map<number, Bytes>();
+  const loading = new Set<string>();
   /** How often a process was looked for in vain: while it logs in, or as it never is listed. */
   const misses = new Map<number, number>();
   let parent: number | undefined;
@@ -79,7 +88,7 @@ export function createMemoryLimits({ file, backends, postmaster }: MemoryOptions
         misses.set(pid, (misses.get(pid) ?? 0) + 1);
         continue;
       }
-      const bytes = bytesFor(file.all, database);
+      const bytes = bytesFor(file.all, loading, database);
       const before = given.get(pid) ?? (isJustBorn ? backendBytesMin : undefined);
       if (before !== bytes) await setLimit(pid, bytes, mappedBytes);
       given.set(pid, bytes);
@@ -96,6 +105,11 @@ export function createMemoryLimits({ file, backends, postmaster }: MemoryOptions
     /** Has the next look compare every process with what is wanted, after that changed. */
     renew(): void {
       isChanged = true;
+    },
+    /** Lets a database's backends have what loading takes, while `work` goes on. */
+    async whileLoading(database: string, work: () => Promise<void>): Promise<void> {
+      loading.add(database);
+      await work().finally(() => loading.delete(database));
     },
     async look(): Promise<void> {
       const pid = postmaster();

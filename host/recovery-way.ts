@@ -33,7 +33,11 @@ export interface Prepared {
   readonly restore: () => Promise<void>;
   /** Settings with which Postgres replays. */
   readonly settings: () => Promise<string>;
+  /** Ends what goes on beside the replay. */
+  readonly stop: () => Promise<void>;
 }
+
+const nothing = async () => undefined;
 
 /** When a target is; the end of a base backup has none. */
 function momentOf({ target }: MomentRequest): number | undefined {
@@ -78,25 +82,21 @@ export async function prepareWay(
     const { bytes } = await makeView(scratch, chosen.label, request.database_oid);
     const moment = momentOf(request) ?? chosen.stoppedAt;
     const wanted = walFor(chosen, localSegments(scratch), archive.heartbeats(), moment);
-    let settings = "";
-    const restore = async () => {
-      // Whatever becomes of the files, nothing is fetched any more afterwards.
-      const [files, fetched] = await Promise.allSettled([
-        restoreFiles(scratch, chosen.label, target),
-        prefetchWal(scratch, wanted),
-      ]);
-      if (files.status === "rejected") throw files.reason;
-      if (fetched.status === "rejected") throw fetched.reason;
-      settings = fetched.value;
+    const wal = prefetchWal(scratch, wanted);
+    return {
+      bytes,
+      restore: () => restoreFiles(scratch, chosen.label, target),
+      settings: async () => wal.setting,
+      stop: wal.stop,
     };
-    return { bytes, restore, settings: async () => settings };
   }
   const plan = await planStock(scratch, chosen, request.database_oid);
   const restore = () => restoreStock(scratch, chosen, plan, target);
   if (repository === 1 || store === undefined) {
-    return { bytes: plan.bytes, restore, settings: async () => "" };
+    return { bytes: plan.bytes, restore, settings: async () => "", stop: nothing };
   }
   const moment = momentOf(request) ?? chosen.stoppedAt;
   const wanted = walFor(chosen, store.segments(), archive.heartbeats(), moment);
-  return { bytes: plan.bytes, restore, settings: () => fetchWal(scratch, chosen, wanted) };
+  const settings = () => fetchWal(scratch, chosen, wanted);
+  return { bytes: plan.bytes, restore, settings, stop: nothing };
 }

@@ -22,7 +22,14 @@ import { log, messageOf } from "./log.ts";
 import type { Previews } from "./preview.ts";
 import { HostProblem } from "./problem.ts";
 import { recoveryProblem } from "./recovery-problem.ts";
-import { chooseBackup, firstWay, prepareWay, type Way, wayAfter } from "./recovery-way.ts";
+import {
+  chooseBackup,
+  firstWay,
+  type Prepared,
+  prepareWay,
+  type Way,
+  wayAfter,
+} from "./recovery-way.ts";
 import {
   evidenceIn,
   isRunning,
@@ -36,6 +43,7 @@ import {
   startScratch,
   untilTarget,
 } from "./scratch.ts";
+import { openRoom } from "./scratch-room.ts";
 import type { Secrets } from "./secret.ts";
 import type { Session } from "./session.ts";
 import { createTurns, type Turns } from "./turn.ts";
@@ -43,7 +51,8 @@ import { createTurns, type Turns } from "./turn.ts";
 const workersMax = 2;
 // Beside what is restored: what replay makes of the neighbours, and the dump.
 const spareBytes = 1024 ** 3;
-const lookMilliseconds = 250;
+// A look at what is restored reads thousands of files.
+const lookMilliseconds = 1000;
 
 const Recovery = RecoveryReport.omit({ position: true });
 /** What a recovery has come to. */
@@ -179,6 +188,12 @@ async function recoverBy(
   const chosen = await step("choose", () => chooseBackup(way, request, backup));
   note({ backup_label: chosen.label, start_lsn: chosen.startLsn });
   const prepared = await step("view", () => prepareWay(way, scratch, chosen, request, backup));
+  await carryOut(entry, prepared, request.database_oid).finally(prepared.stop);
+}
+
+async function carryOut(entry: Entry, prepared: Prepared, oid: number): Promise<void> {
+  const { scratch } = entry;
+  const { note, step } = stepsOf(entry);
   const { bytes } = prepared;
   note({ bytes_total: bytes });
   checkSpace(scratch.config, bytes);
@@ -188,7 +203,6 @@ async function recoverBy(
   await step("restore", () => meanwhile(measure, prepared.restore));
   note({ bytes_restored: bytes });
   const settings = await step("fetch_wal", prepared.settings);
-  const { database_oid: oid } = request;
   const reached = await withSession(scratch, async (session) => {
     const state = await step("replay", () => replay(entry, session, settings));
     await step("settle", () => settle(scratch, session, oid));
@@ -238,6 +252,14 @@ async function meanwhile(look: () => Promise<void>, work: () => Promise<void>): 
   await looking;
 }
 
+/** What recoveries work with. */
+export interface Beside {
+  readonly dumps: DumpStore;
+  readonly previews: Previews;
+  /** Lets a live database's backends have what loading takes. */
+  readonly whileLoading: (database: string, work: () => Promise<void>) => Promise<void>;
+}
+
 /** What all recoveries of a cluster share. */
 interface House {
   readonly previews: Previews;
@@ -245,6 +267,7 @@ interface House {
   readonly secrets: Secrets;
   readonly backup: Backup;
   readonly dumps: DumpStore;
+  readonly whileLoading: Beside["whileLoading"];
   readonly entries: Map<string, Entry>;
   /** At most so many work at a time; the others wait in the order they came. */
   readonly inTurn: Turns;
@@ -296,7 +319,11 @@ async function run({ backup, dumps, inTurn }: House, entry: Entry): Promise<void
   }
 }
 
-async function runLoad({ inTurn }: House, entry: Entry, into: LoadTarget): Promise<void> {
+async function runLoad(
+  { inTurn, whileLoading }: House,
+  entry: Entry,
+  into: LoadTarget,
+): Promise<void> {
   const { database } = into;
   const tell = (state: NonNullable<Recovery["load"]>["state"], error: string | null = null) => {
     entry.recovery = { ...entry.recovery, load: { database, state, error } };
@@ -306,7 +333,7 @@ async function runLoad({ inTurn }: House, entry: Entry, into: LoadTarget): Promi
     await inTurn(async () => {
       const isDump = "dump_id" in request;
       if (!isDump) await dump(scratch, await admitTenant(scratch, request.database_oid));
-      await load(scratch, into, isDump ? "any" : "own");
+      await whileLoading(database, () => load(scratch, into, isDump ? "any" : "own"));
     });
     tell("succeeded");
   } catch (error) {
@@ -343,7 +370,8 @@ async function end(house: House, id: string): Promise<void> {
 async function adopt(house: House): Promise<void> {
   const { config, secrets, entries } = house;
   const { scratch: parent } = layout(config.directory);
-  for (const name of existsSync(parent) ? readdirSync(parent) : []) {
+  openRoom(config);
+  for (const name of readdirSync(parent)) {
     const scratch = scratchIn(config, secrets, join(parent, name));
     const text = readIfExists(stateFile(join(parent, name))) ?? "null";
     const { data: kept } = Kept.safeParse(JSON.parse(text));
@@ -365,11 +393,11 @@ export async function openRecoveries(
   config: HostConfig,
   secrets: Secrets,
   backup: Backup,
-  { dumps, previews }: { readonly dumps: DumpStore; readonly previews: Previews },
+  beside: Beside,
 ): Promise<Recoveries> {
   const entries = new Map<string, Entry>();
   const inTurn = createTurns(workersMax);
-  const house: House = { config, secrets, backup, dumps, previews, entries, inTurn };
+  const house: House = { config, secrets, backup, ...beside, entries, inTurn };
   await adopt(house);
   return {
     start(id, request) {

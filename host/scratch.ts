@@ -2,10 +2,9 @@
 // replayed by Postgres to its target, where it stays paused and takes reads only.
 import {
   appendFileSync,
-  existsSync,
+  copyFileSync,
   mkdirSync,
   readdirSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -18,6 +17,7 @@ import { type HostConfig, layout } from "./config.ts";
 import { readIfExists } from "./file.ts";
 import { cipherPassOf, filterManifest, type ManifestView } from "./manifest-view.ts";
 import { endProcess, findProcess } from "./process.ts";
+import { discard } from "./scratch-room.ts";
 import { controlUser, type Secrets } from "./secret.ts";
 import { createSession, type Session } from "./session.ts";
 
@@ -88,6 +88,8 @@ function linkAll(from: string, to: string, except: readonly string[]): void {
   }
 }
 
+const manifest = "backup.manifest";
+
 /**
  * Makes a repository in which one base backup holds one database; all else is links.
  * @throws ManifestRefused when the manifest is not one this knows.
@@ -100,24 +102,25 @@ export async function makeView(
   const { config, files } = scratch;
   const { repository } = layout(config.directory);
   writeBackrestConfig(scratch, 1);
-  const [manifest, info] = await Promise.all([
-    repositoryFile(scratch, `backup/${stanza}/${label}/backup.manifest`),
+  const [text, info] = await Promise.all([
+    repositoryFile(scratch, `backup/${stanza}/${label}/${manifest}`),
     repositoryFile(scratch, `backup/${stanza}/backup.info`),
   ]);
-  const view = filterManifest(manifest, new Set([oid]));
+  const view = filterManifest(text, new Set([oid]));
   const labels = join(repository, "backup", stanza);
-  const manifests = ["backup.manifest", "backup.manifest.copy"];
   linkAll(repository, files.view, ["backup"]);
   linkAll(labels, join(files.view, "backup", stanza), [label]);
-  linkAll(join(labels, label), join(files.view, "backup", stanza, label), manifests);
+  linkAll(join(labels, label), join(files.view, "backup", stanza, label), [
+    manifest,
+    `${manifest}.copy`,
+  ]);
   const key = cipherPassOf(info);
-  for (const name of manifests) {
-    const path = `backup/${stanza}/${label}/${name}`;
-    await pgbackrest(scratch, [`--repo1-path=${files.view}`, "repo-put", path], {
-      input: view.text,
-      ...(key === undefined ? {} : { key }),
-    });
-  }
+  const path = `backup/${stanza}/${label}/${manifest}`;
+  await pgbackrest(scratch, [`--repo1-path=${files.view}`, "repo-put", path], {
+    input: view.text,
+    ...(key === undefined ? {} : { key }),
+  });
+  copyFileSync(join(files.view, path), join(files.view, `${path}.copy`));
   return view;
 }
 
@@ -267,7 +270,8 @@ function failureIn(log: string): string {
   const lines = log
     .split("\n")
     .filter((line) => /(FATAL|PANIC):/.test(line) && !isAnswer.test(line));
-  const [line = "Postgres ended without a word"] = lines;
+  // Without a word of its own, what the sandbox around it said last.
+  const [line = log.trim().split("\n").at(-1) || "Postgres ended without a word"] = lines;
   return line.replace(/^.*?(FATAL|PANIC):\s*/, "");
 }
 
@@ -371,5 +375,5 @@ export async function removeScratch(scratch: Scratch): Promise<void> {
   if (pid !== undefined && !(await endProcess(pid, identityOf(files), "SIGQUIT", 10))) {
     await endProcess(pid, identityOf(files), "SIGKILL", 10);
   }
-  if (existsSync(files.directory)) rmSync(files.directory, { recursive: true, maxRetries: 5 });
+  discard(scratch.config, files.directory);
 }

@@ -87,5 +87,5 @@ export async function fetchWal(
     const line = [`--pg1-path=${files.data}`, "archive-get", wal, join(directory, wal)];
     await pgbackrest(scratch, line, { reach });
   }
-  return `restore_command = 'cp "${directory}/%f" "%p"'\n`;
+  return `restore_command = 'mv "${directory}/%f" "%p"'\n`;
 }
