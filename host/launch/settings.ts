@@ -93,8 +93,9 @@ export function pathProblem({ home, rootfs }: Settings): string | undefined {
 
 /** True for a directory that holds files, but none that a start has made. */
 export function isForeign(home: string): boolean {
-  const names = readdirSync(home);
-  const { binaries, secrets } = homePaths(home);
+  const { backup, binaries, secrets } = homePaths(home);
+  // How backups are kept may be said before the first start.
+  const names = readdirSync(home).filter((name) => join(home, name) !== backup);
   const isOurs = names.some((name) => name.startsWith("rootfs"));
   return names.length > 0 && !isOurs && !existsSync(binaries) && !existsSync(secrets);
 }

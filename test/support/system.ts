@@ -2,7 +2,7 @@
 // Postgres and both poolers, on free ports, in a directory that goes away.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -73,10 +73,11 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
-/** Starts a system and waits until it is ready. */
-export async function startSystem() {
+/** Starts a system and waits until it is ready; `backup` is what its backup.json says. */
+export async function startSystem({ backup }: { readonly backup?: unknown } = {}) {
   const directory = makeRunDirectory();
   const home = join(directory, "home");
+  if (backup !== undefined) writeBackupFile(home, backup);
   const log = join(directory, "launcher.log");
   const port = await freePort();
   const system = systemIn(home);
@@ -134,6 +135,11 @@ export async function startSystem() {
   };
 }
 export type OwnSystem = Awaited<ReturnType<typeof startSystem>>;
+
+function writeBackupFile(home: string, backup: unknown): void {
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  writeFileSync(join(home, "backup.json"), JSON.stringify(backup), { mode: 0o600 });
+}
 
 function launch(home: string, port: number, log: string): ChildProcess {
   const output = openSync(log, "a");
