@@ -160,6 +160,8 @@ export function runProgram(
     });
     const kill = () => child.kill("SIGKILL");
     process.on("exit", kill);
+    // One that ended before it had read all says so itself.
+    child.stdin?.on("error", () => undefined);
     if (input !== undefined) child.stdin?.end(input);
   });
 }

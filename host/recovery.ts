@@ -123,12 +123,20 @@ function directoryOf(config: HostConfig, id: string): string {
   return join(layout(config.directory).scratch, name);
 }
 
-function checkSpace(config: HostConfig, bytes: number): void {
+// What others at work have not written yet is not free, though it looks so.
+function checkSpace(entry: Entry, bytes: number, others: Iterable<Entry>): void {
+  const { config } = entry.scratch;
   const { bavail, bsize } = statfsSync(config.directory);
-  const needed = 3 * bytes + spareBytes;
-  if (bavail * bsize >= needed) return;
-  throw new Error(`The recovery needs ${needed} bytes of disk, ${bavail * bsize} are free.`);
+  const taken = [...others]
+    .filter((other) => other !== entry && other.recovery.state === "running")
+    .map(({ recovery }) => bytesNeeded(recovery.bytes_total) - recovery.bytes_restored);
+  const free = bavail * bsize - taken.reduce((sum, each) => sum + each, 0);
+  const needed = bytesNeeded(bytes);
+  if (free >= needed) return;
+  throw new Error(`The recovery needs ${needed} bytes of disk, ${Math.max(free, 0)} are free.`);
 }
+
+const bytesNeeded = (bytes: number) => 3 * bytes + spareBytes;
 
 /** How a recovery's steps are run: each is timed, and its name is known while it runs. */
 function stepsOf(entry: Entry) {
@@ -148,12 +156,13 @@ function stepsOf(entry: Entry) {
 }
 
 /** Tries one way after the other; the error says what became of each. */
-async function recover(entry: Entry, request: MomentRequest, backup: Backup): Promise<void> {
+async function recover(house: House, entry: Entry, request: MomentRequest): Promise<void> {
+  const { backup } = house;
   const failures: string[] = [];
   let way = firstWay;
   for (;;) {
     try {
-      return await recoverBy(way, entry, request, backup);
+      return await recoverBy(way, house, entry, request);
     } catch (error) {
       // What was recovered is what it is, wherever it came from.
       const isOver = entry.isEnding || ["settle", "admit"].includes(entry.recovery.step);
@@ -178,9 +187,9 @@ function problemOf({ recovery, scratch }: Entry, error: unknown): string {
 
 async function recoverBy(
   way: Way,
+  { backup, entries }: House,
   entry: Entry,
   request: MomentRequest,
-  backup: Backup,
 ): Promise<void> {
   const { scratch } = entry;
   const { note, step } = stepsOf(entry);
@@ -188,7 +197,12 @@ async function recoverBy(
   const chosen = await step("choose", () => chooseBackup(way, request, backup));
   note({ backup_label: chosen.label, start_lsn: chosen.startLsn });
   const prepared = await step("view", () => prepareWay(way, scratch, chosen, request, backup));
-  await carryOut(entry, prepared, request.database_oid).finally(prepared.stop);
+  try {
+    checkSpace(entry, prepared.bytes, entries.values());
+    await carryOut(entry, prepared, request.database_oid);
+  } finally {
+    await prepared.stop();
+  }
 }
 
 async function carryOut(entry: Entry, prepared: Prepared, oid: number): Promise<void> {
@@ -196,7 +210,6 @@ async function carryOut(entry: Entry, prepared: Prepared, oid: number): Promise<
   const { note, step } = stepsOf(entry);
   const { bytes } = prepared;
   note({ bytes_total: bytes });
-  checkSpace(scratch.config, bytes);
   const measure = async () => {
     note({ bytes_restored: Math.min(bytes, await restoredBytes(scratch)) });
   };
@@ -299,7 +312,8 @@ function entryOf({ entries }: House, id: string): Entry {
   return entry;
 }
 
-async function run({ backup, dumps, inTurn }: House, entry: Entry): Promise<void> {
+async function run(house: House, entry: Entry): Promise<void> {
+  const { backup, dumps, inTurn } = house;
   const letGo = backup.base.hold();
   try {
     await inTurn(async () => {
@@ -307,7 +321,7 @@ async function run({ backup, dumps, inTurn }: House, entry: Entry): Promise<void
       mkdirSync(entry.scratch.files.directory, { recursive: true, mode: 0o700 });
       const { request } = entry;
       if ("dump_id" in request) await takeDump(entry, request.dump_id, dumps);
-      else await recover(entry, request, backup);
+      else await recover(house, entry, request);
     });
   } catch (error) {
     log("error", `A recovery failed: ${messageOf(error)}`);
@@ -366,6 +380,15 @@ async function end(house: House, id: string): Promise<void> {
   house.entries.delete(id);
 }
 
+// What cannot be read is nobody's, and removed.
+function readKept(directory: string): z.infer<typeof Kept> | undefined {
+  try {
+    return Kept.parse(JSON.parse(readIfExists(stateFile(directory)) ?? "null"));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Takes over what is ready since an earlier program, and removes the rest. */
 async function adopt(house: House): Promise<void> {
   const { config, secrets, entries } = house;
@@ -373,8 +396,7 @@ async function adopt(house: House): Promise<void> {
   openRoom(config);
   for (const name of readdirSync(parent)) {
     const scratch = scratchIn(config, secrets, join(parent, name));
-    const text = readIfExists(stateFile(join(parent, name))) ?? "null";
-    const { data: kept } = Kept.safeParse(JSON.parse(text));
+    const kept = readKept(join(parent, name));
     if (kept?.recovery.state === "ready" && isRunning(scratch)) {
       const { request, recovery, opened } = kept;
       const rest = { askedAt: Date.now(), isEnding: false, working: undefined };

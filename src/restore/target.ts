@@ -155,14 +155,29 @@ async function checkWindow(context: Context, row: DatabaseRow, at: Date): Promis
     ({ from, to }) => Date.parse(from) <= at.getTime() && at.getTime() <= Date.parse(to),
   );
   if (isInside) return;
+  throw outsideWindow(at, spans);
+}
+
+type Span = Awaited<ReturnType<typeof spansOf>>[number];
+
+// Of two spans beside each other, what is between them is a gap.
+function outsideWindow(at: Date, spans: readonly Span[]): ApiError {
+  const moment = at.toISOString();
   const earliest = spans[0]?.from ?? null;
   const latest = spans.at(-1)?.to ?? null;
-  throw new ApiError(
-    422,
-    "TARGET_OUTSIDE_WINDOW",
-    `target_time: ${at.toISOString()} cannot be recovered; the window is ${earliest} to ${latest}.`,
-    { fields: { target_time: ["is outside the recovery window"] }, details: { earliest, latest } },
-  );
+  const before = spans.findLast(({ to }) => Date.parse(to) < at.getTime());
+  const after = spans.find(({ from }) => Date.parse(from) > at.getTime());
+  const isGap = before !== undefined && after !== undefined;
+  const gap = isGap ? { from: before.to, to: after.from } : null;
+  const why =
+    gap === null
+      ? `cannot be recovered; the window is ${earliest} to ${latest}.`
+      : `is in a gap of the window: nothing from ${gap.from} to ${gap.to} can be recovered. ` +
+        "Name one of these two moments, or one outside of them.";
+  return new ApiError(422, "TARGET_OUTSIDE_WINDOW", `target_time: ${moment} ${why}`, {
+    fields: { target_time: [`is ${gap === null ? "outside" : "in a gap of"} the recovery window`] },
+    details: { earliest, latest, gap },
+  });
 }
 
 // A restore in place makes another of Postgres' databases the one that is meant.

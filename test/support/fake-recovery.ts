@@ -29,6 +29,8 @@ export function createRecoveries() {
     recoveries: new Map<string, ClusterRecovery>(),
     previews: new Map<string, PreviewSpec>(),
     oids: new Map<string, number>(),
+    /** What can be recovered. */
+    spans: [{ from: "2000-01-01T00:00:00.000Z", to: "2100-01-01T00:00:00.000Z" }],
     /** Each is whole at once. */
     dumps: new Map<string, StoredDump>(),
   };
@@ -108,9 +110,7 @@ export function recoveryEffects(things: Things) {
       wal_bytes: 0,
       store: null,
     }),
-    recoveryWindow: async () => [
-      { from: "2000-01-01T00:00:00.000Z", to: "2100-01-01T00:00:00.000Z" },
-    ],
+    recoveryWindow: async () => things.spans,
     restorePoint: async () => ({ lsn: "0/1", at: "2026-01-01T00:00:00.000Z" }),
     startRecovery: async (recoveryId) => {
       if (!recoveries.has(recoveryId)) recoveries.set(recoveryId, aRecovery);
