@@ -10,6 +10,7 @@ import {
   momentNow,
   tenantPassword as password,
   type RecoveringHost,
+  type RecoveryStatus,
   recoveringHost,
 } from "../support/recovering.ts";
 import { scramVerifier } from "../support/scram.ts";
@@ -141,6 +142,18 @@ async function expectPrefix({ oid, written, database }: Ledger, time: string, at
   return status;
 }
 
+/** The commit that evidence names, as a target would be written. */
+function commitIn(evidence: string | null): string {
+  const [, day = "", clock = ""] = /, time ([\d-]+) ([\d:.]+)\+00$/.exec(evidence ?? "") ?? [];
+  return `${day}T${clock.padEnd(15, clock.includes(".") ? "0" : ".000000")}Z`;
+}
+
+/** The last commit that is there is not after the target, the next one is. */
+function expectBetween({ reached_at, evidence }: RecoveryStatus, target: string): void {
+  expect(`${reached_at}` <= target, `${reached_at} ${target}`).toBe(true);
+  expect(target < commitIn(evidence), `${target} ${evidence}`).toBe(true);
+}
+
 function randomTarget(written: readonly Written[]): string {
   const [first, last] = [written[0]?.sent ?? 0, written.at(-1)?.acknowledged ?? 0];
   const offset = (choice.number(65_536) / 65_536) * (last - first);
@@ -156,8 +169,10 @@ test(
       for (let at = next++; at < targets; at = next++) {
         const ledger = choice.pick(ledgers) ?? ledgers[0];
         if (ledger === undefined) throw new Error("There is no ledger.");
-        const status = await expectPrefix(ledger, randomTarget(ledger.written), at);
+        const target = randomTarget(ledger.written);
+        const status = await expectPrefix(ledger, target, at);
         expect(status.evidence).toMatch(/^recovery stopping before commit of transaction \d+/);
+        expectBetween(status, target);
       }
     };
     await Promise.all(Array.from({ length: concurrency }, work));
@@ -176,11 +191,8 @@ test("a moment exactly on a commit holds it, the microsecond before does not", a
   const [{ time: later }] = await it.sql("postgres", momentNow);
   await it.asTenant(ledger.database, ledger.login, (client) => client.query(append, [last + 2]));
   const between = await it.recover(later, ledger.oid);
-  const stopped = /, time ([\d-]+) ([\d:.]+)\+00$/.exec(between.status.evidence ?? "");
-  expect(stopped).not.toBeNull();
   await it.report("recovery.end", { recovery_id: between.recovery_id });
-  const [, day = "", clock = ""] = stopped ?? [];
-  const commit = `${day}T${clock.padEnd(15, clock.includes(".") ? "0" : ".000000")}Z`;
+  const commit = commitIn(between.status.evidence);
   const rowsAt = async (time: string, at: number) => {
     const { recovery_id, status } = await it.recover(time, ledger.oid);
     expect(status.state, `${status.error}`).toBe("ready");

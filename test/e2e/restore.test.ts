@@ -107,6 +107,48 @@ describe("a restore into a new database", () => {
   });
 });
 
+describe("a restore across what happened to the database since", () => {
+  /** Carries out a change and waits for its end; the operation's id. */
+  async function changed(method: string, path: string, body: unknown): Promise<string> {
+    const answer = await call(system, method, `/databases/${id}${path}`, { body });
+    expect(answer.status, answer.text).toBeLessThan(300);
+    const running = () => call(system, "GET", `/operations?resource_id=${id}&status=running`);
+    await until("its end", running, ({ body: { data } }) => data.length === 0);
+    const { body: all } = await call(system, "GET", `/operations?resource_id=${id}`);
+    return all.data[0].id;
+  }
+
+  test("a resize, a rotation and earlier restores in place is exact", async () => {
+    const credentials = () => call(system, "GET", `/databases/${id}/credentials`);
+    await query(url, "drop table if exists ledger");
+    await query(url, "create table ledger as select generate_series(1, 11) as n");
+    const then = await momentAt();
+    await query(url, "insert into ledger values (12)");
+    const resize = await changed("PATCH", "", { size: "medium" });
+    await query(url, "insert into ledger values (13)");
+    await changed("POST", "/credentials/rotate", { overlap_seconds: 0 });
+    url = (await credentials()).body.data.url;
+    expect((await restored({ target_time: then, mode: "in_place" })).state).toBe("succeeded");
+    expect(await rowsAt(url)).toBe(11);
+    await query(url, "drop table ledger");
+    const beside = await restored({ before: { operation_id: resize }, name: "before-resize" });
+    expect(beside.state).toBe("succeeded");
+    const path = `/databases/${beside.database_id}/credentials`;
+    expect(await rowsAt((await call(system, "GET", path)).body.data.url)).toBe(12);
+  });
+
+  test("while one is under way, another is 409 and begins nothing", async () => {
+    const body = { target_time: before, mode: "in_place" };
+    const path = `/databases/${id}/restores`;
+    const [one, two] = await Promise.all([1, 2].map(() => call(system, "POST", path, { body })));
+    expect([one?.status, two?.status].sort()).toEqual([201, 409]);
+    const begun = one?.status === 201 ? one : two;
+    const look = () => call(system, "GET", `/restores/${begun?.body.data.id}`);
+    await until("its end", look, ({ body: { data } }) => data.state === "succeeded");
+    expect(await rowsAt(url)).toBe(500);
+  });
+});
+
 describe("a target that cannot be had", () => {
   test.each([
     ["in the future", { target_time: "2999-01-01T00:00:00Z" }],
