@@ -1,8 +1,10 @@
+import { waitUntil } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
 import { archivePort } from "../src/cluster/archive.ts";
 import { clusterPort } from "../src/cluster/port.ts";
 import { type HostKey, readHostKey } from "../src/cluster/token.ts";
 import type { Context, LogEntry } from "../src/core/context.ts";
+import type { OutboundPort } from "../src/core/outbound-port.ts";
 import { type Keyring, readKeyring } from "../src/core/seal.ts";
 import type { Lane } from "./lane.ts";
 
@@ -17,6 +19,10 @@ export interface Env {
   readonly MIOSA_SEALING_KEYS: string;
   /** Private Ed25519 JWK with a `kid`; hosts know the public half. */
   readonly MIOSA_HOST_KEY: string;
+  /** URL of a resolver of DNS over HTTPS that answers in JSON; a public one when absent. */
+  readonly MIOSA_RESOLVER_URL?: string;
+  /** Development only: opens webhooks to http://127.0.0.1, but for these ports, as `8787,20001`. */
+  readonly MIOSA_WEBHOOK_LOOPBACK?: string;
 }
 
 /** A queue message: which lane to look at. */
@@ -56,6 +62,8 @@ export async function createContext(env: Env): Promise<Context> {
     keyring,
     cluster: clusterPort((clusterId, call) => laneOf(`cluster:${clusterId}`).perform(call)),
     archives: archivePort({ db }, { hostKey, fetch: fetch.bind(globalThis), now, random }),
+    outbound: outboundOf(env),
+    wake: (lanes) => waitUntil(wakeAll(laneOf, lanes)),
     nudge: async (lane, delaySeconds = 0) => {
       await env.NUDGE.send({ lane }, { delaySeconds });
     },
@@ -67,6 +75,29 @@ export async function createContext(env: Env): Promise<Context> {
     pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
     log,
   };
+}
+
+const publicResolver = "https://cloudflare-dns.com/dns-query";
+
+function outboundOf(env: Env): OutboundPort {
+  const closed = env.MIOSA_WEBHOOK_LOOPBACK;
+  return {
+    fetch: (request) => fetch(request),
+    resolverUrl: env.MIOSA_RESOLVER_URL || publicResolver,
+    loopback: closed ? { closedPorts: new Set(closed.split(",").map(Number)) } : null,
+  };
+}
+
+// One that is not reached is found by the cron.
+async function wakeAll(
+  laneOf: (name: string) => DurableObjectStub<Lane>,
+  lanes: readonly string[],
+) {
+  for (const result of await Promise.allSettled(lanes.map((name) => laneOf(name).wake()))) {
+    if (result.status === "rejected") {
+      log({ level: "warning", message: `A lane was not woken: ${result.reason}` });
+    }
+  }
 }
 
 /** The clock of the runtime. */

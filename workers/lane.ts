@@ -41,6 +41,11 @@ export class Lane extends DurableObject<Env> {
     }
   }
 
+  /** Has the lane driven at once by its alarm, which also outlives this process. */
+  async wake(): Promise<void> {
+    await this.ctx.storage.setAlarm(now());
+  }
+
   override async alarm(): Promise<void> {
     await this.drive();
   }

@@ -20,6 +20,7 @@ export type Scope = `${string}:${"read" | "write"}`;
 const synonyms: Record<string, readonly string[]> = {
   databases: ["databases", "data"],
   workspaces: ["workspaces", "projects"],
+  webhooks: ["webhooks", "events"],
 };
 
 /** @throws ApiError 403 `insufficient_scope` naming the missing scope. Write implies read. */

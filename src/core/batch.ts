@@ -4,13 +4,27 @@ import type { Context } from "./context.ts";
 /** One SQL statement as a value: verbs compose by putting theirs into one batch. */
 export type Statement = BatchItem<"sqlite">;
 
+const followUps = new WeakMap<Statement, (result: unknown) => void>();
+
+/** Has `follow` called with what the statement returned, once it is committed. */
+export function followedBy<Result>(
+  statement: Statement & PromiseLike<Result>,
+  follow: (result: Result) => void,
+): Statement {
+  followUps.set(statement, (result) => follow(result as Result));
+  return statement;
+}
+
 /** Runs the statements as one transaction: all of them or none. No statements is a no-op. */
 export async function commit(
   context: Pick<Context, "db">,
   statements: readonly Statement[],
 ): Promise<unknown[]> {
   const [first, ...rest] = statements;
-  return first === undefined ? [] : await context.db.batch([first, ...rest]);
+  if (first === undefined) return [];
+  const results: unknown[] = await context.db.batch([first, ...rest]);
+  for (const [at, statement] of statements.entries()) followUps.get(statement)?.(results[at]);
+  return results;
 }
 
 /** The unique index or check a failed batch ran into, or null when it failed otherwise. */

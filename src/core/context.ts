@@ -1,6 +1,7 @@
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { ArchivePort } from "./archive-port.ts";
 import type { ClusterPort } from "./cluster-port.ts";
+import type { OutboundPort } from "./outbound-port.ts";
 import type { Keyring } from "./seal.ts";
 
 /** D1 through drizzle, without a schema object: verbs name their tables. */
@@ -21,8 +22,11 @@ export interface Context {
   readonly keyring: Keyring;
   readonly cluster: ClusterPort;
   readonly archives: ArchivePort;
+  readonly outbound: OutboundPort;
   /** Asks a lane to look at its rows; carries no truth, may be lost, may come twice. */
   readonly nudge: (lane: string, delaySeconds?: number) => Promise<void>;
+  /** Has lanes look at their rows at once, and is not waited for; else the same as a nudge. */
+  readonly wake: (lanes: readonly string[]) => void;
   /** Runs a lane now and returns when it is idle or `budgetMilliseconds` have passed. */
   readonly drive: (lane: string, budgetMilliseconds: number) => Promise<void>;
   /** Resolves that much later; for those who follow something for a caller. */

@@ -1,7 +1,9 @@
-import type { Statement } from "../core/batch.ts";
+import { sql } from "drizzle-orm";
+import { followedBy, type Statement } from "../core/batch.ts";
 import { type Attribution, attributionOf } from "../core/column.ts";
 import type { Context } from "../core/context.ts";
 import { newId } from "../core/id.ts";
+import { laneName } from "./lane.ts";
 import { event } from "./table.ts";
 
 /** Every type of event there is. */
@@ -28,6 +30,9 @@ export const eventTypes = [
   "project.deleted",
   "project.undeleted",
   "project.purged",
+  "webhook.test",
+  "webhook.dead_letter",
+  "webhook.disabled",
 ] as const;
 
 /** One type of event. */
@@ -49,7 +54,10 @@ export interface EventFacts {
   readonly data?: Record<string, unknown>;
 }
 
-/** Records an event, as a statement for the batch of the change it tells of. */
+/**
+ * Records an event, as a statement for the batch of the change it tells of. Once that is committed,
+ * the lanes of the endpoints that listen are woken.
+ */
 export function recordEvent(
   context: Context,
   type: EventType,
@@ -57,17 +65,34 @@ export function recordEvent(
   { operationId = null, occurredAt = context.now(), data = {} }: EventFacts = {},
 ): Statement {
   const { id: resourceId, organizationId, workspaceId, projectId } = subject;
-  return context.db.insert(event).values({
-    id: newId(context),
-    organizationId,
-    workspaceId,
-    projectId,
-    resourceId,
-    operationId,
-    type,
-    data,
-    occurredAt,
-    createdAt: context.now(),
-    ...attributionOf(subject),
+  const recorded = context.db
+    .insert(event)
+    .values({
+      id: newId(context),
+      organizationId,
+      workspaceId,
+      projectId,
+      resourceId,
+      operationId,
+      type,
+      data,
+      occurredAt,
+      createdAt: context.now(),
+      ...attributionOf(subject),
+    })
+    .returning({ listeners: listenersOf(type, organizationId, workspaceId) });
+  return followedBy(recorded, ([row]) => {
+    const lanes = JSON.parse(row?.listeners ?? "[]") as string[];
+    if (lanes.length > 0) context.wake(lanes);
   });
+}
+
+// Found in the same statement, so that what nobody listens to costs no further call.
+function listenersOf(type: EventType, organizationId: string, workspaceId: string | null) {
+  return sql<string>`(
+    select json_group_array(${laneName(sql`w.id`)}) from webhook w
+    where w.organization_id = ${organizationId} and w.state = 'active'
+      and (w.workspace_id is null or w.workspace_id = ${workspaceId})
+      and (w.events = '[]' or exists (select 1 from json_each(w.events) where ${type} glob value))
+  )`;
 }

@@ -7,6 +7,7 @@ import { readKeyring } from "../../src/core/seal.ts";
 import { type CrashPoint, createFuse, fusedD1, fusedPort } from "./crash.ts";
 import { fakeArchives } from "./fake-archive.ts";
 import { createFakeCluster } from "./fake-cluster.ts";
+import { createFakeInternet } from "./fake-internet.ts";
 import { createClock, createRandom } from "./source.ts";
 
 /** A keyring whose last key is the current one; the same version is the same key. */
@@ -27,6 +28,8 @@ export async function createTestContext() {
   const cluster = createFakeCluster();
   const random = createRandom(1);
   const nudges: string[] = [];
+  const woken: string[] = [];
+  const internet = createFakeInternet();
   const log: LogEntry[] = [];
   const keyring = await keyringOf("k1");
   const nudge = async (lane: string) => {
@@ -43,6 +46,10 @@ export async function createTestContext() {
       keyring,
       cluster: fusedPort(cluster.port, perform),
       archives: fakeArchives(cluster.things),
+      outbound: internet.port,
+      wake: (lanes) => {
+        woken.push(...lanes);
+      },
       nudge,
       drive: nudge,
       // Nobody waits in a test: the clock moves instead.
@@ -57,7 +64,7 @@ export async function createTestContext() {
   }
 
   const { context } = createRunner(null);
-  return { context, clock, cluster, nudges, log, createRunner };
+  return { context, clock, cluster, internet, nudges, woken, log, createRunner };
 }
 export type TestContext = Awaited<ReturnType<typeof createTestContext>>;
 
