@@ -29,6 +29,7 @@ import { workspaceProjectRoutes } from "../src/project/workspace-routes.ts";
 import { importRoutes } from "../src/restore/import-routes.ts";
 import { previewRoutes } from "../src/restore/preview-routes.ts";
 import { restoreRoutes } from "../src/restore/routes.ts";
+import { deliveryRoutes } from "../src/webhook/delivery-routes.ts";
 import { webhookRoutes } from "../src/webhook/endpoint-routes.ts";
 import { eventRoutes } from "../src/webhook/routes.ts";
 import { type Env, now, random } from "./context.ts";
@@ -67,6 +68,7 @@ const routers = [
   operationRoutes,
   eventRoutes,
   webhookRoutes,
+  deliveryRoutes,
   clusterRoutes,
   clusterBackupRoutes,
   alertRoutes,

@@ -16,6 +16,9 @@ import { watchDeadlines } from "../src/operation/overdue.ts";
 import { sweep } from "../src/operation/sweep.ts";
 import { purgeProjects } from "../src/project/purge.ts";
 import { endPreviews, forgetFormers } from "../src/restore/expire.ts";
+import { purgeWebhooks } from "../src/webhook/purge.ts";
+import { resealWebhooks } from "../src/webhook/reseal.ts";
+import { resolveWebhookAlerts, wakeEndpoints } from "../src/webhook/sweep.ts";
 import { createContext, type Env, log } from "./context.ts";
 import { registry } from "./registry.ts";
 
@@ -25,6 +28,9 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   sweep,
   (context) => watchDeadlines(context, registry),
   resolveDeadNudges,
+  // Endpoints nobody woke, and those that came right.
+  wakeEndpoints,
+  resolveWebhookAlerts,
   // What the clusters have against what the rows say.
   reconcile,
   // What hosts did by themselves, and what was deleted long enough ago.
@@ -45,6 +51,8 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   purgeIdempotencyKeys,
   resealClusters,
   resealDatabases,
+  purgeWebhooks,
+  resealWebhooks,
   // Looks in on each cluster, whose lane then also makes spares and clears away what a dead maker
   // left.
   watchClusters,

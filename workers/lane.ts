@@ -3,9 +3,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { type LocalCluster, localCluster } from "../src/cluster/local.ts";
 import type { ClusterCall, ClusterReply } from "../src/cluster/port.ts";
-import { runLane } from "../src/operation/run.ts";
 import { createContext, type Env, log, now, random, readSecrets } from "./context.ts";
-import { registry } from "./registry.ts";
+import { run } from "./run.ts";
 
 // Spares are made in the pauses between calls; and an open socket keeps the object in memory.
 const pauseMilliseconds = 250;
@@ -53,12 +52,18 @@ export class Lane extends DurableObject<Env> {
   async #run(): Promise<void> {
     const context = await createContext(this.env);
     try {
-      const { dueAt } = await runLane(context, registry, this.#name());
-      if (dueAt !== null) await this.ctx.storage.setAlarm(dueAt);
+      const { dueAt } = await run(context, this.#name());
+      if (dueAt !== null) await this.#wakeBy(dueAt);
     } catch (error) {
       // The row still says what is to be done; the sweep comes back to it.
       log({ level: "error", message: messageOf(error), lane: this.#name() });
     }
+  }
+
+  // Who woke the lane meanwhile is not put off.
+  async #wakeBy(dueAt: Date): Promise<void> {
+    const earlier = await this.ctx.storage.getAlarm();
+    if (earlier === null || earlier > dueAt.getTime()) await this.ctx.storage.setAlarm(dueAt);
   }
 
   async #makeSpares(): Promise<void> {

@@ -1,4 +1,5 @@
 import { laneIn, reportDeadNudge } from "../src/operation/alert.ts";
+import { webhookIn } from "../src/webhook/lane.ts";
 import { createContext, type Env, log, type Nudge } from "./context.ts";
 
 type Messages = readonly Message<unknown>[];
@@ -17,7 +18,9 @@ async function onNudges(messages: Messages, env: Env): Promise<void> {
   await Promise.all(
     [...byLane].map(async ([lane, nudges]) => {
       if (lane === null) return;
-      await each(nudges, () => env.LANE.getByName(lane).drive());
+      const stub = env.LANE.getByName(lane);
+      // A receiver may be slow: nobody waits for it here.
+      await each(nudges, () => (webhookIn(lane) === null ? stub.drive() : stub.wake()));
     }),
   );
 }

@@ -20,6 +20,8 @@ export const alertKinds = [
   "archive_late",
   /** A cluster has what no row names; subject: the cluster's id, a slash and the name. */
   "orphan",
+  /** An endpoint failed for days and was switched off; subject: its id. */
+  "webhook_failed",
 ] as const;
 
 /** One kind of alert. */

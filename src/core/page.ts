@@ -37,14 +37,21 @@ export function listEnvelope<Row extends { readonly seq: number }, Rendered>(
   total: number,
   render: (row: Row) => Rendered,
 ) {
-  const last = rows.at(-1);
-  const isLast = rows.length < request.limit || last === undefined;
   return {
     data: rows.map(render),
     page: { page: request.page, page_size: request.limit, total },
     total,
-    next_cursor: isLast ? null : writeCursor(last.seq),
+    next_cursor: nextCursor(request.limit, rows),
   };
+}
+
+/** The cursor of a list that ends in these rows; null when they are the last. */
+export function nextCursor(
+  limit: number,
+  rows: readonly { readonly seq: number }[],
+): string | null {
+  const last = rows.at(-1);
+  return rows.length < limit || last === undefined ? null : writeCursor(last.seq);
 }
 
 function writeCursor(seq: number): string {

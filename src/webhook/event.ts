@@ -48,6 +48,8 @@ export interface EventSubject extends Attribution {
 
 /** What happened, beyond its type. */
 export interface EventFacts {
+  /** A new one when absent. */
+  readonly id?: string;
   readonly operationId?: string | null;
   /** Now, when absent. */
   readonly occurredAt?: Date;
@@ -62,13 +64,18 @@ export function recordEvent(
   context: Context,
   type: EventType,
   subject: EventSubject,
-  { operationId = null, occurredAt = context.now(), data = {} }: EventFacts = {},
+  {
+    id = newId(context),
+    operationId = null,
+    occurredAt = context.now(),
+    data = {},
+  }: EventFacts = {},
 ): Statement {
   const { id: resourceId, organizationId, workspaceId, projectId } = subject;
   const recorded = context.db
     .insert(event)
     .values({
-      id: newId(context),
+      id,
       organizationId,
       workspaceId,
       projectId,

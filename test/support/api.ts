@@ -4,9 +4,8 @@ import { sha256 } from "../../src/account/authenticate.ts";
 import { apiKey, organization, workspace } from "../../src/account/table.ts";
 import type { Context } from "../../src/core/context.ts";
 import { newId } from "../../src/core/id.ts";
-import { runLane } from "../../src/operation/run.ts";
 import { createApp } from "../../workers/api.ts";
-import { registry } from "../../workers/registry.ts";
+import { run } from "../../workers/run.ts";
 import { createTestContext } from "./context.ts";
 import { anInstallation } from "./seed.ts";
 
@@ -34,9 +33,7 @@ export async function createTestApi(options: { readonly databasesMax?: number } 
   // One runner a lane, as its Durable Object is.
   const running = new Map<string, Promise<unknown>>();
   const drive = async (lane: string) => {
-    const after = (running.get(lane) ?? Promise.resolve()).then(() =>
-      runLane(test.context, registry, lane),
-    );
+    const after = (running.get(lane) ?? Promise.resolve()).then(() => run(test.context, lane));
     running.set(lane, after);
     await after;
   };

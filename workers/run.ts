@@ -1,0 +1,11 @@
+import type { Context } from "../src/core/context.ts";
+import { type LaneRest, runLane } from "../src/operation/run.ts";
+import { runEndpoint } from "../src/webhook/deliver.ts";
+import { webhookIn } from "../src/webhook/lane.ts";
+import { registry } from "./registry.ts";
+
+/** Runs a lane until it rests, whatever it is of. */
+export function run(context: Context, lane: string): Promise<LaneRest> {
+  const webhookId = webhookIn(lane);
+  return webhookId === null ? runLane(context, registry, lane) : runEndpoint(context, webhookId);
+}
