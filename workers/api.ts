@@ -147,13 +147,7 @@ const nameRequest: MiddlewareHandler<ApiEnv> = async (c, next) => {
 const readBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
   const { body } = c.req.raw;
   if (isStreamed(c.req)) return passBody(c, next);
-  const headers = new Headers(c.req.raw.headers);
-  if (body === null) {
-    // Some name a type on every call: where a body may be left out, there is none.
-    headers.delete("content-type");
-    c.req.raw = new Request(c.req.raw, { headers });
-    return next();
-  }
+  if (body === null) return passNoBody(c, next);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
@@ -164,9 +158,21 @@ const readBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
   if (bytes > bodyBytesMax) {
     throw new ApiError(413, "BODY_TOO_LARGE", "The body is larger than 1 MiB.");
   }
+  const headers = new Headers(c.req.raw.headers);
+  // A length of 0 makes a body of what has none; whoever names JSON has forgotten it.
+  if (bytes === 0 && !headers.has("content-type")) return passNoBody(c, next);
   headers.set("content-type", "application/json");
   c.req.raw = new Request(c.req.raw, { headers, body: await new Blob(chunks).arrayBuffer() });
   return next();
+};
+
+// Some name a type on every call: where a body may be left out, there is none.
+const passNoBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  const { method, url } = c.req.raw;
+  const headers = new Headers(c.req.raw.headers);
+  headers.delete("content-type");
+  c.req.raw = new Request(url, { method, headers });
+  await next();
 };
 
 function answerUnknown(allowed: readonly string[], requestId: string): Response {

@@ -19,6 +19,8 @@ export interface Settings {
   readonly rootfs: string;
   readonly port: number;
   readonly databasesMax: number;
+  /** Where the Worker resolves names of webhooks; undefined for its own default. */
+  readonly resolverUrl: string | undefined;
   readonly shown: { readonly home: string; readonly rootfs: string };
 }
 
@@ -28,6 +30,7 @@ export const variables = {
   rootfs: "MIOSA_ROOTFS",
   port: "MIOSA_PORT",
   databasesMax: "MIOSA_DATABASES_MAX",
+  resolverUrl: "MIOSA_RESOLVER_URL",
   /** Set for the part of a start that runs as the service user. */
   shownHome: "MIOSA_SHOWN_HOME",
   shownRootfs: "MIOSA_SHOWN_ROOTFS",
@@ -42,6 +45,13 @@ function wholeNumber(env: Environment, name: string, standard: number, max: numb
   throw new Error(`${name} is ${JSON.stringify(text)}: give a whole number from 1 to ${max}.`);
 }
 
+function resolverUrl(env: Environment): string | undefined {
+  const text = env[variables.resolverUrl] || undefined;
+  if (text === undefined || /^(https:\/\/|http:\/\/127\.0\.0\.1:)[^\s]+$/.test(text)) return text;
+  const given = JSON.stringify(text);
+  throw new Error(`${variables.resolverUrl} is ${given}: give the https:// URL of a resolver.`);
+}
+
 /** Reads the environment; makes nothing. Relative paths start where the command was given. */
 export function readSettings(env: Environment): Settings {
   const repository = resolve(import.meta.dirname, "../..");
@@ -53,6 +63,7 @@ export function readSettings(env: Environment): Settings {
     rootfs,
     port: wholeNumber(env, variables.port, 8787, 65_535),
     databasesMax: wholeNumber(env, variables.databasesMax, 300, 5000),
+    resolverUrl: resolverUrl(env),
     shown: {
       home: env[variables.shownHome] || home,
       rootfs: env[variables.shownRootfs] || rootfs,

@@ -102,12 +102,18 @@ async function startHost(system: System): Promise<void> {
 }
 
 async function startWorker(system: System): Promise<void> {
-  const { settings, record, pids } = system;
+  const { settings, ports, record, pids } = system;
   const { log, worker } = homePaths(settings.home);
+  const closed = [settings.port, ...Object.values(ports)].join(",");
+  const resolver = settings.resolverUrl === undefined ? [] : ["--resolver", settings.resolverUrl];
   const ready = Promise.withResolvers<void>();
   const kept = keepRunning({
     name: "Worker",
-    args: [program("launch/worker.ts"), "--home", settings.home, "--port", String(settings.port)],
+    args: [
+      program("launch/worker.ts"),
+      ...["--home", settings.home, "--port", String(settings.port), "--closed-ports", closed],
+      ...resolver,
+    ],
     // Miniflare is 5 MB of source: compiled once, it loads in half the time.
     env: { ...childEnvironment(), NODE_COMPILE_CACHE: join(worker, "compiled") },
     log: join(log, "worker.log"),

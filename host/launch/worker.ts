@@ -1,11 +1,15 @@
 // Runs the Worker: a child of the launcher.
 //
-//   node host/launch/worker.ts --home DIRECTORY --port PORT
+//   node host/launch/worker.ts --home DIRECTORY --port PORT --closed-ports PORT,PORT…
+//                              [--resolver URL]
 //
 // Bindings  from wrangler.toml: DB (D1), NUDGE (queue), LANE (Durable Object); their state is in
 //           state/ of the directory. From secrets.json: MIOSA_ADMIN_KEY (the operator's API key,
 //           which makes its organization and workspace at its first use), MIOSA_SEALING_KEYS
 //           ({"current","keys"}) and MIOSA_HOST_KEY (private Ed25519 JWK with kid).
+//           MIOSA_WEBHOOK_LOOPBACK, the closed ports, lets webhooks go to receivers on this
+//           machine at any other port; an installation for customers never sets it.
+//           MIOSA_RESOLVER_URL is where names of webhooks are resolved.
 // Messages  to the launcher: {"ready": true, "workerd": PID}, again whenever workerd was restarted.
 // Cron      triggers of wrangler.toml fire here, as a local Worker's do not by themselves.
 // Ends      on SIGTERM, when the launcher is gone, and when workerd is gone for good.
@@ -30,13 +34,18 @@ const repository = resolve(import.meta.dirname, "../..");
 interface Options {
   readonly home: string;
   readonly port: number;
+  readonly closedPorts: string;
+  readonly resolver: string | undefined;
 }
 
 function readOptions(): Options {
   const text = { type: "string" } as const;
-  const { home, port } = parseArgs({ options: { home: text, port: text } }).values;
-  if (home === undefined || port === undefined) throw new Error("Give --home and --port.");
-  return { home, port: Number(port) };
+  const options = { home: text, port: text, "closed-ports": text, resolver: text };
+  const { home, port, "closed-ports": closedPorts, resolver } = parseArgs({ options }).values;
+  if (home === undefined || port === undefined || closedPorts === undefined) {
+    throw new Error("Give --home, --port and --closed-ports.");
+  }
+  return { home, port: Number(port), closedPorts, resolver };
 }
 
 // workerd lives and dies with this process, also when this process is killed.
@@ -89,7 +98,10 @@ function listModules(output: string) {
   });
 }
 
-async function createRuntime({ home, port }: Options, onRestart: () => void) {
+async function createRuntime(
+  { home, port, closedPorts, resolver }: Options,
+  onRestart: () => void,
+) {
   const { state, worker, secrets: file } = homePaths(home);
   const { Log, LogLevel, Miniflare, convertV4MiniflareOptions } = await import("miniflare");
   const secrets = keepSecrets(file);
@@ -104,6 +116,8 @@ async function createRuntime({ home, port }: Options, onRestart: () => void) {
       MIOSA_ADMIN_KEY: secrets.admin_key,
       MIOSA_SEALING_KEYS: JSON.stringify(secrets.sealing_keys),
       MIOSA_HOST_KEY: JSON.stringify(secrets.host_key),
+      MIOSA_WEBHOOK_LOOPBACK: closedPorts,
+      ...(resolver === undefined ? {} : { MIOSA_RESOLVER_URL: resolver }),
     },
     host: "127.0.0.1",
     port,

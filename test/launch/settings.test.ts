@@ -36,6 +36,19 @@ test.each(["0", "65536", "80a", "-1", "1e3", " "])("port %j is refused by name",
   expect(() => readSettings({ MIOSA_PORT: port })).toThrow("MIOSA_PORT");
 });
 
+test.each(["dns.example.com", "http://dns.example.com/dns-query", "https:// x"])(
+  "resolver %j is refused by name",
+  (url) => {
+    expect(() => readSettings({ MIOSA_RESOLVER_URL: url })).toThrow("MIOSA_RESOLVER_URL");
+  },
+);
+
+test("a resolver is taken over https, or on this machine", () => {
+  for (const url of ["https://dns.example.com/dns-query", "http://127.0.0.1:5353/q"]) {
+    expect(readSettings({ MIOSA_RESOLVER_URL: url }).resolverUrl).toBe(url);
+  }
+});
+
 test("the state directory is private, and has one name whichever link leads to it", () => {
   const parent = realpathSync(mkdtempSync(join(tmpdir(), "settings-")));
   mkdirSync(join(parent, "real"));
