@@ -59,7 +59,7 @@ const changeable = {
 type Flags = Pick<z.infer<z.ZodObject<typeof changeable>>, "enabled" | "active" | "state">;
 
 /** Whether it is to be active, in any of three spellings; undefined when none is given. */
-export function activityOf({ enabled, active, state }: Flags): boolean | undefined {
+function activityOf({ enabled, active, state }: Flags): boolean | undefined {
   return active ?? enabled ?? (state === undefined ? undefined : state === "active");
 }
 

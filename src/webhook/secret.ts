@@ -12,7 +12,7 @@ export function makeSecret(source: IdSource): string {
 }
 
 /** What may be shown of a secret, to tell it from others. */
-export function previewOf(secret: string): string {
+function previewOf(secret: string): string {
   return `${secret.startsWith("whsec_") ? "whsec_" : ""}…${secret.slice(-4)}`;
 }
 

@@ -28,7 +28,7 @@ async function listen(url: string, fields: Record<string, unknown> = {}) {
 const deliveries = async (id: string) =>
   (await call(system, "GET", `/webhooks/${id}/deliveries`)).body.data;
 
-test("a receiver is told that its database runs, and verifies it by the public library", async () => {
+test("a receiver is told that its database runs, and verifies it", async () => {
   const { url, received } = await receiver();
   const { secret } = await listen(url, { events: ["database.running"] });
   const { database, project } = await createProject(system, { external_user_id: "user-9" });

@@ -64,7 +64,6 @@ export async function startReceiver(manner: Manner = politely) {
     },
   };
 }
-export type TestReceiver = Awaited<ReturnType<typeof startReceiver>>;
 
 async function read(request: IncomingMessage): Promise<Delivered> {
   const at = Date.now();

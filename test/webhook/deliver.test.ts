@@ -109,7 +109,7 @@ it("events of one resource come in their order, those of a batch too", async () 
   ]);
 });
 
-it("a failed delivery is retried on schedule under the same id, then is a dead letter", async () => {
+it("a failed delivery is retried on schedule under its id, then a dead letter", async () => {
   const { id } = await listen("all", { retry_count: 10 });
   api.internet.put(hostOf("all"), () => new Response("broken", { status: 500 }));
   await happen();
@@ -211,7 +211,7 @@ it("a receiver that says 410 is sent nothing more", async () => {
   expect(told).toMatchObject([{ type: "webhook.disabled", data: { reason: "gone" } }]);
 });
 
-it("an endpoint that fails for days is switched off, and its owner and operator are told", async () => {
+it("an endpoint that fails for days is switched off, and that is told", async () => {
   const { id } = await listen("all");
   for (let day = 0; day <= 3; day++) {
     await happen();
@@ -225,7 +225,7 @@ it("an endpoint that fails for days is switched off, and its owner and operator 
   expect(alerts).toMatchObject([{ kind: "webhook_failed", subject: id }]);
 });
 
-it("an endpoint is not told of itself, and two dead ones do not tell each other forever", async () => {
+it("nobody is told of itself, and two dead ones do not tell each other forever", async () => {
   const [a, b] = [await listen("a", { retry_count: 0 }), await listen("b", { retry_count: 0 })];
   await happen();
   for (let round = 0; round < 5; round++) {
@@ -276,7 +276,7 @@ it("an endpoint nobody woke is found by the cron, and is delivered to once", asy
   expect(await wakeEndpoints(api.context)).toBe(0);
 });
 
-it("what happens in a pause is delivered after it, but for what is older than three days", async () => {
+it("what happens in a pause is delivered after it, of the last three days", async () => {
   const { id } = await listen("all");
   api.internet.put(hostOf("all"));
   await api.call("POST", `/api/v1/webhooks/${id}/pause`);

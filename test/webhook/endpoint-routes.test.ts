@@ -139,7 +139,7 @@ it.each([
   expect([status, Object.keys(body.errors)]).toEqual([422, [field]]);
 });
 
-it("a name without a public address is refused, and one nobody can look up is retryable", async () => {
+it("a name without a public address is refused; a silent resolver is retryable", async () => {
   for (const host of ["rebound.example.com", "half.example.com"]) {
     api.internet.name(host, "8.8.8.8", host.startsWith("half") ? "::1" : "127.0.0.1");
     const { status, body } = await create({ url: `https://${host}/` });
