@@ -1,16 +1,18 @@
 import { eq } from "drizzle-orm";
 import { ask } from "../cluster/ask.ts";
+import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { conflict } from "../core/error.ts";
 import { type DumpRow, dump } from "./table.ts";
+import { tellBackup } from "./tell.ts";
 
 /** Takes the archive away, then its row; a crash between leaves what the expiry comes back to. */
-export async function removeDump(
-  context: Context,
-  { id, clusterId }: Pick<DumpRow, "id" | "clusterId">,
-): Promise<void> {
-  await context.cluster.removeDump(clusterId, id);
-  await context.db.delete(dump).where(eq(dump.id, id));
+export async function removeDump(context: Context, row: DumpRow): Promise<void> {
+  const { id: dumpId, clusterId, databaseId, origin } = row;
+  await context.cluster.removeDump(clusterId, dumpId);
+  const told =
+    origin === "taken" ? await tellBackup(context, "backup.deleted", { dumpId, databaseId }) : [];
+  await commit(context, [context.db.delete(dump).where(eq(dump.id, dumpId)), ...told]);
 }
 
 /** The same for a caller. @throws ApiError 409 while it is being made, 503 */

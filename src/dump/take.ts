@@ -9,9 +9,11 @@ import { openPassword } from "../database/credential.ts";
 import { loadDatabase } from "../database/load.ts";
 import type { DatabaseRow } from "../database/table.ts";
 import { begin, type Do, defineOperation, next, type Undo, waitFor } from "../operation/define.ts";
+import { recordEvent } from "../webhook/event.ts";
 import { changeDump, failDump, keepDump } from "./change.ts";
 import { countKept } from "./find.ts";
 import { dump } from "./table.ts";
+import { backupFacts, tellBackup } from "./tell.ts";
 
 /** Dumps of one database that are kept at a time; more would be a second database's worth. */
 const keptMax = 20;
@@ -36,12 +38,16 @@ const start: Do<TakeInput> = async (context, { input }) => {
   return next(changeDump(context, input.dumpId, { state: "running" }));
 };
 
-const discard: Undo<TakeInput> = async (context, { input, failure }) => {
+const discard: Undo<TakeInput> = async (context, { input, failure, operationId }) => {
   await context.cluster.removeDump(input.clusterId, input.dumpId);
-  return [failDump(context, input.dumpId, failure?.message ?? "It was given up.")];
+  const reason = failure?.message ?? "It was given up.";
+  return [
+    failDump(context, input.dumpId, reason),
+    ...(await tellBackup(context, "backup.failed", input, { operationId, data: { reason } })),
+  ];
 };
 
-const finish: Do<TakeInput> = async (context, { input }) => {
+const finish: Do<TakeInput> = async (context, { input, operationId }) => {
   const found = await context.cluster.dump(input.clusterId, input.dumpId);
   // The host was restarted meanwhile and has forgotten it, with all it had written.
   if (found === null) {
@@ -51,7 +57,13 @@ const finish: Do<TakeInput> = async (context, { input }) => {
   if (found.state === "failed") {
     throw new TerminalError("BACKUP_FAILED", found.error ?? "The database could not be dumped.");
   }
-  if (found.stored !== null) return next(keepDump(context, input.dumpId, found.stored));
+  if (found.stored !== null) {
+    const data = { size_bytes: found.stored.size_bytes };
+    return next(
+      keepDump(context, input.dumpId, found.stored),
+      ...(await tellBackup(context, "backup.succeeded", input, { operationId, data })),
+    );
+  }
   return waitFor(lookSeconds, changeDump(context, input.dumpId, { sizeBytes: found.bytes_done }));
 };
 
@@ -106,5 +118,11 @@ export async function beginDump(
     createdAt: now,
     updatedAt: now,
   });
-  return { dumpId, operationId: operation.id, statements: [operation.statement, insert] };
+  const told = recordEvent(
+    context,
+    "backup.created",
+    { ...row, id: dumpId },
+    { operationId: operation.id, data: backupFacts(dumpId, databaseId) },
+  );
+  return { dumpId, operationId: operation.id, statements: [operation.statement, insert, told] };
 }

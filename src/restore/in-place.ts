@@ -23,6 +23,7 @@ import {
 } from "./recover.ts";
 import { incarnation, restore } from "./table.ts";
 import type { ResolvedTarget } from "./target.ts";
+import { tellRestore } from "./tell.ts";
 
 const asideDays = 7;
 const dayMilliseconds = 86_400_000;
@@ -42,7 +43,10 @@ const giveUp: Undo<InPlaceInput> = async (context, { input, failure }) => {
   await giveUpRecovery(context, input);
   const errorMessage = failure?.message ?? null;
   const change = { state: "failed", errorMessage, finishedAt: context.now() } as const;
-  return [changeRestore(context, input.restoreId, change)];
+  return [
+    changeRestore(context, input.restoreId, change),
+    ...(await tellRestore(context, "restore.failed", input.restoreId, { reason: errorMessage })),
+  ];
 };
 
 const prepare: Do<InPlaceInput> = async (context, { input }) => {
@@ -234,7 +238,10 @@ export function beginRestoreInPlace(
     updatedAt: now,
   });
   const resourceId = databaseId;
-  return { restoreId, databaseId, resourceId, statements: [operation.statement, insert] };
+  const data = { mode: "in_place", database_id: databaseId, source_database_id: databaseId };
+  const facts = { operationId: operation.id, data };
+  const told = recordEvent(context, "restore.created", { ...source, id: restoreId }, facts);
+  return { restoreId, databaseId, resourceId, statements: [operation.statement, insert, told] };
 }
 
 /** Begins to switch back what a restore in place switched; doing it twice restores again. */

@@ -12,10 +12,12 @@ import { settingsOf } from "../database/setting.ts";
 import type { DatabaseRow } from "../database/table.ts";
 import { urlsOf } from "../database/url.ts";
 import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
+import { recordEvent } from "../webhook/event.ts";
 import { findRestoreRow } from "./find.ts";
 import { changeRestore, giveUpRecovery, previewOver, Recovering, recover } from "./recover.ts";
 import { type RestoreRow, restore } from "./table.ts";
 import type { ResolvedTarget } from "./target.ts";
+import { tellRestore } from "./tell.ts";
 
 /** So many previews stand in a cluster at a time: each is a Postgres with memory of its own. */
 const slots = [1, 2, 3, 4] as const;
@@ -41,7 +43,10 @@ const giveUp: Undo<PreviewInput> = async (context, { input, failure }) => {
   await giveUpRecovery(context, input);
   const errorMessage = failure?.message ?? null;
   const change = { state: "failed", errorMessage, finishedAt: context.now() } as const;
-  return [changeRestore(context, input.restoreId, { ...change, ...previewOver(context) })];
+  return [
+    changeRestore(context, input.restoreId, { ...change, ...previewOver(context) }),
+    ...(await tellRestore(context, "restore.failed", input.restoreId, { reason: errorMessage })),
+  ];
 };
 
 const open: Do<PreviewInput> = async (context, { input }) => {
@@ -62,7 +67,10 @@ const open: Do<PreviewInput> = async (context, { input }) => {
   await context.cluster.probe(clusterId, databaseUrl, by);
   const expiresAt = new Date(context.now().getTime() + keepSeconds * 1000);
   const change = { state: "succeeded", finishedAt: context.now(), expiresAt } as const;
-  return next(changeRestore(context, restoreId, change));
+  return next(
+    changeRestore(context, restoreId, change),
+    ...(await tellRestore(context, "restore.succeeded", restoreId)),
+  );
 };
 
 /** `database.preview`: recovered, and open for reading; its end is an operation of its own. */
@@ -161,7 +169,10 @@ export async function beginPreview(
     createdAt: now,
     updatedAt: now,
   });
-  return { restoreId, resourceId: restoreId, statements: [operation.statement, insert] };
+  const data = { mode: "preview", database_id: source.id, source_database_id: source.id };
+  const facts = { operationId: operation.id, data };
+  const told = recordEvent(context, "restore.created", { ...source, id: restoreId }, facts);
+  return { restoreId, resourceId: restoreId, statements: [operation.statement, insert, told] };
 }
 
 // Two that come at once take the same one: a unique index lets one of them pass.

@@ -7,6 +7,7 @@ import type { Context } from "../core/context.ts";
 import { TerminalError } from "../core/error.ts";
 import { next, type Outcome, waitFor } from "../operation/define.ts";
 import { type RestoreRow, restore } from "./table.ts";
+import { tellRestore } from "./tell.ts";
 
 /** What to recover, as an operation keeps it. */
 export const Recovering = z.object({
@@ -117,6 +118,7 @@ export async function finishRecovery(context: Context, input: Recovering): Promi
   const change = { state: "succeeded", finishedAt: context.now() } as const;
   return [
     changeRestore(context, input.restoreId, change),
+    ...(await tellRestore(context, "restore.succeeded", input.restoreId)),
     ...(input.previewId === undefined
       ? []
       : [changeRestore(context, input.previewId, previewOver(context))]),

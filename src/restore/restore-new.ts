@@ -24,6 +24,7 @@ import {
 } from "./recover.ts";
 import { restore } from "./table.ts";
 import type { ResolvedTarget } from "./target.ts";
+import { tellRestore } from "./tell.ts";
 
 const RestoreInput = Recovering.extend({
   databaseId: z.string(),
@@ -43,6 +44,7 @@ const giveUp: Undo<RestoreInput> = async (context, { input, failure }) => {
   return [
     changeRestore(context, input.restoreId, { state: "failed", errorMessage, finishedAt }),
     changeDatabase(context, input.databaseId, { state: "failed", errorMessage }),
+    ...(await tellRestore(context, "restore.failed", input.restoreId, { reason: errorMessage })),
     release(context, input.clusterId),
   ];
 };
@@ -166,10 +168,14 @@ export async function beginRestoreNew(
   };
   const insert = context.db.insert(restore).values(row);
   const resourceId = databaseId;
+  const data = { mode: "new", database_id: databaseId, source_database_id: source.id };
+  const subject = { ...source, ...owner, id: restoreId };
+  const facts = { operationId: operation.id, data };
+  const told = recordEvent(context, "restore.created", subject, facts);
   return {
     restoreId,
     databaseId,
     resourceId,
-    statements: [...made.statements, operation.statement, insert],
+    statements: [...made.statements, operation.statement, insert, told],
   };
 }

@@ -1,3 +1,4 @@
+import { databaseIdOf } from "./schema.ts";
 import type { DeliveryRow, EventRow } from "./table.ts";
 
 /**
@@ -24,7 +25,7 @@ export function renderPayload(event: EventRow, { id, replayOf }: DeliveryRow): s
       id: event.resourceId,
       workspace_id: event.workspaceId,
       project_id: event.projectId,
-      database_id: event.type.startsWith("database.") ? event.resourceId : null,
+      database_id: databaseIdOf(event),
       operation_id: event.operationId,
       external_workspace_id: event.externalWorkspaceId,
       external_user_id: event.externalUserId,

@@ -21,6 +21,12 @@ export const Event = z
   })
   .openapi("Event");
 
+/** The database an event is about: its resource, or the one its facts name. */
+export function databaseIdOf({ type, resourceId, data }: EventRow): string | null {
+  if (type.startsWith("database.")) return resourceId;
+  return typeof data.database_id === "string" ? data.database_id : null;
+}
+
 /** Renders a row. */
 export function renderEvent(row: EventRow): z.infer<typeof Event> {
   return {
@@ -30,7 +36,7 @@ export function renderEvent(row: EventRow): z.infer<typeof Event> {
     workspace_id: row.workspaceId,
     project_id: row.projectId,
     resource_id: row.resourceId,
-    database_id: row.type.startsWith("database.") ? row.resourceId : null,
+    database_id: databaseIdOf(row),
     operation_id: row.operationId,
     data: row.data,
     external_workspace_id: row.externalWorkspaceId,
