@@ -138,6 +138,7 @@ function serviceEnvironment(settings: Settings, seen: Settings): Record<string, 
     [variables.rootfs]: seen.rootfs,
     [variables.port]: String(settings.port),
     [variables.databasesMax]: String(settings.databasesMax),
+    [variables.resolverUrl]: settings.resolverUrl ?? "",
     [variables.shownHome]: settings.home,
     [variables.shownRootfs]: settings.rootfs,
   };

@@ -2,17 +2,35 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { call, listAll, until } from "../support/client.ts";
 import { changeRows } from "../support/d1.ts";
-import { deadUrl, startReceiver } from "../support/receiver.ts";
+import { deadUrl, startReceiver, startResolver } from "../support/receiver.ts";
 import { type OwnSystem, startSystem } from "../support/system.ts";
 
 const backlog = 10_000;
 const changes = 40;
 
 let system: OwnSystem;
+let resolver: Awaited<ReturnType<typeof startResolver>>;
 beforeAll(async () => {
+  resolver = await startResolver();
+  process.env.MIOSA_RESOLVER_URL = resolver.url;
   system = await startSystem();
 });
-afterAll(() => system.remove());
+afterAll(async () => {
+  await system.remove();
+  resolver.close();
+});
+
+test("names are looked up where the installation says, and private ones refused", async () => {
+  const create = async (name: string) => {
+    const body = { url: `https://${name}.example.com/` };
+    return (await call(system, "POST", "/webhooks", { body })).status;
+  };
+  resolver.addresses.set("public.example.com", "8.8.8.8");
+  resolver.addresses.set("private.example.com", "169.254.169.254");
+  expect(await create("public")).toBe(201);
+  expect(await create("private")).toBe(422);
+  expect(await create("nowhere")).toBe(422);
+});
 
 async function listen(url: string, fields: Record<string, unknown> = {}): Promise<string> {
   const { status, text, body } = await call(system, "POST", "/webhooks", {

@@ -74,6 +74,22 @@ async function read(request: IncomingMessage): Promise<Delivered> {
   return { headers, text, body: JSON.parse(text), at };
 }
 
+/** A resolver of DNS over HTTPS that knows IPv4 addresses. */
+export async function startResolver() {
+  const addresses = new Map<string, string>();
+  const server = createServer((request, response) => {
+    const { searchParams } = new URL(request.url ?? "", "http://127.0.0.1");
+    const data = addresses.get(searchParams.get("name") ?? "");
+    const isHere = data !== undefined && searchParams.get("type") === "A";
+    const answer = isHere ? { Answer: [{ type: 1, data }] } : {};
+    response.end(JSON.stringify({ Status: data === undefined ? 3 : 0, ...answer }));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/dns-query`, addresses, close: () => server.close() };
+}
+
 /** A port of this machine where nobody listens. */
 export async function deadUrl(): Promise<string> {
   const server = createSocketServer().listen(0, "127.0.0.1");

@@ -1,5 +1,6 @@
 import { beforeEach, expect, it } from "vitest";
 import { createTestApi, type TestApi } from "../support/api.ts";
+import { runToEnd } from "../support/run.ts";
 
 let api: TestApi;
 let id: string;
@@ -51,4 +52,26 @@ it("are nobody else's", async () => {
   expect((await api.call("GET", "/api/v1/events", { key })).body.total).toBe(0);
   const keyless = await api.addKey(["databases:read"]);
   expect((await api.call("GET", "/api/v1/events", { key: keyless })).status).toBe(403);
+});
+
+it("tell how backups and restores go, and of which database", async () => {
+  const path = `/api/v1/databases/${id}`;
+  await api.call("POST", `${path}/start`);
+  const { data } = (await api.call("GET", path)).body;
+  const backup = (await api.call("POST", `${path}/backups`, { body: {} })).body.data;
+  await runToEnd(api, `project:${data.project_id}`);
+  const body = { backup_id: backup.id, name: "before" };
+  const { data: restore } = (await api.call("POST", `${path}/restores`, { body })).body;
+  await runToEnd(api, `project:${data.project_id}`);
+  for (const [type, resource] of [
+    ["backup.created", backup.id.slice("bkp_".length)],
+    ["backup.succeeded", backup.id.slice("bkp_".length)],
+    ["restore.created", restore.id],
+    ["restore.succeeded", restore.id],
+  ]) {
+    const [told] = (await events(`?type=${type}`)).body.data;
+    expect(told).toMatchObject({ resource_id: resource, external_user_id: "user-7" });
+    expect([id, restore.database_id]).toContain(told.database_id);
+    expect(told.operation_id).toEqual(expect.any(String));
+  }
 });
