@@ -9,6 +9,7 @@ import { type Installation, install } from "./installation.ts";
 import { line, machine, ms, table } from "./report.ts";
 import { percentile, rateOf } from "./statistics.ts";
 
+const warmRounds = 50;
 const rounds = 200;
 const pauseMilliseconds = 50;
 const eventsPerMinute = 1000;
@@ -92,6 +93,9 @@ async function atRest(
 ): Promise<void> {
   const ours: Delay[] = [];
   const bare: number[] = [];
+  for (let round = 0; round < warmRounds; round++) {
+    await delayOf(installation, `Warm ${round}`, delivered);
+  }
   for (let round = 0; round < rounds; round++) {
     ours.push(await delayOf(installation, `Rest ${round}`, delivered));
     await delay(pauseMilliseconds);
