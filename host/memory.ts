@@ -70,10 +70,23 @@ function bytesFor(
   return loading.has(database) ? Math.max(bytes, loadingBytes) : bytes;
 }
 
+/** Databases that are being loaded. */
+function createLoading() {
+  const loading = new Set<string>();
+  return {
+    loading,
+    /** Lets a database's backends have what loading takes, while `work` goes on. */
+    async whileLoading(database: string, work: () => Promise<void>): Promise<void> {
+      loading.add(database);
+      await work().finally(() => loading.delete(database));
+    },
+  };
+}
+
 /** Makes the look that gives every new process of Postgres the limit of its database. */
 export function createMemoryLimits({ file, backends, postmaster }: MemoryOptions) {
   const given = new Map<number, Bytes>();
-  const loading = new Set<string>();
+  const { loading, whileLoading } = createLoading();
   /** How often a process was looked for in vain: while it logs in, or as it never is listed. */
   const misses = new Map<number, number>();
   let parent: number | undefined;
@@ -106,11 +119,7 @@ export function createMemoryLimits({ file, backends, postmaster }: MemoryOptions
     renew(): void {
       isChanged = true;
     },
-    /** Lets a database's backends have what loading takes, while `work` goes on. */
-    async whileLoading(database: string, work: () => Promise<void>): Promise<void> {
-      loading.add(database);
-      await work().finally(() => loading.delete(database));
-    },
+    whileLoading,
     async look(): Promise<void> {
       const pid = postmaster();
       if (pid === undefined) return;

@@ -16,7 +16,7 @@ export function openRoom(config: HostConfig): void {
   const { scratch, trash } = layout(config.directory);
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
   // A machine may have no such program, and another file system no such attribute.
-  execFile("chattr", ["+T", scratch], () => undefined);
+  execFile("/usr/bin/chattr", ["+T", scratch], () => undefined);
   remove(trash);
 }
 

@@ -143,7 +143,7 @@ test("killed with the host program, a load leaves nothing but what it had loaded
   await expectWhole();
 });
 
-test("a state file that was torn or damaged is nobody's: the host starts and removes it", async () => {
+test("a state file that is damaged is nobody's: the host starts and removes it", async () => {
   for (const damage of ["", "{", "null", '{"request":1}']) {
     const { recovery_id } = await recover();
     const [name = ""] = it.scratchNames();

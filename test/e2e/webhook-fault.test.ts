@@ -65,7 +65,8 @@ async function delaysOf(name: string): Promise<number[]> {
 /** Deliveries of a dead endpoint, written as its lane would have over days. */
 function pile(webhookId: string): void {
   const eventId = "00000000-0000-7000-8000-000000000001";
-  const ids = `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${backlog})`;
+  const ids = `with recursive n(i) as
+    (select 1 union all select i + 1 from n where i < ${backlog})`;
   changeRows(
     system,
     `insert into event (id, organization_id, resource_id, type, data, metadata, occurred_at,
