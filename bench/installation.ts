@@ -22,8 +22,11 @@ export interface Installation {
 const repository = resolve(import.meta.dirname, "..");
 const readyMilliseconds = 600_000;
 
-/** Starts a system whose cluster takes thousands of databases; the root file system is shared. */
-export async function install(): Promise<Installation> {
+/**
+ * Starts a system whose cluster takes as many databases as a bench makes: each adds to the memory
+ * Postgres maps when it starts. The root file system is shared.
+ */
+export async function install(databasesMax = 5000): Promise<Installation> {
   const home = join(repository, ".miosa", "bench");
   const dev = join(home, "dev.json");
   rmSync(home, { recursive: true, force: true });
@@ -34,7 +37,7 @@ export async function install(): Promise<Installation> {
       MIOSA_HOME: home,
       MIOSA_PORT: String(await freePort()),
       MIOSA_ROOTFS: process.env.MIOSA_ROOTFS ?? join(repository, ".miosa", "rootfs"),
-      MIOSA_DATABASES_MAX: "5000",
+      MIOSA_DATABASES_MAX: String(databasesMax),
     },
     stdio: ["ignore", "ignore", "inherit"],
   });
