@@ -70,3 +70,18 @@ it("of a stranger is 404 as ever", async () => {
   const answer = await api.call("GET", `${path}/recovery-window`, { key });
   expect(answer.status).toBe(404);
 });
+
+it("a logical backup of what is purged is restored as new", async () => {
+  const begun = await api.call("POST", `${path}/backups`, { body: {} });
+  expect(begun.status).toBe(201);
+  await runToEnd(api, `project:${projectId}`);
+  await api.call("DELETE", path, { body: now });
+  const { body } = await api.call("GET", `${path}/backups`);
+  const [dump] = body.data.filter(({ type }: { readonly type: string }) => type === "logical");
+  const restores = { body: { backup_id: dump.id, name: "from a dump" } };
+  const answer = await api.call("POST", `${path}/restores`, restores);
+  expect(answer.status, JSON.stringify(answer.body)).toBe(201);
+  await runToEnd(api, `project:${projectId}`);
+  const { data } = (await api.call("GET", `/api/v1/restores/${answer.body.data.id}`)).body;
+  expect(data).toMatchObject({ state: "succeeded", project_id: projectId });
+});
