@@ -9,9 +9,9 @@ import { tellBackup } from "./tell.ts";
 /** Takes the archive away, then its row; a crash between leaves what the expiry comes back to. */
 export async function removeDump(context: Context, row: DumpRow): Promise<void> {
   const { id: dumpId, clusterId, databaseId, origin } = row;
-  await context.cluster.removeDump(clusterId, dumpId);
   const told =
     origin === "taken" ? await tellBackup(context, "backup.deleted", { dumpId, databaseId }) : [];
+  await context.cluster.removeDump(clusterId, dumpId);
   await commit(context, [context.db.delete(dump).where(eq(dump.id, dumpId)), ...told]);
 }
 
