@@ -10,6 +10,7 @@ import { isSame, settingsOf } from "../../src/database/setting.ts";
 import { type StoredState, storedStates, verbTable } from "../../src/database/status.ts";
 import { pullAllTransitions } from "../../src/database/suspend.ts";
 import { type DatabaseRow, database } from "../../src/database/table.ts";
+import { compareDumps } from "../../src/dump/expire.ts";
 import { dump } from "../../src/dump/table.ts";
 import { watchDeadlines } from "../../src/operation/overdue.ts";
 import { operation } from "../../src/operation/table.ts";
@@ -75,6 +76,8 @@ export async function lookAtAll(walk: Walk): Promise<void> {
   await purgeProjects(context);
   await endPreviews(context);
   await walk.settle();
+  // Who died between an archive's end and its row's left a row that the cron comes back to.
+  await compareDumps(context);
   await lookAtMoves(walk);
   const placed = (
     await context.db.select().from(database).where(ne(database.state, "purged"))
