@@ -19,7 +19,8 @@ export type ProgramName =
   | "openssl"
   | "pg_dump"
   | "pg_restore"
-  | "pg_amcheck";
+  | "pg_amcheck"
+  | "pg_checksums";
 
 // The list of a week's archived WAL is the longest text a program answers.
 const outputBytesMax = 64 * 1024 * 1024;

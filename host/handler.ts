@@ -8,7 +8,8 @@ import { settingsIn } from "./database-file.ts";
 import type { Dumps } from "./dump-queue.ts";
 import { searchLogs } from "./log-search.ts";
 import type { Recoveries } from "./recovery.ts";
-import { createStatus } from "./status.ts";
+import { createStatus, hostVersion } from "./status.ts";
+import { createVerifications, type Verifications } from "./verification.ts";
 
 /** What carries out each command on this cluster. */
 export function createHandlers(
@@ -18,7 +19,8 @@ export function createHandlers(
   recoveries: Recoveries,
   dumps: Dumps,
 ): CommandHandlers {
-  const { config, control, consoles } = cluster;
+  const facts = createStatus(cluster.config, cluster.control, cluster.consoles.transaction);
+  const { config } = cluster;
   const { file, journal, lifecycle } = databases;
   return {
     ...backupHandlers(backup),
@@ -28,7 +30,10 @@ export function createHandlers(
     },
     ...recoveryHandlers(recoveries),
     ...dumpHandlers(dumps),
-    status: createStatus(config, control, consoles.transaction),
+    ...verificationHandlers(
+      createVerifications({ config, backup, recoveries, versions: () => versionsOf(facts) }),
+    ),
+    status: facts,
     "database.configure": async ({ database, settings }) => {
       const { bytes_per_backend: before } = file.all.get(database) ?? {};
       await file.change(database, settings);
@@ -104,6 +109,29 @@ function dumpHandlers(dumps: Dumps): Pick<CommandHandlers, DumpCommand> {
     },
     dumps: async () => ({ dumps: dumps.store.list() }),
   };
+}
+
+type VerificationCommand = Extract<keyof CommandHandlers, `verification.${string}`>;
+
+function verificationHandlers(
+  verifications: Verifications,
+): Pick<CommandHandlers, VerificationCommand> {
+  return {
+    "verification.start": async ({ verification_id, databases }) => {
+      verifications.start(verification_id, databases);
+      return {};
+    },
+    "verification.status": async ({ verification_id }) => verifications.statusOf(verification_id),
+    "verification.end": async ({ verification_id }) => {
+      await verifications.end(verification_id);
+      return {};
+    },
+  };
+}
+
+async function versionsOf(facts: CommandHandlers["status"]) {
+  const { postgres_version: postgres, pgbackrest_version: pgbackrest } = await facts({});
+  return { postgres, pgbackrest, host: hostVersion };
 }
 
 type BackupCommand =

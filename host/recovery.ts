@@ -74,6 +74,8 @@ export interface Recoveries {
   start(id: string, request: RecoveryRequest): void;
   /** What it has come to, and how many are before it. @throws HostProblem 404 */
   statusOf(id: string): Recovery & { readonly position: number };
+  /** The scratch cluster of a ready one. @throws HostProblem 404, 409 */
+  scratchOf(id: string): Scratch;
   /** Begins to load a ready one into a live database. @throws HostProblem 404, 409 */
   load(id: string, into: LoadTarget): void;
   /** Opens a ready one for reading. @throws HostProblem 404, 409 */
@@ -440,6 +442,7 @@ export async function openRecoveries(
       const position = waiting.findIndex((entry) => entry.recovery.recovery_id === id) + 1;
       return { ...recovery, position };
     },
+    scratchOf: (id) => readyEntryOf(house, id).scratch,
     load(id, into) {
       const entry = readyEntryOf(house, id);
       if (entry.recovery.load?.state === "running") return;

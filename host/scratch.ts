@@ -256,7 +256,7 @@ const replay = `
 
 /** The line in which Postgres says where recovery stopped. */
 export function evidenceIn(log: string): string | undefined {
-  return /recovery stopping (?:before|after) .*/.exec(log)?.[0];
+  return /recovery stopping (?:before|after|at) .*/.exec(log)?.[0];
 }
 
 function hasEnded(log: string): boolean {
@@ -366,6 +366,22 @@ async function untilAnswering(scratch: Scratch, started: Started, session: Sessi
 export async function settle(scratch: Scratch, session: Session, oid: number): Promise<void> {
   const [row] = await session.query<{ held: number } & Record<string, unknown>>(heldLocks(oid));
   if (row !== undefined && row.held > 0) await endOpenTransactions(scratch, session);
+}
+
+/** Ends recovery where it is, for good: what was recovered takes writes from then on. */
+export async function promoteScratch(session: Session): Promise<void> {
+  const [row] = await session.query<{ is_done: boolean }>(
+    "select pg_promote(true, 110) as is_done",
+  );
+  if (row?.is_done !== true) throw new Error("The scratch cluster did not end its recovery.");
+}
+
+/** Stops the scratch cluster in order, so that its files are whole. */
+export async function stopScratch(scratch: Scratch): Promise<void> {
+  const pid = findScratch(scratch);
+  if (pid === undefined) return;
+  if (await endProcess(pid, identityOf(scratch.files), "SIGINT", 120)) return;
+  throw new Error("The scratch cluster did not stop in time.");
 }
 
 /** Stops the scratch cluster and removes all of it. */

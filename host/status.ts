@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import type { HostCommandReport } from "../src/contract/host.ts";
@@ -16,6 +17,11 @@ interface PostgresFacts {
   started_at: string;
   max_connections: number;
 }
+
+/** This program's own. */
+export const hostVersion: string = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+).version;
 
 /** `pgBackRest 2.55.1` → `2.55.1`. */
 function versionIn(text: string): string {

@@ -35,6 +35,9 @@ function backupHandlers() {
     "dump.start": vi.fn<CommandHandlers["dump.start"]>(),
     "dump.status": vi.fn<CommandHandlers["dump.status"]>(),
     "dump.remove": vi.fn<CommandHandlers["dump.remove"]>(),
+    "verification.start": vi.fn<CommandHandlers["verification.start"]>(),
+    "verification.status": vi.fn<CommandHandlers["verification.status"]>(),
+    "verification.end": vi.fn<CommandHandlers["verification.end"]>(),
     dumps: vi.fn<CommandHandlers["dumps"]>(),
   };
 }
