@@ -9,7 +9,7 @@ import { defineConfig } from "vitest/config";
 const inNode = ["test/host/**/*.test.ts", "test/launch/**/*.test.ts", "test/*.test.ts"];
 const wholeSystem = ["test/e2e/**/*.test.ts"];
 
-function hostKey(): string {
+function signingKey(): string {
   const { privateKey } = generateKeyPairSync("ed25519");
   return JSON.stringify({ ...privateKey.export({ format: "jwk" }), kid: "test" });
 }
@@ -23,7 +23,8 @@ const workers = cloudflareTest(async () => ({
         current: "k1",
         keys: { k1: randomBytes(32).toString("base64") },
       }),
-      MIOSA_HOST_KEY: hostKey(),
+      MIOSA_HOST_KEY: signingKey(),
+      MIOSA_CERTIFICATE_KEY: signingKey(),
       MIGRATIONS: await readD1Migrations("migrations"),
       MIOSA_WALK_SEED: process.env.MIOSA_WALK_SEED ?? "",
       MIOSA_WALK_STEPS: process.env.MIOSA_WALK_STEPS ?? "",

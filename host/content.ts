@@ -14,7 +14,7 @@ interface TableContent {
 /** The tables of a database at one moment. */
 export interface Manifest {
   readonly tables: readonly TableContent[];
-  /** Tables that were being written, or are too large, and are not compared. */
+  /** Tables that were being written, cannot be read, or are too large, and are not compared. */
   readonly leftOut: readonly string[];
 }
 
@@ -62,14 +62,15 @@ async function withClient<Result>(
 const ownTables = `
   from pg_class as c join pg_namespace as n on n.oid = relnamespace
   where relkind = 'r' and relpersistence = 'p' and nspname !~ '^pg_'
-    and nspname <> 'information_schema' and pg_has_role(relowner, 'usage')`;
+    and nspname <> 'information_schema'`;
 
 // Nobody waits: what somebody writes to at this moment stays without a lock.
 const lockIdle = `do $$ declare t text; begin
   for t in select c.oid::regclass::text ${ownTables} order by c.oid limit ${tablesMax} loop
     begin
       execute 'lock table only ' || t || ' in share mode nowait';
-    exception when lock_not_available or undefined_table then null;
+    exception
+      when lock_not_available or insufficient_privilege or undefined_table then null;
     end;
   end loop; end $$`;
 

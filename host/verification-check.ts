@@ -61,7 +61,9 @@ export async function lookAtContent(
   );
   if (lines.length > 0) return failed(told(lines));
   const without =
-    leftOut.length === 0 ? "" : ` Not compared, being written or too large: ${told(leftOut)}.`;
+    leftOut.length === 0
+      ? ""
+      : ` Not compared, as they are written to, too large or not its own: ${told(leftOut)}.`;
   if (tables.length === 0 && leftOut.length > 0) {
     return { result: "skipped", detail: without.trim() };
   }

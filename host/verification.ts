@@ -57,12 +57,11 @@ interface Entry {
   recoveryId: string | undefined;
 }
 
-/** A database whose content is known at a restore point, and why, when it is not. */
+/** A database with a restore point, and its content at it, or why that is not known. */
 interface Marked {
   readonly target: VerificationTarget;
   readonly point: VerifiedDatabase["restore_point"];
-  readonly manifest: Manifest | null;
-  readonly reason: string;
+  readonly manifest: Manifest | VerificationCheck;
 }
 
 const fresh = (): VerificationReport => ({
@@ -82,14 +81,16 @@ async function mark(
   const point = async () => ({ name, ...(await backup.archive.restorePoint(name)) });
   if (target.login === null) {
     const reason = "The database is stopped: nobody can look into it.";
-    return { target, point: await point(), manifest: null, reason };
+    return { target, point: await point(), manifest: skipped("content", reason) };
   }
   const where = { host: layout(config.directory).run, port: postgresPort };
   try {
-    return { target, reason: "", ...(await readContent({ ...where, ...target.login }, point)) };
+    return { target, ...(await readContent({ ...where, ...target.login }, point)) };
   } catch (error) {
-    const reason = `The live database could not be read: ${messageOf(error)}`;
-    return { target, point: await point(), manifest: null, reason };
+    // What nobody could compare is no proof, but no reason to leave the rest unproved.
+    const detail = `The live database could not be read: ${messageOf(error)}`;
+    const manifest = { ...skipped("content", detail), result: "failed" as const };
+    return { target, point: await point(), manifest };
   }
 }
 
@@ -136,14 +137,14 @@ async function lookAt(
     const isThere = status?.state === "ready";
     const rest = isThere ? await lookInto(tools, recoveryId, marked) : notRestored;
     return {
-      database_oid: marked.target.database_oid,
+      database_id: marked.target.database_id,
       restore_point: marked.point,
       reached_at: status?.reached_at ?? null,
       evidence: status?.evidence ?? null,
       backup_label: status?.backup_label ?? null,
       method: status?.method ?? null,
       repository: status?.repository ?? null,
-      manifest: marked.manifest === null ? null : summaryOf(marked.manifest),
+      manifest: "tables" in marked.manifest ? summaryOf(marked.manifest) : null,
       checks: [restore, ...rest],
       started_at,
       finished_at: new Date().toISOString(),
@@ -161,15 +162,15 @@ const notRestored = (["content", "indexes", "checksums"] as const).map((name) =>
 async function lookInto(
   { config, recoveries }: VerificationTools,
   recoveryId: string,
-  { target, manifest, reason }: Marked,
+  { target, manifest }: Marked,
 ): Promise<VerificationCheck[]> {
   const scratch = recoveries.scratchOf(recoveryId);
   const tenant = await admitTenant(scratch, target.database_oid);
   const { directory } = config;
   const content =
-    manifest === null
-      ? skipped("content", reason)
-      : await check("content", directory, () => lookAtContent(scratch, tenant, manifest));
+    "tables" in manifest
+      ? await check("content", directory, () => lookAtContent(scratch, tenant, manifest))
+      : manifest;
   const indexes = await check("indexes", directory, () => lookAtIndexes(scratch, tenant));
   const checksums = await check("checksums", directory, () => lookAtChecksums(scratch));
   return [content, indexes, checksums];

@@ -26,6 +26,8 @@ import { databaseUndeleteRoutes } from "../src/project/database-undelete-routes.
 import { environmentRoutes } from "../src/project/environment-routes.ts";
 import { projectRoutes } from "../src/project/routes.ts";
 import { workspaceProjectRoutes } from "../src/project/workspace-routes.ts";
+import { certificateKeyRoutes } from "../src/proof/key-routes.ts";
+import { proofRoutes } from "../src/proof/routes.ts";
 import { importRoutes } from "../src/restore/import-routes.ts";
 import { previewRoutes } from "../src/restore/preview-routes.ts";
 import { restoreRoutes } from "../src/restore/routes.ts";
@@ -57,6 +59,7 @@ const routers = [
   databaseRoutes,
   databaseChangeRoutes,
   backupRoutes,
+  proofRoutes,
   restoreRoutes,
   importRoutes,
   previewRoutes,
@@ -117,14 +120,17 @@ function createApi(contextOf: ContextOf, app: OpenAPIHono<ApiEnv>): OpenAPIHono<
   return api;
 }
 
-// What a signature opens, in place of a key.
+// What a signature opens, in place of a key, and what anybody may know.
 function createOpen(contextOf: ContextOf): OpenAPIHono<ApiEnv> {
   const open = new OpenAPIHono<ApiEnv>();
-  open.use("/downloads/*", async (c, next) => {
-    c.set("context", await contextOf(c.env));
-    await next();
-  });
+  for (const path of ["/downloads/*", "/.well-known/*"]) {
+    open.use(path, async (c, next) => {
+      c.set("context", await contextOf(c.env));
+      await next();
+    });
+  }
   open.route("/", downloadRoutes);
+  open.route("/", certificateKeyRoutes);
   return open;
 }
 

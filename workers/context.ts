@@ -3,6 +3,7 @@ import { drizzle } from "drizzle-orm/d1";
 import { archivePort } from "../src/cluster/archive.ts";
 import { clusterPort } from "../src/cluster/port.ts";
 import { type HostKey, readHostKey } from "../src/cluster/token.ts";
+import { type CertificateKey, readCertificateKey } from "../src/core/certificate-key.ts";
 import type { Context, LogEntry } from "../src/core/context.ts";
 import type { OutboundPort } from "../src/core/outbound-port.ts";
 import { type Keyring, readKeyring } from "../src/core/seal.ts";
@@ -19,6 +20,8 @@ export interface Env {
   readonly MIOSA_SEALING_KEYS: string;
   /** Private Ed25519 JWK with a `kid`; hosts know the public half. */
   readonly MIOSA_HOST_KEY: string;
+  /** Private Ed25519 JWK with a `kid`; whoever verifies a certificate knows the public half. */
+  readonly MIOSA_CERTIFICATE_KEY: string;
   /** URL of a resolver of DNS over HTTPS that answers in JSON; a public one when absent. */
   readonly MIOSA_RESOLVER_URL?: string;
   /** Development only: opens webhooks to http://127.0.0.1, but for these ports, as `8787,20001`. */
@@ -34,6 +37,7 @@ export interface Nudge {
 export interface Secrets {
   readonly keyring: Keyring;
   readonly hostKey: HostKey;
+  readonly certificateKey: CertificateKey;
 }
 
 let secrets: Promise<Secrets> | undefined;
@@ -43,6 +47,7 @@ export function readSecrets(env: Env): Promise<Secrets> {
   secrets ??= (async () => ({
     keyring: await readKeyring(env.MIOSA_SEALING_KEYS),
     hostKey: await readHostKey(env.MIOSA_HOST_KEY),
+    certificateKey: await readCertificateKey(env.MIOSA_CERTIFICATE_KEY),
   }))();
   secrets.catch(() => {
     secrets = undefined;
@@ -52,7 +57,7 @@ export function readSecrets(env: Env): Promise<Secrets> {
 
 /** The ports of this isolate. */
 export async function createContext(env: Env): Promise<Context> {
-  const { keyring, hostKey } = await readSecrets(env);
+  const { keyring, hostKey, certificateKey } = await readSecrets(env);
   const db = drizzle(env.DB);
   const laneOf = (name: string) => env.LANE.getByName(name);
   return {
@@ -60,6 +65,7 @@ export async function createContext(env: Env): Promise<Context> {
     now,
     random,
     keyring,
+    certificateKey,
     cluster: clusterPort((clusterId, call) => laneOf(`cluster:${clusterId}`).perform(call)),
     archives: archivePort({ db }, { hostKey, fetch: fetch.bind(globalThis), now, random }),
     outbound: outboundOf(env),

@@ -1,5 +1,5 @@
 import { purgeIdempotencyKeys } from "../src/account/idempotency.ts";
-import { watchArchives } from "../src/backup/late.ts";
+import { watchArchives, watchBackups } from "../src/backup/late.ts";
 import { scheduleBackups } from "../src/backup/schedule.ts";
 import { resealClusters } from "../src/cluster/reseal.ts";
 import { watchClusters } from "../src/cluster/watch.ts";
@@ -15,6 +15,8 @@ import { resolveDeadNudges } from "../src/operation/alert.ts";
 import { watchDeadlines } from "../src/operation/overdue.ts";
 import { sweep } from "../src/operation/sweep.ts";
 import { purgeProjects } from "../src/project/purge.ts";
+import { scheduleVerifications } from "../src/proof/schedule.ts";
+import { forgetCertificates, watchVerifications } from "../src/proof/watch.ts";
 import { endPreviews, forgetFormers } from "../src/restore/expire.ts";
 import { purgeWebhooks } from "../src/webhook/purge.ts";
 import { resealWebhooks } from "../src/webhook/reseal.ts";
@@ -47,6 +49,11 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   // Base backups that are due.
   scheduleBackups,
   watchArchives,
+  watchBackups,
+  // Proof that they can be restored.
+  scheduleVerifications,
+  watchVerifications,
+  onceAQuarter(forgetCertificates),
   // What is out of date, and what a former sealing key sealed.
   purgeIdempotencyKeys,
   resealClusters,

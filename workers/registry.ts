@@ -11,6 +11,7 @@ import { takeDump } from "../src/dump/take.ts";
 import { registryOf } from "../src/operation/define.ts";
 import { deleteProjectOperation } from "../src/project/delete.ts";
 import { destroyProject } from "../src/project/destroy.ts";
+import { verifyBackup } from "../src/proof/verify.ts";
 import { forgetFormer, restoreInPlace, undoRestore } from "../src/restore/in-place.ts";
 import { endPreview, preview } from "../src/restore/preview.ts";
 import { restoreNew } from "../src/restore/restore-new.ts";
@@ -33,6 +34,7 @@ export const registry = registryOf(
   deleteProjectOperation,
   destroyProject,
   takeBaseBackup,
+  verifyBackup,
   takeDump,
   restoreNew,
   restoreInPlace,

@@ -18,25 +18,32 @@ const Secrets = z.strictObject({
   sealing_keys: z.strictObject({ current: z.string(), keys: z.record(z.string(), z.string()) }),
   /** The key that signs commands to the host: an Ed25519 JWK with `kid`. */
   host_key: Key.extend({ d: z.string() }),
+  /** The key that signs restore certificates; another Ed25519 JWK with `kid`. */
+  certificate_key: Key.extend({ d: z.string() }),
 });
 export type Secrets = z.infer<typeof Secrets>;
 
-function makeSecrets(): Secrets {
+function makeKey() {
   const { privateKey } = generateKeyPairSync("ed25519");
-  const key = privateKey.export({ format: "jwk" });
+  return { ...privateKey.export({ format: "jwk" }), kid: randomUUID() };
+}
+
+function makeSecrets(): Secrets {
   return Secrets.parse({
     cluster_id: randomUUID(),
     admin_key: `msk_a_${randomBytes(32).toString("base64url")}`,
     sealing_keys: { current: "k1", keys: { k1: randomBytes(32).toString("base64") } },
-    host_key: { ...key, kid: randomUUID() },
+    host_key: makeKey(),
+    certificate_key: makeKey(),
   });
 }
 
-/** The secrets of an installation (file 0600), made at the first call. */
+/** The secrets of an installation (file 0600), made at the first call; later ones are added. */
 export function keepSecrets(file: string): Secrets {
-  const kept = readIfExists(file);
-  if (kept !== undefined) return Secrets.parse(JSON.parse(kept));
-  const secrets = makeSecrets();
+  const kept = JSON.parse(readIfExists(file) ?? "{}");
+  const isWhole = "certificate_key" in kept;
+  if (isWhole) return Secrets.parse(kept);
+  const secrets = Secrets.parse({ ...makeSecrets(), ...kept });
   writeAtomically(file, `${JSON.stringify(secrets, null, 2)}\n`);
   return secrets;
 }

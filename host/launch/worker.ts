@@ -6,7 +6,8 @@
 // Bindings  from wrangler.toml: DB (D1), NUDGE (queue), LANE (Durable Object); their state is in
 //           state/ of the directory. From secrets.json: MIOSA_ADMIN_KEY (the operator's API key,
 //           which makes its organization and workspace at its first use), MIOSA_SEALING_KEYS
-//           ({"current","keys"}) and MIOSA_HOST_KEY (private Ed25519 JWK with kid).
+//           ({"current","keys"}), MIOSA_HOST_KEY and MIOSA_CERTIFICATE_KEY (private Ed25519 JWKs
+//           with kid).
 //           MIOSA_WEBHOOK_LOOPBACK, the closed ports, lets webhooks go to receivers on this
 //           machine at any other port; an installation for customers never sets it.
 //           MIOSA_RESOLVER_URL is where names of webhooks are resolved.
@@ -116,6 +117,7 @@ async function createRuntime(
       MIOSA_ADMIN_KEY: secrets.admin_key,
       MIOSA_SEALING_KEYS: JSON.stringify(secrets.sealing_keys),
       MIOSA_HOST_KEY: JSON.stringify(secrets.host_key),
+      MIOSA_CERTIFICATE_KEY: JSON.stringify(secrets.certificate_key),
       MIOSA_WEBHOOK_LOOPBACK: closedPorts,
       ...(resolver === undefined ? {} : { MIOSA_RESOLVER_URL: resolver }),
     },

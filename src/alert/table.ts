@@ -18,6 +18,10 @@ export const alertKinds = [
   "cluster_silent",
   /** WAL waits to be archived; subject: the cluster's id, with `/store` for the second copy. */
   "archive_late",
+  /** A base backup failed, or none was taken for too long; subject: the cluster's id. */
+  "backup_failed",
+  /** A backup was not proved by restoring; subject: a database's id, or its cluster's. */
+  "verification_failed",
   /** A cluster has what no row names; subject: the cluster's id, a slash and the name. */
   "orphan",
   /** An endpoint failed for days and was switched off; subject: its id. */

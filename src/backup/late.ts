@@ -1,11 +1,16 @@
-import { eq } from "drizzle-orm";
+import { and, desc, eq, isNotNull } from "drizzle-orm";
 import { raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
 import { allClusters } from "../cluster/find.ts";
+import type { ClusterRow } from "../cluster/table.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { ArchiveStatus } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
+import { incrementalHours } from "./schedule.ts";
+import { baseBackup } from "./table.ts";
 
+// One that is late by half is missed.
+const backupMilliseconds = 1.5 * incrementalHours * 3_600_000;
 const lateMilliseconds = 2 * 60_000;
 
 /** Looks how far each cluster's WAL is archived; what waits for over two minutes is an alert. */
@@ -39,4 +44,36 @@ function alertsOf(context: Context, id: string, name: string, status: ArchiveSta
         `${store?.reason ?? "more is written than is copied"}. Recoveries use the first meanwhile.`,
     ),
   ];
+}
+
+/** Looks what became of each cluster's base backups; one that failed or was missed is an alert. */
+export async function watchBackups(context: Context): Promise<void> {
+  for (const cluster of await allClusters(context)) {
+    await commit(context, await backupAlert(context, cluster));
+  }
+}
+
+async function backupAlert(
+  context: Context,
+  { id, name, createdAt }: ClusterRow,
+): Promise<Statement[]> {
+  const isOver = and(eq(baseBackup.clusterId, id), isNotNull(baseBackup.endedAt));
+  const latest = (which = isOver) =>
+    context.db.select().from(baseBackup).where(which).orderBy(desc(baseBackup.seq)).limit(1);
+  const [[last], [whole]] = await context.db.batch([
+    latest(),
+    latest(and(isOver, eq(baseBackup.state, "succeeded"))),
+  ]);
+  // The first one is the host's own, made before there was a cluster here.
+  const since = (whole?.endedAt ?? createdAt).toISOString();
+  const isMissed = context.now().getTime() - Date.parse(since) > backupMilliseconds;
+  if (last?.state !== "failed" && !isMissed) {
+    return [resolveAlerts(context, "backup_failed", eq(alert.subject, id))];
+  }
+  const what = last?.state === "failed" ? "The last base backup failed" : "A base backup is missed";
+  const message =
+    `${what} on the cluster ${name}; the last one is of ${since}. It is tried again in a quarter ` +
+    "of an hour, and what was written since takes longer to restore. Look at its host's disk, " +
+    "and at the cluster's operations for why.";
+  return [raiseAlert(context, { kind: "backup_failed", subject: id, message, details: { since } })];
 }

@@ -8,8 +8,8 @@ import { type BaseBackupRow, baseBackup } from "./table.ts";
 import { beginBaseBackup } from "./take.ts";
 
 const fullHours = 24;
-// Replay stays short: whichever comes first.
-const incrementalHours = 6;
+/** Replay stays short: the next base backup is taken after that long, or a gibibyte of WAL. */
+export const incrementalHours = 6;
 const incrementalWalBytes = 1024 ** 3;
 const hourMilliseconds = 3_600_000;
 // After one that failed the next is not tried at once.

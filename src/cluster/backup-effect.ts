@@ -19,6 +19,9 @@ type BackupEffects = Pick<
   | "loadRecovery"
   | "openPreview"
   | "endRecovery"
+  | "startVerification"
+  | "verification"
+  | "endVerification"
   | "startDump"
   | "dump"
   | "removeDump"
@@ -54,6 +57,14 @@ export function backupEffects(command: HostCommander): BackupEffects {
     },
     endRecovery: async (recovery_id) => {
       await command("recovery.end", { recovery_id });
+    },
+    startVerification: async (verification_id, databases) => {
+      await command("verification.start", { verification_id, databases: [...databases] });
+    },
+    verification: (verification_id) =>
+      orNull("unknown_verification", () => command("verification.status", { verification_id })),
+    endVerification: async (verification_id) => {
+      await command("verification.end", { verification_id });
     },
     startDump: async (dump_id, from) => {
       await command("dump.start", { dump_id, from });

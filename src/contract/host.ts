@@ -275,7 +275,7 @@ export type VerificationCheck = z.infer<typeof VerificationCheck>;
 
 /** One database that was recovered to be looked at. */
 const VerifiedDatabase = z.object({
-  database_oid: z.int(),
+  database_id: z.uuid(),
   /** Up to where it was recovered. */
   restore_point: z.object({ name: z.string(), lsn: z.string(), at: z.iso.datetime() }),
   /** When the last commit was made that is there; microseconds. */
@@ -321,10 +321,12 @@ export type VerificationReport = z.infer<typeof VerificationReport>;
 const OneVerification = z.strictObject({ verification_id: z.uuid() });
 
 /** Databases of one verification; each is recovered by itself. */
-const verifiedMax = 50;
+export const verifiedMax = 50;
 
 /** A database to verify; without a login, as of one that is stopped, its rows are not compared. */
 const VerificationTarget = z.strictObject({
+  /** The control plane's own, to be answered with. */
+  database_id: z.uuid(),
   database_oid: MomentRequest.shape.database_oid,
   login: TenantLogin.nullable(),
 });

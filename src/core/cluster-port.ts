@@ -181,6 +181,53 @@ export interface ClusterRecovery {
   } | null;
 }
 
+/** A database to verify; without a login its rows are not compared. */
+export interface VerificationTarget {
+  readonly database_id: string;
+  readonly database_oid: number;
+  readonly login: LoadTarget | null;
+}
+
+/** One look at what was restored; see `VerificationCheck` of `src/contract/host.ts`. */
+interface VerificationCheck {
+  readonly name: "restore" | "content" | "indexes" | "checksums" | "repository";
+  readonly result: "passed" | "failed" | "skipped";
+  readonly detail: string;
+  readonly milliseconds: number;
+}
+
+/** One database that was restored to be looked at; see `src/contract/host.ts`. */
+export interface VerifiedDatabase {
+  readonly database_id: string;
+  readonly restore_point: { readonly name: string; readonly lsn: string; readonly at: string };
+  readonly reached_at: string | null;
+  readonly evidence: string | null;
+  readonly backup_label: string | null;
+  readonly method: "filtered" | "stock" | null;
+  readonly repository: 1 | 2 | null;
+  readonly manifest: {
+    readonly tables: number;
+    readonly rows: number;
+    readonly tables_left_out: number;
+    readonly sha256: string;
+  } | null;
+  readonly checks: readonly VerificationCheck[];
+  readonly started_at: string;
+  readonly finished_at: string;
+}
+
+/** What a verification has come to; `succeeded` whatever was found. */
+export interface ClusterVerification {
+  readonly state: "running" | "succeeded" | "failed";
+  readonly error: string | null;
+  readonly versions: {
+    readonly postgres: string;
+    readonly pgbackrest: string;
+    readonly host: string;
+  } | null;
+  readonly databases: readonly VerifiedDatabase[];
+}
+
 /** Where a recovered database is loaded, or what is dumped, and as whom. */
 export interface LoadTarget {
   readonly database: string;
@@ -352,6 +399,16 @@ export interface ClusterPort {
   openPreview(clusterId: string, recoveryId: string, preview: PreviewSpec): Promise<void>;
   /** Ends a recovery and removes all of it. */
   endRecovery(clusterId: string, recoveryId: string): Promise<void>;
+  /** Begins to restore databases and to look at what came back; with a known id, nothing. */
+  startVerification(
+    clusterId: string,
+    verificationId: string,
+    databases: readonly VerificationTarget[],
+  ): Promise<void>;
+  /** What it has come to; null when it is not, or no longer, known. */
+  verification(clusterId: string, verificationId: string): Promise<ClusterVerification | null>;
+  /** Ends a verification and removes all of it. */
+  endVerification(clusterId: string, verificationId: string): Promise<void>;
   /** Begins to dump a database as one of its logins; with an id that is known, nothing. */
   startDump(clusterId: string, dumpId: string, from: LoadTarget): Promise<void>;
   /** What it has come to; null when it is not, or no longer, known. */

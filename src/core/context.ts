@@ -1,5 +1,6 @@
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { ArchivePort } from "./archive-port.ts";
+import type { CertificateKey } from "./certificate-key.ts";
 import type { ClusterPort } from "./cluster-port.ts";
 import type { OutboundPort } from "./outbound-port.ts";
 import type { Keyring } from "./seal.ts";
@@ -20,6 +21,8 @@ export interface Context {
   readonly now: () => Date;
   readonly random: (bytes: number) => Uint8Array;
   readonly keyring: Keyring;
+  /** Signs certificates of restores. */
+  readonly certificateKey: CertificateKey;
   readonly cluster: ClusterPort;
   readonly archives: ArchivePort;
   readonly outbound: OutboundPort;

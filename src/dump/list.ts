@@ -5,6 +5,7 @@ import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
 import { findRecoverable } from "../database/find.ts";
 import type { DatabaseRow } from "../database/table.ts";
+import { proofsOf } from "../proof/find.ts";
 import { dumpsOf, findDump } from "./find.ts";
 import { dumpIdIn } from "./name.ts";
 import { renderBaseBackup, renderDump } from "./schema.ts";
@@ -18,11 +19,15 @@ async function baseBackupsOf(context: Context, row: DatabaseRow): Promise<Cluste
 
 /** Every backup a database can be restored from, those of it alone first. @throws ApiError 503 */
 export async function listBackups(context: Context, row: DatabaseRow) {
-  const [dumps, backups] = await Promise.all([
+  const [dumps, backups, proofs] = await Promise.all([
     dumpsOf(context, row.id),
     baseBackupsOf(context, row),
+    proofsOf(context, row.id),
   ]);
-  return [...dumps.map(renderDump), ...backups.map((each) => renderBaseBackup(row.id, each))];
+  return [
+    ...dumps.map(renderDump),
+    ...backups.map((each) => renderBaseBackup(row.id, each, proofs.get(each.label))),
+  ];
 }
 
 /** One of them; a dump also when its database is purged. @throws ApiError 404, 503 */
@@ -31,5 +36,6 @@ export async function findBackup(context: Context, actor: Actor, databaseId: str
   const { row } = await findRecoverable(context, actor, databaseId);
   const found = (await baseBackupsOf(context, row)).find(({ label }) => label === name);
   if (found === undefined) throw notFound("backup");
-  return renderBaseBackup(row.id, found);
+  const proofs = await proofsOf(context, row.id);
+  return renderBaseBackup(row.id, found, proofs.get(found.label));
 }

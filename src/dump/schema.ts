@@ -1,6 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import type { ClusterBackup } from "../core/cluster-port.ts";
 import { Label, optional, Time, wholeNumber } from "../core/schema.ts";
+import { Proof, renderProof } from "../proof/schema.ts";
+import type { CertificateRow } from "../proof/table.ts";
 import { dumpName } from "./name.ts";
 import type { DumpRow } from "./table.ts";
 import { keptDays } from "./take.ts";
@@ -24,6 +26,9 @@ export const DatabaseBackup = z
     repository_bytes: z.int().nullable(),
     checksum: z.string().nullable().openapi({ description: "SHA-256 of the archive." }),
     made_with: z.string().nullable(),
+    proof: Proof.nullable().openapi({
+      description: "Of a base backup: the newest certificate of a restore of this database from it",
+    }),
     error_message: z.string().nullable(),
     started_at: Time,
     completed_at: Time.nullable(),
@@ -34,7 +39,11 @@ export const DatabaseBackup = z
 type DatabaseBackup = z.infer<typeof DatabaseBackup>;
 
 /** Renders a backup of the cluster as one of the database. */
-export function renderBaseBackup(databaseId: string, backup: ClusterBackup): DatabaseBackup {
+export function renderBaseBackup(
+  databaseId: string,
+  backup: ClusterBackup,
+  proof: Pick<CertificateRow, "id" | "result" | "createdAt"> | undefined,
+): DatabaseBackup {
   return {
     id: backup.label,
     database_id: databaseId,
@@ -49,6 +58,7 @@ export function renderBaseBackup(databaseId: string, backup: ClusterBackup): Dat
     repository_bytes: backup.repository_bytes,
     checksum: null,
     made_with: null,
+    proof: proof === undefined ? null : renderProof(proof),
     error_message: null,
     started_at: backup.started_at,
     completed_at: backup.stopped_at,
@@ -74,6 +84,7 @@ export function renderDump(row: DumpRow): DatabaseBackup {
     repository_bytes: row.sizeBytes,
     checksum: row.checksum,
     made_with: row.madeWith,
+    proof: null,
     error_message: row.errorMessage,
     started_at: row.createdAt.toISOString(),
     completed_at: row.finishedAt?.toISOString() ?? null,

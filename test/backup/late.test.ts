@@ -1,7 +1,9 @@
 import { beforeEach, expect, it } from "vitest";
-import { watchArchives } from "../../src/backup/late.ts";
+import { watchArchives, watchBackups } from "../../src/backup/late.ts";
+import { backUpNow } from "../../src/backup/schedule.ts";
 import type { ArchiveStatus } from "../../src/core/cluster-port.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
+import { clusterId } from "../support/seed.ts";
 
 let api: TestApi;
 beforeEach(async () => {
@@ -35,4 +37,28 @@ it("a second repository that is behind is an alert with the words of what to do"
   expect(open.message).toContain("check backup.s3.key");
   await look({ store: { behind_since: null, reason: null } });
   expect(await alerts()).toEqual([]);
+});
+
+async function backedUp(end: { state: "succeeded" | "failed"; error: string | null }) {
+  Object.assign(api.context.cluster, { baseBackup: async () => end });
+  await backUpNow(api.context, clusterId, "incr");
+  await api.context.drive(`cluster:${clusterId}`, 1000);
+}
+
+it("a base backup that failed is an alert until one succeeds", async () => {
+  await backedUp({ state: "failed", error: "The disk is full." });
+  await watchBackups(api.context);
+  expect(await alerts()).toMatchObject([{ kind: "backup_failed", subject: clusterId }]);
+  await backedUp({ state: "succeeded", error: null });
+  await watchBackups(api.context);
+  expect(await alerts()).toEqual([]);
+});
+
+it("a base backup that is missed for half as long again is an alert", async () => {
+  api.clock.advance(9 * 3600);
+  await watchBackups(api.context);
+  expect(await alerts()).toEqual([]);
+  api.clock.advance(60);
+  await watchBackups(api.context);
+  expect(await alerts()).toMatchObject([{ kind: "backup_failed" }]);
 });

@@ -45,8 +45,9 @@ const login = { database: "proj_proved", user: roles.login, password: tenantPass
 type Report = HostCommandReport<"verification.status">;
 type Target = { readonly database_oid: number; readonly login: typeof login | null };
 
-async function verify(...databases: Target[]): Promise<Report> {
+async function verify(...targets: Target[]): Promise<Report> {
   const verification_id = randomUUID();
+  const databases = targets.map((target) => ({ database_id: randomUUID(), ...target }));
   await it.report("verification.start", { verification_id, databases });
   const status = () => it.report("verification.status", { verification_id });
   return until("a verification", status, ({ state }) => state !== "running", 60);
@@ -103,7 +104,7 @@ test("a table that somebody holds is left out, and said to be", async () => {
     const [database] = report.databases;
     expect(database?.manifest).toMatchObject({ tables: 2, tables_left_out: 1 });
     const content = database?.checks.find(({ name }) => name === "content");
-    expect(content?.detail).toContain("Not compared, being written or too large: public.part_one");
+    expect(content?.detail).toMatch(/Not compared, .*: public\.part_one\.$/);
   });
 });
 
@@ -153,7 +154,7 @@ test("an index that lacks a row does not pass, and is named", async () => {
 
 test("one that is ended leaves nothing, and is not known any more", async () => {
   const verification_id = randomUUID();
-  const databases = [{ database_oid: oid, login }];
+  const databases = [{ database_id: randomUUID(), database_oid: oid, login }];
   await it.report("verification.start", { verification_id, databases });
   await until(
     "a scratch cluster",

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -28,6 +28,8 @@ test("two installations share none", () => {
   expect(one.admin_key).not.toBe(two.admin_key);
   expect(one.sealing_keys).not.toEqual(two.sealing_keys);
   expect(one.host_key.d).not.toBe(two.host_key.d);
+  expect(one.certificate_key.d).not.toBe(two.certificate_key.d);
+  expect(one.certificate_key.d).not.toBe(one.host_key.d);
   expect(one.cluster_id).not.toBe(two.cluster_id);
 });
 
@@ -47,4 +49,11 @@ test("the host's half verifies what the control plane signs, and signs nothing",
   const signature = sign(null, message, key);
   const verifier = createPublicKey({ key: half, format: "jwk" });
   expect(verify(null, message, verifier, signature)).toBe(true);
+});
+
+test("an installation that is older than a secret keeps its others, and is given that one", () => {
+  const { certificate_key: _, ...older } = keepSecrets(file());
+  writeFileSync(file(), JSON.stringify(older));
+  expect(keepSecrets(file())).toMatchObject(older);
+  expect(JSON.parse(readFileSync(file(), "utf8"))).toEqual(keepSecrets(file()));
 });

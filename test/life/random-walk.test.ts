@@ -10,7 +10,7 @@ import { takeStep } from "./walk-step.ts";
 const stepsBetweenMoves = 25;
 const stepsBetweenLooks = 500;
 // Begun by the clock of a cluster, or by an operator; a walk has neither.
-const unmet = ["cluster.base_backup"];
+const unmet = ["cluster.base_backup", "cluster.verify_backup"];
 
 afterEach(forgetMoves);
 

@@ -1,6 +1,7 @@
 // The Context of a verb test: the real D1 of the Workers pool, everything else set by the test.
 import { env } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
+import { readCertificateKey } from "../../src/core/certificate-key.ts";
 import type { Context, LogEntry } from "../../src/core/context.ts";
 import { base64 } from "../../src/core/id.ts";
 import { readKeyring } from "../../src/core/seal.ts";
@@ -32,6 +33,7 @@ export async function createTestContext() {
   const internet = createFakeInternet();
   const log: LogEntry[] = [];
   const keyring = await keyringOf("k1");
+  const certificateKey = await readCertificateKey(env.MIOSA_CERTIFICATE_KEY);
   const nudge = async (lane: string) => {
     nudges.push(lane);
   };
@@ -44,6 +46,7 @@ export async function createTestContext() {
       now: clock.now,
       random,
       keyring,
+      certificateKey,
       cluster: fusedPort(cluster.port, perform),
       archives: fakeArchives(cluster.things),
       outbound: internet.port,

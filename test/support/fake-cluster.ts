@@ -12,7 +12,12 @@ import type {
   StoredDump,
 } from "../../src/core/cluster-port.ts";
 import { createDrift, driftEffects } from "./fake-drift.ts";
-import { createRecoveries, dumpEffects, recoveryEffects } from "./fake-recovery.ts";
+import {
+  createRecoveries,
+  dumpEffects,
+  recoveryEffects,
+  verificationEffects,
+} from "./fake-recovery.ts";
 
 /** Whether a call that fails has had its effect. */
 export type Failure = "before" | "after";
@@ -180,6 +185,7 @@ export function createFakeCluster() {
     ...hostEffects(things),
     ...recoveryEffects(things),
     ...dumpEffects(things),
+    ...verificationEffects(things),
     ...driftEffects(things),
   };
   const calls: ClusterCallRecord[] = [];

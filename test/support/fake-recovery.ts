@@ -1,6 +1,12 @@
 // Backups and recoveries of the cluster in memory.
 import type { LocalClusterPort } from "../../src/cluster/port.ts";
-import type { ClusterRecovery, PreviewSpec, StoredDump } from "../../src/core/cluster-port.ts";
+import type {
+  ClusterRecovery,
+  ClusterVerification,
+  PreviewSpec,
+  StoredDump,
+  VerifiedDatabase,
+} from "../../src/core/cluster-port.ts";
 import type { Things } from "./fake-cluster.ts";
 
 // One that was at its target at once.
@@ -22,10 +28,59 @@ const aRecovery: ClusterRecovery = {
   load: null,
 };
 
+const checkNames = ["restore", "content", "indexes", "checksums", "repository"] as const;
+
+/** What a verification finds where all is whole. */
+export const passedChecks: VerifiedDatabase["checks"] = checkNames.map((name) => ({
+  name,
+  result: "passed",
+  detail: "It is whole.",
+  milliseconds: 1,
+}));
+
+/** A database that was verified. */
+function aVerified(database_id: string, checks: VerifiedDatabase["checks"]): VerifiedDatabase {
+  const at = "2026-01-01T00:00:00.000Z";
+  return {
+    database_id,
+    restore_point: { name: "miosa_verify_1", lsn: "0/1", at },
+    reached_at: aRecovery.reached_at,
+    evidence: 'recovery stopping at restore point "miosa_verify_1"',
+    backup_label: aRecovery.backup_label,
+    method: "filtered",
+    repository: 1,
+    manifest: { tables: 1, rows: 1, tables_left_out: 0, sha256: "a".repeat(64) },
+    checks,
+    started_at: at,
+    finished_at: at,
+  };
+}
+
+/** The effects on verifications. */
+export function verificationEffects(things: Things) {
+  const { verifications } = things;
+  return {
+    startVerification: async (id, targets) => {
+      const databases = targets.map(({ database_id }) => aVerified(database_id, things.checks));
+      const versions = { postgres: "17.6", pgbackrest: "2.55.1", host: "0.1.0" };
+      const over = { state: "succeeded", error: null, versions, databases } as const;
+      if (!verifications.has(id)) verifications.set(id, over);
+    },
+    verification: async (id) => verifications.get(id) ?? null,
+    endVerification: async (id) => {
+      verifications.delete(id);
+    },
+  } satisfies Partial<LocalClusterPort>;
+}
+
 /** What is kept of backups and recoveries. */
 export function createRecoveries() {
   return {
     backups: new Set<string>(),
+    /** Each is over at once. */
+    verifications: new Map<string, ClusterVerification>(),
+    /** What the next verifications find. */
+    checks: passedChecks,
     recoveries: new Map<string, ClusterRecovery>(),
     previews: new Map<string, PreviewSpec>(),
     oids: new Map<string, number>(),

@@ -16,6 +16,7 @@ export const ladder = [
   "environment",
   "database",
   "project",
+  "proof",
   "dump",
   "restore",
   "deployment",

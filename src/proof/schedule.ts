@@ -1,0 +1,134 @@
+// When a cluster proves its backups, and with which databases: those that waited longest, so many
+// that each has its turn within a week.
+import { and, asc, count, desc, eq, inArray, sql } from "drizzle-orm";
+import { allClusters } from "../cluster/find.ts";
+import type { ClusterRow } from "../cluster/table.ts";
+import { verifiedMax } from "../contract/host.ts";
+import { commit } from "../core/batch.ts";
+import type { Context } from "../core/context.ts";
+import { invalid, notFound } from "../core/error.ts";
+import { database } from "../database/table.ts";
+import { activeOperations, commitExclusively } from "../operation/find.ts";
+import { type VerificationRow, verification } from "./table.ts";
+import { beginVerification, verifiable, verificationResource } from "./verify.ts";
+
+const weekDays = 7;
+const hourMilliseconds = 3_600_000;
+// After one that failed the next is not tried at once.
+const pauseHours = 1;
+
+/** How often, and with how many databases at a time, `databases` of them are covered in a week. */
+export function verificationPlan(databases: number): {
+  readonly hours: number;
+  readonly sample: number;
+} {
+  const daily = Math.max(Math.ceil(databases / weekDays), 1);
+  const times = Math.ceil(daily / verifiedMax);
+  return { hours: 24 / times, sample: Math.ceil(daily / times) };
+}
+
+/** Whether the next is due; the first one is when a cluster is that old. */
+export function isVerificationDue(
+  now: Date,
+  hours: number,
+  since: Date,
+  last: Pick<VerificationRow, "state" | "createdAt"> | undefined,
+): boolean {
+  const wait = last?.state === "failed" ? Math.min(pauseHours, hours) : hours;
+  const from = last?.createdAt ?? since;
+  return now.getTime() - from.getTime() >= wait * hourMilliseconds;
+}
+
+/** Begins the verifications that are due; one cluster's trouble is not another's. */
+export async function scheduleVerifications(context: Context): Promise<void> {
+  for (const cluster of await allClusters(context)) {
+    try {
+      await scheduleVerification(context, cluster);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      context.log({ level: "warning", message, cluster: cluster.name });
+    }
+  }
+}
+
+async function scheduleVerification(context: Context, cluster: ClusterRow): Promise<void> {
+  const { id, createdAt } = cluster;
+  const [[last], [counted]] = await context.db.batch([
+    lastVerification(context, id),
+    context.db.select({ n: count() }).from(database).where(isVerifiable(id)),
+  ]);
+  const { hours, sample } = verificationPlan(counted?.n ?? 0);
+  if (!isVerificationDue(context.now(), hours, createdAt, last)) return;
+  if ((await activeOperations(context, [verificationResource(id)])).size > 0) return;
+  const ids = await longestUnverified(context, id, sample);
+  if (ids.length === 0) return;
+  await commit(context, beginVerification(context, id, ids).statements);
+  await context.nudge(`cluster:${id}`);
+}
+
+function lastVerification(context: Context, clusterId: string) {
+  return context.db
+    .select()
+    .from(verification)
+    .where(eq(verification.clusterId, clusterId))
+    .orderBy(desc(verification.seq))
+    .limit(1);
+}
+
+/** That a database is in a cluster, and there to be verified. */
+export function isVerifiable(clusterId: string) {
+  return and(eq(database.clusterId, clusterId), inArray(database.state, [...verifiable]));
+}
+
+/** Ids of the databases that were verified longest ago, those never verified first. */
+async function longestUnverified(
+  context: Context,
+  clusterId: string,
+  limit: number,
+): Promise<string[]> {
+  const verifiedAt = sql`(
+    select max(newest.seq) from certificate as newest where newest.database_id = database.id)`;
+  const rows = await context.db
+    .select({ id: database.id })
+    .from(database)
+    .where(isVerifiable(clusterId))
+    .orderBy(sql`coalesce(${verifiedAt}, 0)`, asc(database.seq))
+    .limit(limit);
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Begins a verification whether one is due or not, of one database or of those whose turn it is.
+ * @throws ApiError 404 for a database that is not in the cluster, 409 OPERATION_IN_PROGRESS while
+ *   another one runs, 422 when there is no database to verify.
+ */
+export async function verifyNow(
+  context: Context,
+  clusterId: string,
+  databaseId: string | undefined,
+) {
+  const ids = await chosen(context, clusterId, databaseId);
+  const { statements, ...begun } = beginVerification(context, clusterId, ids);
+  await commitExclusively(context, [verificationResource(clusterId)], statements);
+  await context.nudge(`cluster:${clusterId}`);
+  return begun;
+}
+
+async function chosen(context: Context, clusterId: string, databaseId: string | undefined) {
+  if (databaseId === undefined) {
+    const [counted] = await context.db
+      .select({ n: count() })
+      .from(database)
+      .where(isVerifiable(clusterId));
+    const { sample } = verificationPlan(counted?.n ?? 0);
+    const ids = await longestUnverified(context, clusterId, sample);
+    if (ids.length > 0) return ids;
+    throw invalid("database_id", "the cluster has no database to verify; create one first.");
+  }
+  const [found] = await context.db
+    .select({ id: database.id })
+    .from(database)
+    .where(and(isVerifiable(clusterId), eq(database.id, databaseId)));
+  if (found === undefined) throw notFound("database");
+  return [found.id];
+}

@@ -1,0 +1,167 @@
+// Has a cluster prove its backups: some databases are restored, looked at, and what was found is
+// signed. Law: a verification that did not come to its end certifies nothing.
+import { eq, inArray } from "drizzle-orm";
+import { z } from "zod";
+import type { Statement } from "../core/batch.ts";
+import type { ClusterVerification, VerificationTarget } from "../core/cluster-port.ts";
+import type { Context } from "../core/context.ts";
+import { TerminalError } from "../core/error.ts";
+import { newId } from "../core/id.ts";
+import { openPassword } from "../database/credential.ts";
+import { type DatabaseRow, database } from "../database/table.ts";
+import { begin, type Do, defineOperation, next, type Undo, waitFor } from "../operation/define.ts";
+import { operator } from "../operation/table.ts";
+import { certify } from "./certificate.ts";
+import { type VerificationRow, verification } from "./table.ts";
+
+const VerifyInput = z.object({
+  verificationId: z.string(),
+  clusterId: z.string(),
+  /** Each with the id its certificate will have. */
+  databases: z.array(z.object({ databaseId: z.string(), certificateId: z.string() })),
+});
+type VerifyInput = z.infer<typeof VerifyInput>;
+
+const lookSeconds = 2;
+// D1 takes at most a hundred values in a statement.
+const rowsPerRead = 50;
+
+/** States in which a database is there to be verified. */
+export const verifiable = ["running", "suspended", "stopped"] as const;
+
+async function rowsOf(context: Context, { databases }: VerifyInput): Promise<DatabaseRow[]> {
+  const ids = databases.slice(0, rowsPerRead).map(({ databaseId }) => databaseId);
+  return context.db.select().from(database).where(inArray(database.id, ids));
+}
+
+async function targetOf(context: Context, row: DatabaseRow): Promise<VerificationTarget | null> {
+  if (!verifiable.some((state) => state === row.state)) return null;
+  const oid = row.oid ?? (await context.cluster.oidOf(row.clusterId, row.databaseName));
+  if (oid === null) return null;
+  const isOpen = row.state !== "stopped";
+  const { databaseName, loginRole: user } = row;
+  const login = { database: databaseName, user, password: await openPassword(context, row) };
+  return { database_id: row.id, database_oid: oid, login: isOpen ? login : null };
+}
+
+/** Begins it on the host, with what is still there; false when nothing is. */
+async function ask(context: Context, input: VerifyInput): Promise<boolean> {
+  const rows = await rowsOf(context, input);
+  const targets = await Promise.all(rows.map((row) => targetOf(context, row)));
+  const databases = targets.filter((target) => target !== null);
+  if (databases.length === 0) return false;
+  const { clusterId, verificationId } = input;
+  await context.cluster.startVerification(clusterId, verificationId, databases);
+  return true;
+}
+
+const start: Do<VerifyInput> = async (context, { input }) => {
+  await ask(context, input);
+  return next();
+};
+
+const giveUp: Undo<VerifyInput> = async (context, { input, failure }) => {
+  await context.cluster.endVerification(input.clusterId, input.verificationId);
+  return [end(context, input, "failed", failure?.message ?? "It was given up.")];
+};
+
+const finish: Do<VerifyInput> = async (context, { input }) => {
+  const { clusterId, verificationId } = input;
+  const found = await context.cluster.verification(clusterId, verificationId);
+  // The host was restarted meanwhile and has forgotten it; or there is nothing left to look at.
+  if (found === null) {
+    const isBegun = await ask(context, input);
+    return isBegun ? waitFor(lookSeconds) : next(end(context, input, "succeeded"));
+  }
+  if (found.state === "running") return waitFor(lookSeconds);
+  if (found.state === "failed" || found.versions === null) {
+    throw new TerminalError("VERIFICATION_FAILED", found.error ?? "The host gave no reason.");
+  }
+  const certificates = await certificatesOf(context, input, found, found.versions);
+  return next(...certificates, end(context, input, "succeeded"));
+};
+
+async function certificatesOf(
+  context: Context,
+  input: VerifyInput,
+  { databases }: ClusterVerification,
+  versions: NonNullable<ClusterVerification["versions"]>,
+): Promise<Statement[]> {
+  const rows = await rowsOf(context, input);
+  const certified = input.databases.flatMap(({ databaseId, certificateId: id }) => {
+    const row = rows.find((each) => each.id === databaseId);
+    const found = databases.find((each) => each.database_id === databaseId);
+    if (row === undefined || found === undefined) return [];
+    return [{ id, verificationId: input.verificationId, row, found, versions }];
+  });
+  return certify(context, certified);
+}
+
+function end(
+  context: Context,
+  { verificationId }: VerifyInput,
+  state: VerificationRow["state"],
+  errorMessage: string | null = null,
+) {
+  const now = context.now();
+  return context.db
+    .update(verification)
+    .set({ state, errorMessage, endedAt: now, updatedAt: now })
+    .where(eq(verification.id, verificationId));
+}
+
+/** `cluster.verify_backup`: databases restored beside the live ones, looked at, and certified. */
+export const verifyBackup = defineOperation<VerifyInput>({
+  name: "cluster.verify_backup",
+  input: VerifyInput,
+  deadlineMinutes: 12 * 60,
+  attemptsMax: 20,
+  steps: {
+    start: { do: start, undo: giveUp },
+    finish: { do: finish },
+  },
+});
+
+/** What a verification works on: one at a time of a cluster, beside its base backups. */
+export function verificationResource(clusterId: string): string {
+  return `${clusterId}/verification`;
+}
+
+/** Begins to verify databases of a cluster; a second active verification aborts the batch. */
+export function beginVerification(
+  context: Context,
+  clusterId: string,
+  databaseIds: readonly string[],
+) {
+  const verificationId = newId(context);
+  const now = context.now();
+  const databases = databaseIds.map((databaseId) => ({
+    databaseId,
+    certificateId: newId(context),
+  }));
+  const operation = begin(
+    context,
+    verifyBackup,
+    {
+      lane: `cluster:${clusterId}`,
+      organizationId: operator,
+      workspaceId: null,
+      projectId: null,
+      resourceId: verificationResource(clusterId),
+    },
+    { verificationId, clusterId, databases },
+  );
+  const insert = context.db.insert(verification).values({
+    id: verificationId,
+    clusterId,
+    state: "running",
+    databases: databases.length,
+    createdAt: now,
+    updatedAt: now,
+  });
+  return {
+    verificationId,
+    operationId: operation.id,
+    statements: [insert, operation.statement],
+  };
+}

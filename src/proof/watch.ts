@@ -1,0 +1,118 @@
+// Backups that are not proved, as alerts: what was found wrong with a database that was restored,
+// what could not be looked at, and a cluster where nothing was looked at for too long.
+import { and, count, desc, eq, isNotNull, lt, not, notInArray, sql } from "drizzle-orm";
+import { alias } from "drizzle-orm/sqlite-core";
+import { raiseAlert, resolveAlerts } from "../alert/raise.ts";
+import { alert } from "../alert/table.ts";
+import { allClusters } from "../cluster/find.ts";
+import type { ClusterRow } from "../cluster/table.ts";
+import { commit, type Statement } from "../core/batch.ts";
+import type { VerifiedDatabase } from "../core/cluster-port.ts";
+import type { Context } from "../core/context.ts";
+import { database } from "../database/table.ts";
+import { isVerifiable, verificationPlan } from "./schedule.ts";
+import { type CertificateRow, certificate, verification } from "./table.ts";
+
+const kind = "verification_failed";
+const hourMilliseconds = 3_600_000;
+// One that is late by half is missed.
+const lateFactor = 1.5;
+// D1 takes at most a hundred values in a statement.
+const toldMax = 40;
+// What an auditor asks for goes back a year.
+const keptDays = 400;
+
+/** Raises what is wrong by the newest certificates and verifications, and resolves what is not. */
+export async function watchVerifications(context: Context): Promise<void> {
+  const failed = await failedCertificates(context);
+  const clusters = await allClusters(context);
+  const statements = failed.map((row) => raiseAlert(context, alertOf(row)));
+  for (const cluster of clusters) statements.push(...(await alertsOfCluster(context, cluster)));
+  const others = [
+    ...failed.map(({ databaseId }) => databaseId),
+    ...clusters.map(({ id }) => id).slice(0, toldMax),
+  ];
+  // With more than that many at a time, somebody is at it: what is resolved can wait.
+  const isAll = failed.length < toldMax && clusters.length < toldMax;
+  const resolved = isAll ? [resolveAlerts(context, kind, notInArray(alert.subject, others))] : [];
+  await commit(context, [...statements, ...resolved]);
+}
+
+// A database's newest certificate counts, as long as somebody could restore it.
+function failedCertificates(context: Context): Promise<CertificateRow[]> {
+  const later = alias(certificate, "later");
+  const newest = context.db
+    .select({ seq: sql`max(${later.seq})` })
+    .from(later)
+    .where(eq(later.databaseId, certificate.databaseId));
+  const isGone = context.db
+    .select({ id: database.id })
+    .from(database)
+    .where(eq(database.state, "purged"));
+  return context.db
+    .select()
+    .from(certificate)
+    .where(
+      and(
+        sql`result = 'failed'`,
+        eq(certificate.seq, newest),
+        notInArray(certificate.databaseId, isGone),
+      ),
+    )
+    .orderBy(desc(certificate.seq))
+    .limit(toldMax);
+}
+
+function alertOf({ id, databaseId, clusterId, backupLabel, document }: CertificateRow) {
+  const { checks }: Pick<VerifiedDatabase, "checks"> = JSON.parse(document);
+  const failed = checks.filter(({ result }) => result === "failed");
+  const words = failed.map(({ name, detail }) => `${name}: ${detail}`).join(" ");
+  const message =
+    `The database ${databaseId} did not come back whole from the base backup ${backupLabel}. ` +
+    `${words} Take a full base backup, then verify again.`;
+  const details = { certificate_id: id, cluster_id: clusterId, backup: backupLabel };
+  return { kind, subject: databaseId, message, details } as const;
+}
+
+async function alertsOfCluster(context: Context, cluster: ClusterRow): Promise<Statement[]> {
+  const { id, name, createdAt } = cluster;
+  const isOver = and(eq(verification.clusterId, id), isNotNull(verification.endedAt));
+  const latest = (which = isOver) =>
+    context.db.select().from(verification).where(which).orderBy(desc(verification.seq)).limit(1);
+  const [[last], [whole], [counted]] = await context.db.batch([
+    latest(),
+    latest(and(isOver, eq(verification.state, "succeeded"))),
+    context.db.select({ n: count() }).from(database).where(isVerifiable(id)),
+  ]);
+  const databases = counted?.n ?? 0;
+  const { hours } = verificationPlan(databases);
+  const since = whole?.endedAt ?? createdAt;
+  const isLate =
+    databases > 0 &&
+    context.now().getTime() - since.getTime() > lateFactor * hours * hourMilliseconds;
+  const tell = (message: string, details: Record<string, unknown>) => [
+    raiseAlert(context, { kind, subject: id, message, details: { name, ...details } }),
+  ];
+  const retry = "It is tried again in an hour; nothing is certified meanwhile.";
+  if (last?.state === "failed") {
+    const why = `A verification of the cluster ${name} was not carried out: ${last.errorMessage}`;
+    return tell(`${why} ${retry}`, { verification_id: last.id });
+  }
+  if (isLate) {
+    const at = since.toISOString();
+    const message = `No backup of the cluster ${name} was verified since ${at}. Look at its host.`;
+    return tell(message, { since: at });
+  }
+  return [resolveAlerts(context, kind, eq(alert.subject, id))];
+}
+
+/** Forgets certificates and verifications that are older than a year and a month. */
+export async function forgetCertificates(context: Context): Promise<void> {
+  const before = new Date(context.now().getTime() - keptDays * 24 * hourMilliseconds);
+  await commit(context, [
+    context.db.delete(certificate).where(lt(certificate.createdAt, before)),
+    context.db
+      .delete(verification)
+      .where(and(lt(verification.createdAt, before), not(eq(verification.state, "running")))),
+  ]);
+}

@@ -1,0 +1,90 @@
+import { beforeEach, expect, it } from "vitest";
+import type { VerifiedDatabase } from "../../src/core/cluster-port.ts";
+import { scheduleVerifications } from "../../src/proof/schedule.ts";
+import { certificate } from "../../src/proof/table.ts";
+import { forgetCertificates, watchVerifications } from "../../src/proof/watch.ts";
+import { createTestApi, type TestApi } from "../support/api.ts";
+import { passedChecks } from "../support/fake-recovery.ts";
+import { clusterId } from "../support/seed.ts";
+
+const hour = 3600;
+
+let api: TestApi;
+let databaseId: string;
+beforeEach(async () => {
+  api = await createTestApi();
+  const body = { name: "Smile Dental", data: { postgres: true } };
+  const { data } = (await api.call("POST", "/api/v1/projects", { body })).body;
+  databaseId = data.databases[0].id;
+});
+
+async function alerts() {
+  await watchVerifications(api.context);
+  return (await api.call("GET", "/api/v1/admin/alerts?kind=verification_failed")).body.data;
+}
+
+async function verified(checks: VerifiedDatabase["checks"]): Promise<void> {
+  api.cluster.things.checks = checks;
+  const path = `/api/v1/admin/clusters/${clusterId}/verifications`;
+  await api.call("POST", path, { body: { database_id: databaseId } });
+  await api.context.drive(`cluster:${clusterId}`, 1000);
+}
+
+const damaged = passedChecks.map((check) =>
+  check.name === "restore"
+    ? { ...check, result: "failed" as const, detail: "The file base/1/2 is damaged." }
+    : check,
+);
+
+it("what did not come back whole is an alert with its file, until it does", async () => {
+  await verified(damaged);
+  const [open, ...others] = await alerts();
+  expect(others).toEqual([]);
+  expect(open).toMatchObject({ kind: "verification_failed", subject: databaseId });
+  expect(open.message).toContain("The file base/1/2 is damaged.");
+  expect(await alerts()).toHaveLength(1);
+  await verified(passedChecks);
+  expect(await alerts()).toEqual([]);
+});
+
+it("what cannot be restored any more is no alert any more", async () => {
+  await verified(damaged);
+  expect(await alerts()).toHaveLength(1);
+  await api.call("DELETE", `/api/v1/databases/${databaseId}?grace_seconds=0`);
+  expect((await api.call("GET", `/api/v1/databases/${databaseId}`)).status).toBe(404);
+  expect(await alerts()).toEqual([]);
+});
+
+it("a verification that could not be carried out certifies nothing and is an alert", async () => {
+  const error = "The disk is full.";
+  const failed = { state: "failed", error, versions: null, databases: [] } as const;
+  Object.assign(api.context.cluster, { verification: async () => failed });
+  await verified(passedChecks);
+  const [open] = await alerts();
+  expect(open).toMatchObject({ subject: clusterId });
+  expect(open.message).toContain("The disk is full.");
+  const { body } = await api.call("GET", `/api/v1/databases/${databaseId}/certificates`);
+  expect(body.data).toEqual([]);
+});
+
+it("a cluster that was not verified for too long is an alert until it is", async () => {
+  api.clock.advance(35 * hour);
+  expect(await alerts()).toEqual([]);
+  api.clock.advance(2 * hour);
+  expect(await alerts()).toMatchObject([{ subject: clusterId }]);
+  await scheduleVerifications(api.context);
+  await api.context.drive(`cluster:${clusterId}`, 1000);
+  expect(await alerts()).toEqual([]);
+});
+
+it("certificates are kept for a year and a month", async () => {
+  const kept = async () => {
+    await forgetCertificates(api.context);
+    return api.context.db.select().from(certificate);
+  };
+  await verified(passedChecks);
+  api.clock.advance(399 * 24 * hour);
+  expect(await kept()).toHaveLength(1);
+  api.clock.advance(2 * 24 * hour);
+  expect(await kept()).toHaveLength(0);
+});
