@@ -23,3 +23,12 @@ export function isAbandoned({ state, askedAt, isLoading, keepUntil }: Wanted, no
   if (keepUntil === undefined) return now - askedAt > abandonedMilliseconds;
   return now > keepUntil && now - askedAt > askedMilliseconds;
 }
+
+/** What the restore points of verifications are called. */
+export const verificationPrefix = "miosa_verify_";
+
+/** True for a recovery whose verification ended with the program that began it. */
+export function isOfVerification(request: object): boolean {
+  const { target } = request as { readonly target?: { readonly name?: string } };
+  return target?.name?.startsWith(verificationPrefix) === true;
+}

@@ -12,7 +12,7 @@ import {
   RecoveryReport,
   RecoveryRequest,
 } from "../src/contract/host.ts";
-import { isAbandoned } from "./abandoned.ts";
+import { isAbandoned, isOfVerification } from "./abandoned.ts";
 import type { Backup } from "./backup.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { admitTenant, dump, type LoadTarget, load, unpack } from "./dump.ts";
@@ -399,7 +399,8 @@ async function adopt(house: House): Promise<void> {
   for (const name of readdirSync(parent)) {
     const scratch = scratchIn(config, secrets, join(parent, name));
     const kept = readKept(join(parent, name));
-    if (kept?.recovery.state === "ready" && isRunning(scratch)) {
+    const isWanted = kept?.recovery.state === "ready" && !isOfVerification(kept.request);
+    if (isWanted && isRunning(scratch)) {
       const { request, recovery, opened } = kept;
       const rest = { askedAt: Date.now(), isEnding: false, working: undefined };
       const entry = { scratch, request, recovery, ...rest, ...(opened && { opened }) };

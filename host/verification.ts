@@ -9,6 +9,7 @@ import type {
   VerificationTarget,
   VerifiedDatabase,
 } from "../src/contract/host.ts";
+import { verificationPrefix } from "./abandoned.ts";
 import type { Backup } from "./backup.ts";
 import { type HostConfig, layout, postgresPort } from "./config.ts";
 import { type Manifest, readContent, summaryOf } from "./content.ts";
@@ -77,7 +78,7 @@ async function mark(
   { config, backup }: VerificationTools,
   target: VerificationTarget,
 ): Promise<Marked> {
-  const name = `miosa_verify_${randomUUID().replaceAll("-", "")}`;
+  const name = `${verificationPrefix}${randomUUID().replaceAll("-", "")}`;
   const point = async () => ({ name, ...(await backup.archive.restorePoint(name)) });
   if (target.login === null) {
     const reason = "The database is stopped: nobody can look into it.";

@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readIfExists } from "../../host/file.ts";
 import type { HostCommandReport } from "../../src/contract/host.ts";
 import { until } from "../support/client.ts";
 import { all, filesIn, turnBits } from "../support/damage.ts";
@@ -162,6 +163,26 @@ test("one that is ended leaves nothing, and is not known any more", async () => 
     ({ length }) => length > 0,
   );
   await it.report("verification.end", { verification_id });
+  expect(it.scratchNames()).toEqual([]);
+  const answer = await host.command("verification.status", { verification_id });
+  expect(answer.status).toBe(404);
+});
+
+test("a host that is killed while it verifies takes none of it over", async () => {
+  const verification_id = randomUUID();
+  const databases = [{ database_id: randomUUID(), database_oid: oid, login }];
+  await it.report("verification.start", { verification_id, databases });
+  const state = () => {
+    const [name = ""] = it.scratchNames();
+    return readIfExists(join(host.config.directory, "scratch", name, "recovery.json")) ?? "";
+  };
+  await until(
+    "a recovery at its target",
+    async () => state(),
+    (text) => text.includes('"ready"'),
+  );
+  await host.crash();
+  await host.start();
   expect(it.scratchNames()).toEqual([]);
   const answer = await host.command("verification.status", { verification_id });
   expect(answer.status).toBe(404);
