@@ -34,6 +34,7 @@ import { restoreRoutes } from "../src/restore/routes.ts";
 import { deliveryRoutes } from "../src/webhook/delivery-routes.ts";
 import { webhookRoutes } from "../src/webhook/endpoint-routes.ts";
 import { eventRoutes } from "../src/webhook/routes.ts";
+import { eventStreamRoutes } from "../src/webhook/stream-routes.ts";
 import { type Env, now, random } from "./context.ts";
 import { mountDocs } from "./docs.ts";
 import { idempotent } from "./idempotent.ts";
@@ -72,6 +73,7 @@ const routers = [
   eventRoutes,
   webhookRoutes,
   deliveryRoutes,
+  eventStreamRoutes,
   clusterRoutes,
   clusterBackupRoutes,
   alertRoutes,

@@ -58,7 +58,8 @@ function writeCursor(seq: number): string {
   return btoa(`s:${seq}`).replaceAll("=", "");
 }
 
-function readCursor(cursor: string): number {
+/** @throws ApiError 422 when it is not one of ours. */
+export function readCursor(cursor: string): number {
   try {
     const found = /^s:(\d{1,15})$/.exec(atob(cursor));
     if (found?.[1] !== undefined) return Number(found[1]);
@@ -66,4 +67,9 @@ function readCursor(cursor: string): number {
     // Not base64: answered below like any other foreign cursor.
   }
   throw invalid("cursor", "is not a cursor of this list; use `next_cursor` of the page before.");
+}
+
+/** The cursor of a list that is followed from the oldest on: it goes on also after the last row. */
+export function cursorAfter(seq: number): string {
+  return writeCursor(seq);
 }

@@ -152,7 +152,9 @@ const meanings: Record<number, string> = {
   403: "The key lacks a scope, or a quota is used up",
   404: "No such thing, or somebody else's",
   409: "Not in a state that allows it, or somebody was first",
+  410: "No longer kept",
   413: "The body is larger than 1 MiB",
   422: "A field is wrong; `errors` names it",
+  429: "More than is allowed at once; repeat after Retry-After",
   503: "Not now; repeat after Retry-After",
 };

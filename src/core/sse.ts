@@ -40,9 +40,15 @@ const again: ServerEvent = { type: "timeout", data: { message: "Connect again to
 
 /**
  * A stream of what `look` brings, until it is over, the client goes, or ten minutes have passed.
- * A look that fails ends it too; the client is told to come back.
+ * A look that fails ends it too; the client is told to come back. `end` is called once it is over,
+ * unless this process is lost first.
  */
-export function streamEvents(context: Context, pace: Pace, look: () => Promise<Look>): Response {
+export function streamEvents(
+  context: Context,
+  pace: Pace,
+  look: () => Promise<Look>,
+  end: () => Promise<unknown> = async () => undefined,
+): Response {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
   const encoder = new TextEncoder();
@@ -52,7 +58,8 @@ export function streamEvents(context: Context, pace: Pace, look: () => Promise<L
   gone.catch(() => undefined);
   follow(context, pace, look, { write, gone })
     .catch(() => undefined)
-    .finally(() => writer.close().catch(() => undefined));
+    .then(() => writer.close().catch(() => undefined))
+    .then(() => end().catch((error) => logFailure(context, error)));
   return new Response(readable, {
     headers: {
       "content-type": "text/event-stream; charset=utf-8",

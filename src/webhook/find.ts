@@ -1,7 +1,9 @@
-import { and, count, desc, eq, gte, lt } from "drizzle-orm";
+import { and, asc, count, desc, eq, gt, gte, lt, min, or, sql } from "drizzle-orm";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
-import type { PageRequest } from "../core/page.ts";
+import { ApiError } from "../core/error.ts";
+import { isUuid } from "../core/id.ts";
+import { type PageRequest, readCursor } from "../core/page.ts";
 import type { EventType } from "./event.ts";
 import { event } from "./table.ts";
 
@@ -10,23 +12,20 @@ export interface EventFilter {
   readonly type?: EventType | undefined;
   readonly resourceId?: string | undefined;
   readonly projectId?: string | undefined;
+  readonly externalUserId?: string | undefined;
   readonly since?: Date | undefined;
+  /** Names and globs such as `database.*`, any of them. */
+  readonly types?: readonly string[] | undefined;
 }
 
 /** A page of events, newest first, and how many there are. */
 export async function listEvents(
   context: Context,
   actor: Actor,
-  { since, ...columns }: EventFilter,
+  filter: EventFilter,
   page: PageRequest,
 ) {
-  const wanted = Object.entries(columns) as [keyof typeof columns, string | undefined][];
-  const matches = and(
-    eq(event.organizationId, actor.organizationId),
-    actor.workspaceId === null ? undefined : eq(event.workspaceId, actor.workspaceId),
-    since === undefined ? undefined : gte(event.occurredAt, since),
-    ...wanted.map(([name, value]) => (value === undefined ? undefined : eq(event[name], value))),
-  );
+  const matches = matching(actor, filter);
   const before = page.beforeSeq === null ? undefined : lt(event.seq, page.beforeSeq);
   const [rows, totals] = await context.db.batch([
     context.db
@@ -39,4 +38,102 @@ export async function listEvents(
     context.db.select({ total: count() }).from(event).where(matches),
   ]);
   return { rows, total: totals[0]?.total ?? 0 };
+}
+
+/**
+ * The events after one of them in the order they were recorded, how many there are in all, and the
+ * `seq` to go on after, which moves on with everybody's events also while there are none of these.
+ */
+export async function followEvents(
+  context: Context,
+  actor: Actor,
+  filter: EventFilter,
+  { limit, afterSeq }: { readonly limit: number; readonly afterSeq: number },
+) {
+  const matches = matching(actor, filter);
+  const [rows, totals, newest] = await context.db.batch([
+    nextEvents(context, actor, filter, { limit, afterSeq }),
+    context.db.select({ total: count() }).from(event).where(matches),
+    numberedLast(context),
+  ]);
+  const seenSeq = rows.length < limit ? newest[0]?.seq : rows.at(-1)?.seq;
+  const lastSeq = Math.max(afterSeq, seenSeq ?? 0);
+  return { rows, total: totals[0]?.total ?? 0, lastSeq };
+}
+
+/** The events after one of them in the order they were recorded, as a query. */
+export function nextEvents(
+  context: Context,
+  actor: Actor,
+  filter: EventFilter,
+  { limit, afterSeq }: { readonly limit: number; readonly afterSeq: number },
+) {
+  return context.db
+    .select()
+    .from(event)
+    .where(and(matching(actor, filter), gt(event.seq, afterSeq)))
+    .orderBy(asc(event.seq))
+    .limit(limit);
+}
+
+/**
+ * Where to go on after an event: the `seq` of its id, or of a `next_cursor`.
+ * @throws ApiError 410 EVENT_GONE when it, or one that came after it, may have been deleted since;
+ *   422 for what is neither.
+ */
+export async function seqOfPlace(context: Context, actor: Actor, place: string): Promise<number> {
+  const seq = isUuid(place)
+    ? await seqOfEvent(context, actor, place)
+    : await keptSeq(context, readCursor(place));
+  if (seq !== null) return seq;
+  throw new ApiError(
+    410,
+    "EVENT_GONE",
+    "That event, or one after it, is no longer kept. Read what is, `GET /events?order=asc`, and " +
+      "go on from its `next_cursor`.",
+  );
+}
+
+/** The number of the newest event of all, also when that is no longer kept. */
+export async function newestSeq(context: Context): Promise<number> {
+  const [newest] = await numberedLast(context);
+  return newest?.seq ?? 0;
+}
+
+// Numbers are given out in turn, and the oldest go first: nothing after this one has gone while
+// the next one is there, or is still to come.
+async function keptSeq(context: Context, seq: number): Promise<number | null> {
+  const [oldest, newest] = await context.db.batch([
+    context.db.select({ seq: min(event.seq) }).from(event),
+    numberedLast(context),
+  ]);
+  const nextSeq = oldest[0]?.seq ?? (newest[0]?.seq ?? 0) + 1;
+  return nextSeq <= seq + 1 ? seq : null;
+}
+
+// SQLite's own counter, which deleting does not turn back.
+function numberedLast(context: Context) {
+  return context.db
+    .select({ seq: sql<number>`seq` })
+    .from(sql`sqlite_sequence`)
+    .where(sql`name = 'event'`);
+}
+
+async function seqOfEvent(context: Context, actor: Actor, id: string): Promise<number | null> {
+  const [row] = await context.db
+    .select({ seq: event.seq })
+    .from(event)
+    .where(and(matching(actor, {}), eq(event.id, id.toLowerCase())));
+  return row?.seq ?? null;
+}
+
+function matching(actor: Actor, { since, types, ...columns }: EventFilter) {
+  const wanted = Object.entries(columns) as [keyof typeof columns, string | undefined][];
+  return and(
+    eq(event.organizationId, actor.organizationId),
+    actor.workspaceId === null ? undefined : eq(event.workspaceId, actor.workspaceId),
+    since === undefined ? undefined : gte(event.occurredAt, since),
+    types === undefined ? undefined : or(...types.map((glob) => sql`${event.type} glob ${glob}`)),
+    ...wanted.map(([name, value]) => (value === undefined ? undefined : eq(event[name], value))),
+  );
 }

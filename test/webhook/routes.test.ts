@@ -75,3 +75,32 @@ it("tell how backups and restores go, and of which database", async () => {
     expect(told.operation_id).toEqual(expect.any(String));
   }
 });
+
+it("follow each other oldest first: a cursor goes on without loss, also after an empty page", async () => {
+  const types = async (query: string) => {
+    const { body } = await events(query);
+    return {
+      types: body.data.map(({ type }: { type: string }) => type),
+      cursor: body.next_cursor as string,
+    };
+  };
+  const first = await types("?order=asc&limit=3");
+  expect(first.types).toEqual(["project.created", "database.created", "database.running"]);
+  const second = await types(`?order=asc&cursor=${first.cursor}`);
+  expect(second.types).toEqual(["database.resized", "database.paused"]);
+  const third = await types(`?order=asc&types=project.*&cursor=${second.cursor}`);
+  expect(third.types).toEqual([]);
+  await api.call("POST", `/api/v1/databases/${id}/start`);
+  expect((await types(`?order=asc&cursor=${third.cursor}`)).types).toEqual(["database.resumed"]);
+});
+
+it("go on after the id of one, by globs of types", async () => {
+  const { body } = await events("?type=database.created");
+  const after = await events(`?after=${body.data[0].id}&types=database.r*`);
+  expect(after.body.data.map(({ type }: { type: string }) => type)).toEqual([
+    "database.running",
+    "database.resized",
+  ]);
+  expect((await events("?after=019a0000-0000-7000-8000-000000000001")).status).toBe(410);
+  expect((await events(`?order=desc&after=${body.data[0].id}`)).status).toBe(422);
+});

@@ -1,0 +1,43 @@
+// Events as they are recorded, to those who follow. Law: a place in the stream is the number the
+// insert gave an event, which is the order of commits; so what comes after a place is never missing
+// and never comes twice, however often a client is cut off.
+import type { Actor } from "../core/actor.ts";
+import type { Context } from "../core/context.ts";
+import { type ServerEvent, streamEvents } from "../core/sse.ts";
+import { type EventFilter, newestSeq, nextEvents, seqOfPlace } from "./find.ts";
+import { closeStream, keepStream, openStream } from "./open-stream.ts";
+import { renderEvent } from "./schema.ts";
+import type { EventRow } from "./table.ts";
+
+// Ten minutes of a busy stream are some 850 looks at D1, of the thousand that a request may take.
+const pace = { milliseconds: 700, millisecondsMax: 1000 };
+const eventsAtOnce = 500;
+
+/**
+ * The actor's events that match from now on, or from after `place`: the id of an event, or a
+ * `next_cursor`.
+ * @throws ApiError 410 EVENT_GONE, 422, and 429 TOO_MANY_STREAMS
+ */
+export async function streamAllEvents(
+  context: Context,
+  actor: Actor,
+  filter: EventFilter,
+  place: string | undefined,
+): Promise<Response> {
+  let afterSeq = await (place === undefined
+    ? newestSeq(context)
+    : seqOfPlace(context, actor, place));
+  const stream = await openStream(context, actor);
+  const look = async () => {
+    await keepStream(context, stream);
+    const rows = await nextEvents(context, actor, filter, { limit: eventsAtOnce, afterSeq });
+    afterSeq = rows.at(-1)?.seq ?? afterSeq;
+    return { events: rows.map(render), isOver: false };
+  };
+  return streamEvents(context, pace, look, () => closeStream(context, stream));
+}
+
+function render(row: EventRow): ServerEvent {
+  const data = { ...renderEvent(row), ts: row.occurredAt.toISOString() };
+  return { type: row.type, id: row.id, data };
+}
