@@ -5,6 +5,7 @@ import { authenticate } from "../src/account/authenticate.ts";
 import { enterWorkspace } from "../src/account/find.ts";
 import { workspaceRoutes } from "../src/account/routes.ts";
 import { alertRoutes } from "../src/alert/routes.ts";
+import { auditRoutes } from "../src/audit/routes.ts";
 import { clusterBackupRoutes } from "../src/backup/routes.ts";
 import { clusterRoutes } from "../src/cluster/routes.ts";
 import type { Context } from "../src/core/context.ts";
@@ -35,6 +36,7 @@ import { deliveryRoutes } from "../src/webhook/delivery-routes.ts";
 import { webhookRoutes } from "../src/webhook/endpoint-routes.ts";
 import { eventRoutes } from "../src/webhook/routes.ts";
 import { eventStreamRoutes } from "../src/webhook/stream-routes.ts";
+import { audited } from "./audited.ts";
 import { type Env, now, random } from "./context.ts";
 import { mountDocs } from "./docs.ts";
 import { idempotent } from "./idempotent.ts";
@@ -74,6 +76,7 @@ const routers = [
   webhookRoutes,
   deliveryRoutes,
   eventStreamRoutes,
+  auditRoutes,
   clusterRoutes,
   clusterBackupRoutes,
   alertRoutes,
@@ -118,6 +121,7 @@ function createApi(contextOf: ContextOf, app: OpenAPIHono<ApiEnv>): OpenAPIHono<
       return app.fetch(new Request(new URL(`/api/v1${path}`, c.req.url), { headers }), c.env);
     }),
   );
+  api.use(audited(app));
   for (const each of routers) api.route("/", each);
   return api;
 }

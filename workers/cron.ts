@@ -1,4 +1,6 @@
 import { purgeIdempotencyKeys } from "../src/account/idempotency.ts";
+import { purgeEntries } from "../src/audit/keep.ts";
+import { nudgeSealers } from "../src/audit/seal.ts";
 import { watchArchives, watchBackups } from "../src/backup/late.ts";
 import { scheduleBackups } from "../src/backup/schedule.ts";
 import { resealClusters } from "../src/cluster/reseal.ts";
@@ -33,6 +35,8 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   // Endpoints nobody woke, and those that came right.
   wakeEndpoints,
   resolveWebhookAlerts,
+  // Entries of the audit log that nobody linked.
+  nudgeSealers,
   // What the clusters have against what the rows say.
   reconcile,
   // What hosts did by themselves, and what was deleted long enough ago.
@@ -56,6 +60,7 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   onceAQuarter(forgetCertificates),
   // What is out of date, and what a former sealing key sealed.
   purgeIdempotencyKeys,
+  purgeEntries,
   resealClusters,
   resealDatabases,
   purgeWebhooks,

@@ -1,3 +1,4 @@
+import { organizationIn, sealEntries } from "../src/audit/seal.ts";
 import type { Context } from "../src/core/context.ts";
 import { type LaneRest, runLane } from "../src/operation/run.ts";
 import { runEndpoint } from "../src/webhook/deliver.ts";
@@ -7,5 +8,8 @@ import { registry } from "./registry.ts";
 /** Runs a lane until it rests, whatever it is of. */
 export function run(context: Context, lane: string): Promise<LaneRest> {
   const webhookId = webhookIn(lane);
-  return webhookId === null ? runLane(context, registry, lane) : runEndpoint(context, webhookId);
+  if (webhookId !== null) return runEndpoint(context, webhookId);
+  const organizationId = organizationIn(lane);
+  if (organizationId !== null) return sealEntries(context, organizationId);
+  return runLane(context, registry, lane);
 }

@@ -29,6 +29,7 @@ export async function authenticate(
   return {
     organizationId: row.organizationId as OrganizationId,
     keyId: row.id,
+    keyPrefix: row.keyPrefix,
     workspaceId: row.workspaceId,
     scopes: row.scopes,
     isAdmin: row.isAdmin,

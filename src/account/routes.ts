@@ -99,7 +99,9 @@ workspaceRoutes.openapi(
     const { context, actor } = c.var;
     requireScope(actor, "workspaces:write");
     const { id } = c.req.valid("param");
-    await updateWorkspace(context, await findWorkspace(context, actor, id), c.req.valid("json"));
+    const found = await findWorkspace(context, actor, id);
+    context.trail?.tell({ before: renderWorkspace(found) });
+    await updateWorkspace(context, found, c.req.valid("json"));
     return c.json({ data: renderWorkspace(await findWorkspace(context, actor, id)) }, 200);
   },
 );

@@ -69,10 +69,12 @@ export async function updateWorkspace(
   change: WorkspaceChange,
 ): Promise<void> {
   const { name, slug, description, metadata, settings } = change;
-  await context.db
-    .update(workspace)
-    .set({ name, slug, description, metadata, settings, updatedAt: context.now() })
-    .where(eq(workspace.id, row.id));
+  await commit(context, [
+    context.db
+      .update(workspace)
+      .set({ name, slug, description, metadata, settings, updatedAt: context.now() })
+      .where(eq(workspace.id, row.id)),
+  ]);
 }
 
 /** A page of the workspaces the actor may see, newest first, and how many there are. */

@@ -1,3 +1,4 @@
+import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { seal, unseal } from "../core/seal.ts";
 import { type ClusterRow, cluster } from "./table.ts";
@@ -24,7 +25,8 @@ export async function registerCluster(
   const purpose = controlPasswordPurpose(id);
   const controlPasswordSealed = await seal(context.keyring, context, purpose, controlPassword);
   const now = context.now();
-  const [row] = await context.db
+  context.trail?.tell({ resource: { type: "cluster", id } });
+  const register = context.db
     .insert(cluster)
     .values({
       ...facts,
@@ -39,6 +41,7 @@ export async function registerCluster(
       set: { ...facts, controlPasswordSealed, updatedAt: now },
     })
     .returning();
+  const [[row]] = (await commit(context, [register])) as [ClusterRow[]];
   if (row === undefined) throw new Error("The registration returned no row.");
   return { row, isNew: row.createdAt.getTime() === row.updatedAt.getTime() };
 }

@@ -5,6 +5,8 @@ import type { OrganizationId } from "./id.ts";
 export interface Actor {
   readonly organizationId: OrganizationId;
   readonly keyId: string;
+  /** First characters of the key, to recognise it by. */
+  readonly keyPrefix: string;
   /** Set when the key sees one workspace only. */
   readonly workspaceId: string | null;
   /** Granted scopes, in either public vocabulary; `*` grants everything. */

@@ -15,16 +15,20 @@ export function followedBy<Result>(
   return statement;
 }
 
-/** Runs the statements as one transaction: all of them or none. No statements is a no-op. */
+/**
+ * Runs the statements as one transaction: all of them or none. No statements is a no-op. The first
+ * of a request's has the entry of who asks for it in it.
+ */
 export async function commit(
-  context: Pick<Context, "db">,
+  { db, trail }: Pick<Context, "db" | "trail">,
   statements: readonly Statement[],
 ): Promise<unknown[]> {
   const [first, ...rest] = statements;
   if (first === undefined) return [];
-  const results: unknown[] = await context.db.batch([first, ...rest]);
+  const results: unknown[] = await db.batch([first, ...rest, ...(trail?.pending() ?? [])]);
+  trail?.written();
   for (const [at, statement] of statements.entries()) followUps.get(statement)?.(results[at]);
-  return results;
+  return results.slice(0, statements.length);
 }
 
 /** The unique index or check a failed batch ran into, or null when it failed otherwise. */

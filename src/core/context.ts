@@ -4,6 +4,7 @@ import type { CertificateKey } from "./certificate-key.ts";
 import type { ClusterPort } from "./cluster-port.ts";
 import type { OutboundPort } from "./outbound-port.ts";
 import type { Keyring } from "./seal.ts";
+import type { Trail } from "./trail.ts";
 
 /** D1 through drizzle, without a schema object: verbs name their tables. */
 type Database = DrizzleD1Database;
@@ -35,4 +36,6 @@ export interface Context {
   /** Resolves that much later; for those who follow something for a caller. */
   readonly pause: (milliseconds: number) => Promise<void>;
   readonly log: (entry: LogEntry) => void;
+  /** Who asks for it, in the API; there is none where the system works by itself. */
+  readonly trail?: Trail | undefined;
 }

@@ -89,7 +89,8 @@ databaseAdminRoutes.openapi(
     const { context, actor } = c.var;
     requireAdmin(actor);
     const { id } = c.req.valid("param");
-    await findOrganization(context, id);
+    const before = renderOrganization(await findOrganization(context, id)).plan;
+    context.trail?.tell({ before });
     const wanted = c.req.valid("json");
     const plan: Record<string, Record<string, number>> = {};
     for (const size of databaseSizes) {
@@ -121,7 +122,9 @@ databaseAdminRoutes.openapi(
   async (c) => {
     const { context, actor, requestId } = c.var;
     requireAdmin(actor);
-    const { row } = await loadForOperator(context, c.req.valid("param").id);
+    const found = await loadForOperator(context, c.req.valid("param").id);
+    const { row } = found;
+    context.trail?.tell({ before: renderDatabase(found) });
     await permit(context, row, "configure");
     const fields = c.req.valid("json");
     const ownLimits: LimitOverrides = limitsFrom(fields, row.ownLimits);

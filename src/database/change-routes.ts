@@ -51,7 +51,9 @@ databaseChangeRoutes.openapi(
     requireScope(actor, "databases:write");
     const { id } = c.req.valid("param");
     const { deletion_protection: isProtected, ...wanted } = c.req.valid("json");
-    const { row } = await findDatabase(context, actor, id);
+    const found = await findDatabase(context, actor, id);
+    const { row } = found;
+    context.trail?.tell({ before: renderDatabase(found) });
     const statements: Statement[] = [];
     if (isProtected !== undefined) statements.push(protectStatement(context, row.id, isProtected));
     const change = await permittedChange(context, row, wanted);

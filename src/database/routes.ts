@@ -86,6 +86,7 @@ databaseRoutes.openapi(
     method: "get",
     path: "/databases/{id}/credentials",
     operationId: "databases.credentials",
+    "x-audited": true,
     summary: "Get how to log in, whatever state it is in",
     tags: ["databases"],
     request: { params: IdParameters },

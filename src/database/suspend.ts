@@ -7,6 +7,7 @@ import type { Actor } from "../core/actor.ts";
 import { commit } from "../core/batch.ts";
 import type { HostDatabase, HostTransition } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
+import { withoutTrail } from "../core/trail.ts";
 import { findDatabase, type PlacedDatabase } from "./find.ts";
 import { type DatabaseRow, database } from "./table.ts";
 import {
@@ -44,7 +45,8 @@ export async function findFollowed(
 ): Promise<PlacedDatabase> {
   const found = await findDatabase(context, actor, id);
   if (!mayMove(found.row)) return found;
-  const hasMoved = await pullTransitions(context, found.row.clusterId).catch(() => false);
+  const byTheWay = withoutTrail(context);
+  const hasMoved = await pullTransitions(byTheWay, found.row.clusterId).catch(() => false);
   return hasMoved ? findDatabase(context, actor, id) : found;
 }
 

@@ -49,6 +49,7 @@ environmentRoutes.openapi(
     method: "get",
     path: "/projects/{id}/environments/{name}/boot-env",
     operationId: "environments.bootEnv",
+    "x-audited": true,
     summary: "Get what an instance of this environment boots with",
     description:
       "The first call for an environment makes its database. 200 comes only with the complete env.",

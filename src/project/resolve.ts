@@ -1,6 +1,7 @@
 import { workspaceBy } from "../account/find.ts";
 import type { Context } from "../core/context.ts";
 import { conflict } from "../core/error.ts";
+import { withoutTrail } from "../core/trail.ts";
 import { projectOfEnvironment } from "../environment/find.ts";
 import { createProject, type Request } from "./create.ts";
 import { type FoundProject, findProject, findProjectBy } from "./find.ts";
@@ -45,7 +46,7 @@ export async function resolveProject(
   if (found !== null) return found;
   // What this makes is not what the request's key answers for, so it leaves no receipt.
   const id = await createProject(
-    context,
+    withoutTrail(context),
     { ...request, receipt: () => [] },
     {
       name: externalProjectId ?? "Default",

@@ -156,6 +156,7 @@ projectRoutes.openapi(
     const { context, actor } = c.var;
     requireScope(actor, "projects:write");
     const found = await findProject(context, actor, c.req.valid("param").id);
+    context.trail?.tell({ before: renderProject(found.row) });
     await updateProject(context, found, c.req.valid("json"));
     return c.json({ data: await renderWithDatabases(context, found.id) }, 200);
   },

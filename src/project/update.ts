@@ -1,4 +1,5 @@
 import { eq } from "drizzle-orm";
+import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import type { FoundProject } from "./find.ts";
 import { project } from "./table.ts";
@@ -19,8 +20,10 @@ export async function updateProject(
   change: ProjectChange,
 ): Promise<void> {
   const { name, slug, description, metadata, settings } = change;
-  await context.db
-    .update(project)
-    .set({ name, slug, description, metadata, settings, updatedAt: context.now() })
-    .where(eq(project.id, id));
+  await commit(context, [
+    context.db
+      .update(project)
+      .set({ name, slug, description, metadata, settings, updatedAt: context.now() })
+      .where(eq(project.id, id)),
+  ]);
 }

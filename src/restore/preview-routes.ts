@@ -47,6 +47,7 @@ previewRoutes.openapi(
     method: "get",
     path: "/restores/{id}/credentials",
     operationId: "restores.credentials",
+    "x-audited": true,
     summary: "Get how to read a preview",
     description: "Its own login, through either port; it takes reads only, until `expires_at`.",
     tags: ["restores"],

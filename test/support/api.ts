@@ -1,7 +1,10 @@
 // The whole API over a test's own ports: real D1, a cluster in memory, lanes run in this process.
 import { env } from "cloudflare:workers";
+import { eq } from "drizzle-orm";
+import { expect } from "vitest";
 import { sha256 } from "../../src/account/authenticate.ts";
 import { apiKey, organization, workspace } from "../../src/account/table.ts";
+import { auditEntry } from "../../src/audit/table.ts";
 import type { Context } from "../../src/core/context.ts";
 import { newId } from "../../src/core/id.ts";
 import { createApp } from "../../workers/api.ts";
@@ -41,7 +44,15 @@ export async function createTestApi(options: { readonly databasesMax?: number } 
   const { actor } = await anInstallation(context, options.databasesMax);
   const app = createApp(async () => context);
 
-  async function call(method: string, path: string, { body, key, headers = {} }: Call = {}) {
+  async function call(method: string, path: string, options: Call = {}) {
+    const requestId = options.headers?.["x-request-id"] ?? crypto.randomUUID();
+    const headers = { ...options.headers, "x-request-id": requestId };
+    const answer = await ask(method, path, { ...options, headers });
+    if (method !== "GET") await expectTrail(context, requestId, answer);
+    return answer;
+  }
+
+  async function ask(method: string, path: string, { body, key, headers = {} }: Call) {
     const token = key === undefined ? adminKey : key;
     const request = new Request(`http://api.test${path}`, {
       method,
@@ -75,6 +86,16 @@ export async function createTestApi(options: { readonly databasesMax?: number } 
   return { ...test, context, actor, call, addKey, addStranger: () => addStranger(context) };
 }
 export type TestApi = Awaited<ReturnType<typeof createTestApi>>;
+
+// A call that changes something leaves one entry; one that is refused, or answered again, none.
+async function expectTrail(context: Context, requestId: string, { status, headers }: Answer) {
+  const isNew = status < 300 && headers.get("idempotency-replayed") === null;
+  const found = await context.db
+    .select({ action: auditEntry.action })
+    .from(auditEntry)
+    .where(eq(auditEntry.requestId, requestId));
+  expect(found, `entries of the audit log for an answer ${status}`).toHaveLength(isNew ? 1 : 0);
+}
 
 /** The key `anInstallation` makes. */
 const adminKey = "msk_a_test_0123456789";

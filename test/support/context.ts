@@ -90,6 +90,15 @@ async function readTableNames(): Promise<string[]> {
 
 async function emptyTables(): Promise<void> {
   const names = await tableNames();
-  const statements = ["pragma defer_foreign_keys = on", ...names.map((it) => `delete from ${it}`)];
+  const { results: triggers } = await env.DB.prepare(
+    "select name, sql from sqlite_master where type = 'trigger'",
+  ).all<{ name: string; sql: string }>();
+  // What refuses to be deleted is lifted meanwhile.
+  const statements = [
+    "pragma defer_foreign_keys = on",
+    ...triggers.map(({ name }) => `drop trigger ${name}`),
+    ...names.map((it) => `delete from ${it}`),
+    ...triggers.map(({ sql }) => sql),
+  ];
   await env.DB.batch(statements.map((text) => env.DB.prepare(text)));
 }

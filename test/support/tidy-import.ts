@@ -8,6 +8,7 @@ export const ladder = [
   "contract",
   "alert",
   "account",
+  "audit",
   "operation",
   "webhook",
   "usage",

@@ -1,0 +1,32 @@
+import type { Statement } from "./batch.ts";
+import type { Context } from "./context.ts";
+
+/** A thing by its noun and its id. */
+export interface NamedResource {
+  readonly type: string;
+  readonly id: string;
+}
+
+/** What a request says of itself beyond its own words; only what is allowed is kept of it. */
+export interface TrailFacts {
+  readonly resource?: NamedResource | null;
+  /** The thing as it was, in the words of the API. */
+  readonly before?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * What the first batch of a request carries besides: the entry of who did what. So a verb that
+ * commits cannot forget it, and one that is refused leaves none.
+ */
+export interface Trail {
+  readonly tell: (facts: TrailFacts) => void;
+  /** What is still to be written. */
+  readonly pending: () => readonly Statement[];
+  /** It is. */
+  readonly written: () => void;
+}
+
+/** For what a request finds to do by the way, that nobody asked for. */
+export function withoutTrail(context: Context): Context {
+  return { ...context, trail: undefined };
+}
