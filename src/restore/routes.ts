@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { requireScope } from "../core/actor.ts";
+import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { conflict, unavailable } from "../core/error.ts";
 import { newId, opaqueName } from "../core/id.ts";
@@ -87,15 +88,17 @@ restoreRoutes.openapi(
   async (c) => {
     const { context, actor } = c.var;
     requireScope(actor, "databases:write");
-    const { row } = await findDatabase(context, actor, c.req.valid("param").id);
-    await permit(context, row, "observe");
+    const { row: database } = await findDatabase(context, actor, c.req.valid("param").id);
+    await permit(context, database, "observe");
     const { name } = c.req.valid("json");
     const walName = opaqueName(context, 20);
-    const made = await orUnavailable(() => context.cluster.restorePoint(row.clusterId, walName));
+    const { clusterId } = database;
+    const made = await orUnavailable(() => context.cluster.restorePoint(clusterId, walName));
     const id = newId(context);
     const at = new Date(made.at);
-    const facts = { databaseId: row.id, name, walName, lsn: made.lsn, at };
-    await context.db.insert(restorePoint).values({ id, ...facts, createdAt: context.now() });
+    const facts = { databaseId: database.id, name, walName, lsn: made.lsn, at };
+    const row = { id, ...facts, createdAt: context.now() };
+    await commit(context, [context.db.insert(restorePoint).values(row)]);
     return c.json({ data: { id, name, lsn: made.lsn, at: made.at } }, 201);
   },
 );

@@ -1,0 +1,166 @@
+// Everything the API can change, and all it can give out, once: each leaves its entry, with nothing
+// secret in it. A call that is new fails by name until it is made here.
+import { expect, test } from "vitest";
+import { auditEntry } from "../../src/audit/table.ts";
+import { createTestApi, type TestApi } from "../support/api.ts";
+import { runToEnd } from "../support/run.ts";
+import { clusterId } from "../support/seed.ts";
+
+const address = "203.0.113.9";
+const controlPassword = "a password only operators know";
+
+/** Calls the API as a client at that address, and keeps every secret it is told. */
+function createClient(api: TestApi) {
+  const secrets = new Set<string>([controlPassword, "s3cret-in-metadata"]);
+
+  // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of every shape.
+  async function send(method: string, path: string, body?: unknown, type?: string): Promise<any> {
+    const headers = { "cf-connecting-ip": address, ...(type ? { "content-type": type } : {}) };
+    const answer = await api.call(method, `/api/v1${path}`, {
+      headers,
+      ...(body === undefined ? {} : { body }),
+    });
+    expect(answer.status, `${method} ${path}: ${JSON.stringify(answer.body)}`).toBeLessThan(300);
+    for (const secret of secretsIn(JSON.stringify(answer.body ?? null))) secrets.add(secret);
+    return answer.body?.data ?? answer.body;
+  }
+
+  return { send, secrets };
+}
+
+function secretsIn(text: string): string[] {
+  const passwords = text.matchAll(/postgresql:\/\/[^:"]+:([^@"]+)@/g);
+  const named = text.matchAll(/"(?:password|secret|key|token)":"([^"]+)"/g);
+  const signed = text.matchAll(/signature=([\w-]+)/g);
+  return [...passwords, ...named, ...signed].map(([, secret = ""]) => secret);
+}
+
+type Send = ReturnType<typeof createClient>["send"];
+
+async function changeProjects(send: Send) {
+  const workspace = await send("POST", "/workspaces", { name: "Clinics" });
+  const metadata = { note: "s3cret-in-metadata" };
+  await send("PATCH", `/workspaces/${workspace.id}`, { name: "Practices", metadata });
+  const project = await send("POST", "/projects", {
+    name: "Smile Dental",
+    metadata,
+    data: { postgres: true },
+  });
+  await send("PATCH", `/projects/${project.id}`, { name: "Smile", metadata });
+  await send("GET", `/projects/${project.id}/environments/staging/boot-env`);
+  const id: string = project.databases[0].id;
+  return { projectId: project.id as string, id };
+}
+
+async function changeDatabases(api: TestApi, send: Send, projectId: string, id: string) {
+  await send("GET", `/databases/${id}/credentials`);
+  await send("PATCH", `/databases/${id}`, { size: "medium", allowed_addresses: ["10.0.0.0/8"] });
+  for (const verb of ["stop", "start", "restart"]) await send("POST", `/databases/${id}/${verb}`);
+  await send("POST", `/databases/${id}/credentials/rotate`, { overlap_seconds: 0 });
+  api.cluster.seen.sessions.push({
+    ...{ pid: 42, role: "usr_x", application: "psql", state: "active", wait: null },
+    ...{ blockedBy: [], query: "select 1", ageSeconds: 3, transactionSeconds: 2, querySeconds: 1 },
+  });
+  for (const signal of ["cancel", "terminate"]) {
+    await send("POST", `/databases/${id}/sessions/42/${signal}`);
+  }
+  const services = `/projects/${projectId}/data-services`;
+  const service = await send("POST", services, { type: "postgres", name: "reports" });
+  await send("DELETE", `${services}/${service.id}`);
+  const beside = await send("POST", "/databases", { project_id: projectId, name: "beside" });
+  await send("POST", `/databases/${beside.id}/promote`);
+  await send("DELETE", `/databases/${beside.id}`);
+  await send("POST", `/databases/${beside.id}/undelete`);
+}
+
+async function backUp(send: Send, id: string) {
+  const made = await send("POST", `/databases/${id}/backups`, { name: "before" });
+  await send("POST", `/databases/${id}/backup`, {});
+  await send("POST", `/databases/${id}/backups/${made.id}/download`);
+  await send("DELETE", `/databases/${id}/backups/${made.id}`);
+}
+
+async function restore(api: TestApi, send: Send, projectId: string, id: string) {
+  const settle = () => runToEnd(api, `project:${projectId}`);
+  const target = () => ({ target_time: api.clock.now().toISOString() });
+  await send("POST", `/databases/${id}/restore-points`, { name: "before" });
+  const preview = await send("POST", `/databases/${id}/restores`, { ...target(), mode: "preview" });
+  await settle();
+  await send("GET", `/restores/${preview.id}/credentials`);
+  await send("POST", `/restores/${preview.id}/promote`, { mode: "new", name: "promoted" });
+  await settle();
+  const second = await send("POST", `/databases/${id}/restores`, { ...target(), mode: "preview" });
+  await settle();
+  await send("DELETE", `/restores/${second.id}`);
+  await settle();
+  const older = await send("POST", `/databases/${id}/restore`, { ...target(), mode: "in_place" });
+  await send("POST", `/operations/${older.operation_id}/cancel`);
+  await settle();
+  const bytes = "application/octet-stream";
+  const imported = await send("POST", `/databases/${id}/imports`, "PGDMP and the rest", bytes);
+  await settle();
+  await send("POST", `/restores/${imported.id}/undo`);
+  await settle();
+}
+
+async function operate(api: TestApi, send: Send, id: string) {
+  await send("PATCH", `/admin/databases/${id}/limits`, { connections_max: 150 });
+  await send("PUT", `/admin/organizations/${api.actor.organizationId}/plan`, {
+    small: { pool_size: 9 },
+  });
+  await send("POST", "/admin/clusters", {
+    ...{ id: "00000000-0000-4000-8000-000000000001", name: "eu-1" },
+    ...{ host_url: "https://eu-1.example.com:4000", public_host: "eu-1.example.com" },
+    ...{ transaction_port: 6432, session_port: 6433, databases_max: 300 },
+    ...{ control_user: "miosa_control", control_password: controlPassword },
+  });
+  await send("POST", `/admin/clusters/${clusterId}/reconcile`);
+  await send("POST", `/admin/clusters/${clusterId}/backups`, { type: "full" });
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a document of every shape.
+function auditedIn({ paths }: any): string[] {
+  // biome-ignore lint/suspicious/noExplicitAny: a document of every shape.
+  return Object.values<any>(paths).flatMap((methods) =>
+    Object.entries<{ operationId: string; "x-audited"?: boolean }>(methods)
+      .filter(([method, route]) => method !== "get" || route["x-audited"] === true)
+      .map(([, { operationId }]) => operationId),
+  );
+}
+
+test("every call that changes or gives out something leaves an entry without a secret", async () => {
+  const api = await createTestApi();
+  const { send, secrets } = createClient(api);
+  const { projectId, id } = await changeProjects(send);
+  await changeDatabases(api, send, projectId, id);
+  await backUp(send, id);
+  await restore(api, send, projectId, id);
+  await operate(api, send, id);
+  await runToEnd(api, `project:${projectId}`);
+  await send("DELETE", `/projects/${projectId}`);
+  await runToEnd(api, `project:${projectId}`);
+  await send("POST", `/projects/${projectId}/undelete`);
+
+  const rows = await api.context.db.select().from(auditEntry);
+  const audited = auditedIn((await api.call("GET", "/openapi.json")).body);
+  expect([...new Set(rows.map(({ action }) => action))].sort()).toEqual(audited.sort());
+  expect(rows.filter(({ resourceId }) => resourceId === null)).toEqual([]);
+  expect(new Set(rows.map((row) => row.address))).toEqual(new Set([address]));
+  expect(secrets.size).toBeGreaterThan(8);
+  const text = JSON.stringify(rows);
+  expect([...secrets].filter((secret) => text.includes(secret))).toEqual([]);
+});
+
+test("whatever answers with a password is marked as one to be written down", async () => {
+  const api = await createTestApi();
+  const { paths, components } = (await api.call("GET", "/openapi.json")).body;
+  const unmarked: string[] = [];
+  for (const [path, { get }] of Object.entries<Record<"get", Record<string, unknown>>>(paths)) {
+    const answers = JSON.stringify(get?.responses ?? {});
+    const named = [...answers.matchAll(/#\/components\/schemas\/(\w+)/g)];
+    const schemas = named.map(([, name = ""]) => JSON.stringify(components.schemas[name]));
+    const isSecret = [answers, ...schemas].some((it) => /"(password|database_url|env)":/.test(it));
+    if (isSecret && get["x-audited"] !== true) unmarked.push(path);
+  }
+  expect(unmarked).toEqual([]);
+});
