@@ -145,6 +145,7 @@ webhookRoutes.openapi(
     requireScope(actor, "webhooks:write");
     const row = await findWebhook(context, actor, c.req.valid("param").id);
     const { url, ...rest } = c.req.valid("json");
+    context.trail?.tell({ before: await renderWebhook(context, row) });
     await updateWebhook(context, row, { ...fieldsOf(rest), url });
     const changed = await findWebhook(context, actor, row.id);
     return c.json({ data: await renderWebhook(context, changed) }, 200);

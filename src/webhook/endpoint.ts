@@ -81,7 +81,7 @@ export async function updateWebhook(
   if (row.workspaceId !== null) requireScopable(events ?? []);
   const revived = { state: "active", failureCount: 0, failingSince: null } as const;
   const state = isActive ? revived : { state: "inactive" as const };
-  await context.db
+  const changed = context.db
     .update(webhook)
     .set({
       ...fields,
@@ -91,6 +91,7 @@ export async function updateWebhook(
       updatedAt: context.now(),
     })
     .where(eq(webhook.id, row.id));
+  await commit(context, [changed]);
   context.wake([laneOfWebhook(row.id)]);
 }
 
@@ -108,16 +109,17 @@ export async function rotateSecret(
           formerSecretSealed: row.secretSealed,
           formerSecretUntil: new Date(now.getTime() + overlapSeconds * 1000),
         };
-  await context.db
+  const changed = context.db
     .update(webhook)
     .set({ ...(await sealSecret(context, row.id, secret)), ...former, updatedAt: now })
     .where(eq(webhook.id, row.id));
+  await commit(context, [changed]);
   return secret;
 }
 
 /** Deletes an endpoint: nothing more is sent to it. What was sent goes with its age. */
 export async function deleteWebhook(context: Context, { id }: WebhookRow): Promise<void> {
-  await context.db.delete(webhook).where(eq(webhook.id, id));
+  await commit(context, [context.db.delete(webhook).where(eq(webhook.id, id))]);
 }
 
 async function workspaceOf(context: Context, actor: Actor, asked: string | undefined) {

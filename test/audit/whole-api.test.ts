@@ -11,7 +11,7 @@ const controlPassword = "a password only operators know";
 
 /** Calls the API as a client at that address, and keeps every secret it is told. */
 function createClient(api: TestApi) {
-  const secrets = new Set<string>([controlPassword, "s3cret-in-metadata"]);
+  const secrets = new Set<string>([controlPassword, "s3cret"]);
 
   // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of every shape.
   async function send(method: string, path: string, body?: unknown, type?: string): Promise<any> {
@@ -103,6 +103,23 @@ async function restore(api: TestApi, send: Send, projectId: string, id: string) 
   await settle();
 }
 
+async function tellOthers(api: TestApi, send: Send) {
+  api.internet.put("hooks.example.com");
+  const body = {
+    url: "https://hooks.example.com/s3cret-in-path",
+    headers: { "x-key": "s3cret-header" },
+  };
+  const webhook = await send("POST", "/webhooks", { ...body, secret: "s3cret-of-the-caller" });
+  const path = `/webhooks/${webhook.id}`;
+  await send("PATCH", path, { events: ["database.*"], retry_count: 1 });
+  for (const verb of ["pause", "resume"]) await send("POST", `${path}/${verb}`);
+  await send("POST", `${path}/rotate-secret`, {});
+  const delivery = await send("POST", `${path}/test`);
+  await send("POST", `${path}/deliveries/${delivery.id}/replay`, { replay_id: "again" });
+  await send("POST", `${path}/replay`, { since: api.clock.now().toISOString() });
+  await send("DELETE", path);
+}
+
 async function operate(api: TestApi, send: Send, id: string) {
   await send("PATCH", `/admin/databases/${id}/limits`, { connections_max: 150 });
   await send("PUT", `/admin/organizations/${api.actor.organizationId}/plan`, {
@@ -135,6 +152,7 @@ test("every call that changes or gives out something leaves an entry without a s
   await changeDatabases(api, send, projectId, id);
   await backUp(send, id);
   await restore(api, send, projectId, id);
+  await tellOthers(api, send);
   await operate(api, send, id);
   await runToEnd(api, `project:${projectId}`);
   await send("DELETE", `/projects/${projectId}`);
