@@ -5,6 +5,7 @@ const figures: Record<string, () => Promise<{ readonly run: () => Promise<void> 
   provision: () => import("./provision.ts"),
   lifecycle: () => import("./lifecycle.ts"),
   restore: () => import("./restore.ts"),
+  verification: () => import("./verification.ts"),
   webhooks: () => import("./webhook.ts"),
 };
 

@@ -1,0 +1,109 @@
+// One database proved by restoring it beside many others, and what the others notice of it.
+// MIOSA_BENCH_NEIGHBOURS says how many others, MIOSA_BENCH_ROUNDS how often.
+import { setTimeout as delay } from "node:timers/promises";
+import pg from "pg";
+import { callApi, createDatabase, type Data } from "./api.ts";
+import { type Installation, install } from "./installation.ts";
+import { line, machine, ms, table } from "./report.ts";
+import { median, percentile, timed } from "./statistics.ts";
+
+const neighbours = Number(process.env.MIOSA_BENCH_NEIGHBOURS ?? 400);
+const rounds = Number(process.env.MIOSA_BENCH_ROUNDS ?? 3);
+const rows = 1_100_000;
+const steadySeconds = 10;
+
+/** `npm run bench -- verification` */
+export async function run(): Promise<void> {
+  line(`Machine: ${machine()}\n`);
+  const installation = await install();
+  try {
+    for (let made = 0; made < neighbours; made++) {
+      await createDatabase(installation, `Neighbour ${made}`);
+    }
+    await verifications(installation);
+  } finally {
+    await installation.stop();
+  }
+}
+
+const schema = `
+  create table ledger as
+    select n as id, n % 5000 as account, md5(n::text) as note, n * 7 as amount
+    from generate_series(1, ${rows}) as n;
+  alter table ledger add primary key (id);
+  create index on ledger (account);
+  create index on ledger (note);
+  create index on ledger (amount)`;
+
+async function withClient(url: string, work: (client: pg.Client) => Promise<unknown>) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await work(client).finally(() => client.end());
+}
+
+async function operate(installation: Installation, path: string, body: object): Promise<void> {
+  const { operation_id } = await callApi(installation, "POST", path, body);
+  for (;;) {
+    const { status } = await callApi(installation, "GET", `/operations/${operation_id}`);
+    if (status === "succeeded") return;
+    if (status !== "pending" && status !== "running") throw new Error(`${path}: ${status}`);
+    await delay(50);
+  }
+}
+
+/** Milliseconds of each insert, one after the other, while `work` goes on. */
+async function insertsWhile(url: string, work: () => Promise<unknown>): Promise<number[]> {
+  const took: number[] = [];
+  const over = new AbortController();
+  const writing = withClient(url, async (client) => {
+    while (!over.signal.aborted) {
+      const insert = () => client.query("insert into busy (at) values (now())");
+      took.push((await timed(insert)).milliseconds);
+    }
+  });
+  await work().finally(() => over.abort());
+  await writing;
+  return took;
+}
+
+async function verifications(installation: Installation): Promise<void> {
+  const { id, database_url } = await createDatabase(installation, "Ledger");
+  const other = await createDatabase(installation, "Busy neighbour");
+  await withClient(database_url, (client) => client.query(schema));
+  await withClient(other.database_url, (client) => client.query("create table busy (at text)"));
+  const [cluster] = await callApi(installation, "GET", "/admin/clusters");
+  const admin = `/admin/clusters/${cluster.id}`;
+  await operate(installation, `${admin}/backups`, { type: "full" });
+  await delay(2000);
+  const quiet = await insertsWhile(other.database_url, () => delay(steadySeconds * 1000));
+  const beside: number[] = [];
+  const totals: number[] = [];
+  const checks: Data[][] = [];
+  for (let round = 0; round < rounds; round++) {
+    const verify = () => operate(installation, `${admin}/verifications`, { database_id: id });
+    const inserts = await insertsWhile(other.database_url, async () => {
+      totals.push((await timed(verify)).milliseconds);
+    });
+    beside.push(...inserts);
+    const [newest] = await callApi(installation, "GET", `/databases/${id}/certificates`);
+    if (newest.result !== "passed") throw new Error(JSON.stringify(newest.checks));
+    checks.push(newest.checks);
+  }
+  line(`One database of ${rows} rows beside ${neighbours} others, ${rounds} rounds, median ms:`);
+  const names: string[] = (checks[0] ?? []).map(({ name }) => name);
+  const tookOf = (name: string) => checks.map((all) => all.find((one) => one.name === name));
+  const medians = names.map((name) => median(tookOf(name).map(({ milliseconds }) => milliseconds)));
+  table(
+    ["verification", ...names],
+    [[totals, ...medians].map((value) => ms(median([value].flat())))],
+  );
+  line("A neighbour's inserts, ms:");
+  const rowOf = (name: string, took: number[]) => [
+    name,
+    ms(percentile(took, 50)),
+    ms(percentile(took, 99)),
+    ms(Math.max(...took)),
+  ];
+  const compared = [rowOf("before", quiet), rowOf("while it is verified", beside)];
+  table(["", "p50", "p99", "longest"], compared);
+}
