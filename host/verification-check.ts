@@ -116,7 +116,9 @@ const wrongFile = /INFO: ((?:invalid|missing) [^\n]*'[^'\n]+'|[^\n]*(?:missing|i
 export async function lookAtRepository({ backrest }: Backup): Promise<Found> {
   // One process: what is live needs the machine more.
   const how = ["--output=text", "--verbose", "--log-level-console=info", "--process-max=1"];
-  const said = await backrest("verify", how);
+  const said = await backrest("verify", how).catch((error) => {
+    throw new Error(`A file of the repository cannot be read at all: ${messageOf(error)}`);
+  });
   const wrong = [...said.matchAll(wrongFile)].flatMap(([, words = ""]) => words);
   const [status = "status: unknown"] = /^status: \w+$/m.exec(said) ?? [];
   if (status !== "status: ok") return failed(`${status}. ${told([...new Set(wrong)])}`);

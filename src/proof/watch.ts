@@ -1,6 +1,6 @@
 // Backups that are not proved, as alerts: what was found wrong with a database that was restored,
 // what could not be looked at, and a cluster where nothing was looked at for too long.
-import { and, count, desc, eq, isNotNull, lt, not, notInArray, sql } from "drizzle-orm";
+import { and, count, desc, eq, isNotNull, lt, min, not, notInArray, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
@@ -82,14 +82,18 @@ async function alertsOfCluster(context: Context, cluster: ClusterRow): Promise<S
   const [[last], [whole], [counted]] = await context.db.batch([
     latest(),
     latest(and(isOver, eq(verification.state, "succeeded"))),
-    context.db.select({ n: count() }).from(database).where(isVerifiable(id)),
+    context.db
+      .select({ n: count(), first: min(database.createdAt) })
+      .from(database)
+      .where(isVerifiable(id)),
   ]);
-  const databases = counted?.n ?? 0;
+  const { n: databases = 0, first = null } = counted ?? {};
   const { hours } = verificationPlan(databases);
-  const since = whole?.endedAt ?? createdAt;
-  const isLate =
-    databases > 0 &&
-    context.now().getTime() - since.getTime() > lateFactor * hours * hourMilliseconds;
+  const before = whole?.endedAt ?? createdAt;
+  // Before there was a database there was nothing to verify.
+  const since = first !== null && first > before ? first : before;
+  const age = context.now().getTime() - since.getTime();
+  const isLate = databases > 0 && age > lateFactor * hours * hourMilliseconds;
   const tell = (message: string, details: Record<string, unknown>) => [
     raiseAlert(context, { kind, subject: id, message, details: { name, ...details } }),
   ];

@@ -77,6 +77,16 @@ it("a cluster that was not verified for too long is an alert until it is", async
   expect(await alerts()).toEqual([]);
 });
 
+it("a cluster that had nothing to verify is not late with its first database", async () => {
+  await api.call("DELETE", `/api/v1/databases/${databaseId}?grace_seconds=0`);
+  api.clock.advance(100 * hour);
+  expect(await alerts()).toEqual([]);
+  await api.call("POST", "/api/v1/projects", { body: { name: "New", data: { postgres: true } } });
+  expect(await alerts()).toEqual([]);
+  api.clock.advance(37 * hour);
+  expect(await alerts()).toHaveLength(1);
+});
+
 it("certificates are kept for a year and a month", async () => {
   const kept = async () => {
     await forgetCertificates(api.context);
