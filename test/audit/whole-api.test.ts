@@ -133,6 +133,7 @@ async function operate(api: TestApi, send: Send, id: string) {
   });
   await send("POST", `/admin/clusters/${clusterId}/reconcile`);
   await send("POST", `/admin/clusters/${clusterId}/backups`, { type: "full" });
+  await send("POST", `/admin/clusters/${clusterId}/verifications`, { database_id: id });
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a document of every shape.
