@@ -12,14 +12,14 @@ const nudgeSeconds = 1;
 const lanesMax = 10_000;
 
 /** A call that is written down, and how it is recognised. */
-export interface AuditedCall {
+interface AuditedCall {
   readonly method: string;
   readonly pattern: RegExp;
   readonly action: string;
 }
 
 /** The calls of an API that are written down: all that may change something, and marked reads. */
-export function auditedCalls(app: OpenAPIHono<ApiEnv>): readonly AuditedCall[] {
+function auditedCalls(app: OpenAPIHono<ApiEnv>): readonly AuditedCall[] {
   const routes = app.openAPIRegistry.definitions.flatMap((definition) =>
     definition.type === "route" ? [definition.route] : [],
   );

@@ -2,7 +2,7 @@ import { lt, sql } from "drizzle-orm";
 import type { Context } from "../core/context.ts";
 import { auditEntry } from "./table.ts";
 
-/** Thirteen months: a yearly audit sees its whole year. The migration's trigger keeps to it, too. */
+/** Thirteen months: a yearly audit sees its whole year. A trigger of the migration holds to it. */
 export const keptDays = 400;
 
 const dayMilliseconds = 86_400_000;

@@ -69,8 +69,11 @@ auditRoutes.openapi(
     operationId: "auditLog.verify",
     summary: "Check that no entry was changed, added or taken away",
     description:
-      "Each entry is linked to the one before it within seconds: `hash` is the SHA-256 of " +
-      "`previous_hash` and of what the entry says. This walks the links from the oldest on, ten " +
+      "Each entry is linked to the one before it within seconds: `hash` is the SHA-256, in hex, " +
+      "of `previous_hash` (64 zeros for the first), a line break, and the JSON array, without " +
+      "spaces, of `id`, `tenant_id`, `actor.id`, `actor.key_prefix`, `address`, `action`, " +
+      "`resource_type`, `resource_id`, `before` and `after` (each as JSON text in a string, or " +
+      "null), `request_id`, `created_at`. This walks the links from the oldest on, ten " +
       "thousand a call: go on with `next_cursor` until it is null. Keep `up_to` elsewhere: as " +
       "long as that entry is listed with that hash, nothing up to it was rewritten.",
     tags: ["audit log"],

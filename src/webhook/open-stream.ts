@@ -1,6 +1,7 @@
-// How many streams of events an organization has open. Each is a row that says until when it counts,
-// so that one whose process was lost is forgotten by itself.
-import { and, count, eq, gt, lt } from "drizzle-orm";
+// How many streams of events an organization has open. Each is a row that says until when it
+// counts, so that one whose process was lost is forgotten by itself.
+import { and, count, eq, gt, isNull, lt, or } from "drizzle-orm";
+import { apiKey } from "../account/table.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError } from "../core/error.ts";
@@ -16,6 +17,7 @@ const renewSeconds = 20;
 /** A stream that is open. */
 export interface OpenStream {
   readonly id: string;
+  readonly keyId: string;
   /** When it is to be said again that it is. */
   renewAt: Date;
 }
@@ -33,7 +35,7 @@ export async function openStream(context: Context, actor: Actor): Promise<OpenSt
       .from(streamTable)
       .where(and(eq(streamTable.organizationId, organizationId), gt(streamTable.openUntil, now))),
   ]);
-  const stream = { id, renewAt: later(now, renewSeconds) };
+  const stream = { id, keyId, renewAt: later(now, renewSeconds) };
   if ((open[0]?.n ?? 0) <= streamsMax) return stream;
   await closeStream(context, stream);
   throw new ApiError(
@@ -45,15 +47,28 @@ export async function openStream(context: Context, actor: Actor): Promise<OpenSt
   );
 }
 
-/** Says now and then that a stream is still open. */
-export async function keepStream(context: Context, stream: OpenStream): Promise<void> {
+/** Says now and then that a stream is still open; false once its key is no longer valid. */
+export async function keepStream(context: Context, stream: OpenStream): Promise<boolean> {
   const now = context.now();
-  if (now < stream.renewAt) return;
+  if (now < stream.renewAt) return true;
   stream.renewAt = later(now, renewSeconds);
-  await context.db
-    .update(streamTable)
-    .set({ openUntil: later(now, countsSeconds) })
-    .where(eq(streamTable.id, stream.id));
+  const [, keys] = await context.db.batch([
+    context.db
+      .update(streamTable)
+      .set({ openUntil: later(now, countsSeconds) })
+      .where(eq(streamTable.id, stream.id)),
+    context.db
+      .select({ id: apiKey.id })
+      .from(apiKey)
+      .where(
+        and(
+          eq(apiKey.id, stream.keyId),
+          eq(apiKey.status, "active"),
+          or(isNull(apiKey.expiresAt), gt(apiKey.expiresAt, now)),
+        ),
+      ),
+  ]);
+  return keys.length > 0;
 }
 
 /** It counts no longer. */

@@ -32,6 +32,7 @@ for (const [path, operationId] of paths) {
         "recorded; a comment every 15 seconds; `timeout` after ten minutes. It begins now. With " +
         "`Last-Event-ID` it goes on after that event, and nothing is missed or told twice; a " +
         "`next_cursor` of `GET /events?order=asc` does, too. 410 when that is no longer kept. " +
+        "A key that is revoked is told no more, within half a minute. " +
         `An organization may have ${streamsMax} open.`,
       tags: ["events"],
       request: { query: Follow, headers: FollowHeaders },

@@ -29,7 +29,7 @@ export async function streamAllEvents(
     : seqOfPlace(context, actor, place));
   const stream = await openStream(context, actor);
   const look = async () => {
-    await keepStream(context, stream);
+    if (!(await keepStream(context, stream))) return { events: [], isOver: true };
     const rows = await nextEvents(context, actor, filter, { limit: eventsAtOnce, afterSeq });
     afterSeq = rows.at(-1)?.seq ?? afterSeq;
     return { events: rows.map(render), isOver: false };

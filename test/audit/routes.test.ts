@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { sha256 } from "../../src/account/authenticate.ts";
 import { sealEntries } from "../../src/audit/seal.ts";
 import { auditEntry } from "../../src/audit/table.ts";
 import { resourceIn } from "../../src/audit/trail.ts";
@@ -175,6 +176,23 @@ describe("the audit log", () => {
     const { status, body } = await log(`/verify?cursor=${btoa("s:999999").replaceAll("=", "")}`);
     expect([status, Object.keys(body.errors)]).toEqual([422, ["cursor"]]);
   });
+});
+
+it("can be checked by whoever lists it, with nothing else", async () => {
+  await update({ size: "medium", allowed_addresses: ["10.0.0.0/8"] });
+  await api.call("PATCH", `/api/v1/projects/${projectId}`, { body: { name: 'Zoë "Ünï" 🦷' } });
+  await sealEntries(api.context, api.actor.organizationId);
+  const textOf = (value: unknown) => (value === null ? null : JSON.stringify(value));
+  let previous = "0".repeat(64);
+  for (const each of (await log()).body.data.reverse()) {
+    const { actor, before, after } = each;
+    const who = [each.id, each.tenant_id, actor.id, actor.key_prefix, each.address];
+    const what = [each.action, each.resource_type, each.resource_id, textOf(before), textOf(after)];
+    const said = JSON.stringify([...who, ...what, each.request_id, each.created_at]);
+    expect(each.previous_hash).toBe(previous);
+    expect(each.hash).toBe(await sha256(`${previous}\n${said}`));
+    previous = each.hash;
+  }
 });
 
 describe("the thing a path names", () => {

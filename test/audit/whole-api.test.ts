@@ -146,7 +146,7 @@ function auditedIn({ paths }: any): string[] {
   );
 }
 
-test("every call that changes or gives out something leaves an entry without a secret", async () => {
+test("every call that changes or gives out something leaves an entry, no secret", async () => {
   const api = await createTestApi();
   const { send, secrets } = createClient(api);
   const { projectId, id } = await changeProjects(send);

@@ -76,7 +76,7 @@ it("tell how backups and restores go, and of which database", async () => {
   }
 });
 
-it("follow each other oldest first: a cursor goes on without loss, also after an empty page", async () => {
+it("follow each other oldest first, and a cursor goes on without loss", async () => {
   const types = async (query: string) => {
     const { body } = await events(query);
     return {

@@ -1,4 +1,6 @@
+import { eq } from "drizzle-orm";
 import { beforeEach, describe, expect, it } from "vitest";
+import { apiKey } from "../../src/account/table.ts";
 import { recordEvent } from "../../src/webhook/event.ts";
 import { closeStream, openStream, streamsMax } from "../../src/webhook/open-stream.ts";
 import { event, openStream as streams } from "../../src/webhook/table.ts";
@@ -162,6 +164,22 @@ describe("the stream of events", () => {
   ])("with %s is 422 and names the field", async (query, field) => {
     const { status, body } = await follow(query);
     expect([status, Object.keys(body.errors)]).toEqual([422, [field]]);
+  });
+
+  it("ends soon after its key is revoked or expires", async () => {
+    for (const change of [{ status: "revoked" as const }, { expiresAt: api.clock.now() }]) {
+      const key = await api.addKey(["events:read"]);
+      const later = async () => api.clock.advance(21);
+      atPauses(
+        () => happen(1, "database.created"),
+        () => api.context.db.update(apiKey).set(change).where(eq(apiKey.name, "test")),
+        later,
+        () => happen(2, "database.created"),
+      );
+      const { body } = await follow("", {}, key);
+      expect(numbers(body)).toEqual([1]);
+      expect(body).not.toContain("event: timeout");
+    }
   });
 
   it("needs the scope to read events", async () => {
