@@ -4,6 +4,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler, Context as RequestContext } from "hono";
 import { sealLane } from "../src/audit/seal.ts";
 import { createTrail, resourceIn } from "../src/audit/trail.ts";
+import { addressOf } from "./address.ts";
 import type { ApiEnv } from "./api.ts";
 import { isStreamed } from "./stream.ts";
 
@@ -47,7 +48,7 @@ export function audited(app: OpenAPIHono<ApiEnv>): MiddlewareHandler<ApiEnv> {
     const { context, actor, requestId, receipt } = c.var;
     const trail = createTrail(context, {
       actor,
-      address: c.req.header("cf-connecting-ip") ?? null,
+      address: addressOf(c),
       action: call.action,
       requestId,
       resource: resourceIn(path),

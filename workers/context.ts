@@ -26,6 +26,8 @@ export interface Env {
   readonly MIOSA_RESOLVER_URL?: string;
   /** Development only: opens webhooks to http://127.0.0.1, but for these ports, as `8787,20001`. */
   readonly MIOSA_WEBHOOK_LOOPBACK?: string;
+  /** Development only: the address all requests come from, where no header can be believed. */
+  readonly MIOSA_CLIENT_ADDRESS?: string;
 }
 
 /** A queue message: which lane to look at. */

@@ -8,6 +8,7 @@
 //           which makes its organization and workspace at its first use), MIOSA_SEALING_KEYS
 //           ({"current","keys"}), MIOSA_HOST_KEY and MIOSA_CERTIFICATE_KEY (private Ed25519 JWKs
 //           with kid).
+//           MIOSA_CLIENT_ADDRESS is where all requests come from: this machine.
 //           MIOSA_WEBHOOK_LOOPBACK, the closed ports, lets webhooks go to receivers on this
 //           machine at any other port; an installation for customers never sets it.
 //           MIOSA_RESOLVER_URL is where names of webhooks are resolved.
@@ -31,6 +32,8 @@ type WorkerOptions = Pick<V4WorkerOptions, "bindings" | "cronTriggers">;
 type ModuleType = V4ModuleDefinition["type"];
 
 const repository = resolve(import.meta.dirname, "../..");
+// Nobody else reaches it, so this is also where every request comes from.
+const address = "127.0.0.1";
 
 interface Options {
   readonly home: string;
@@ -119,9 +122,10 @@ async function createRuntime(
       MIOSA_HOST_KEY: JSON.stringify(secrets.host_key),
       MIOSA_CERTIFICATE_KEY: JSON.stringify(secrets.certificate_key),
       MIOSA_WEBHOOK_LOOPBACK: closedPorts,
+      MIOSA_CLIENT_ADDRESS: address,
       ...(resolver === undefined ? {} : { MIOSA_RESOLVER_URL: resolver }),
     },
-    host: "127.0.0.1",
+    host: address,
     port,
     log: new Log(LogLevel.WARN),
     logRequests: false,
