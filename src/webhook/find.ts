@@ -41,8 +41,9 @@ export async function listEvents(
 }
 
 /**
- * The events after one of them in the order they were recorded, how many there are in all, and the
- * `seq` to go on after, which moves on with everybody's events also while there are none of these.
+ * The events after one of them in the order they were recorded, and the `seq` to go on after. That
+ * moves on with everybody's events also while there are none of these: what was passed over once is
+ * not looked at again.
  */
 export async function followEvents(
   context: Context,
@@ -50,30 +51,30 @@ export async function followEvents(
   filter: EventFilter,
   { limit, afterSeq }: { readonly limit: number; readonly afterSeq: number },
 ) {
-  const matches = matching(actor, filter);
-  const [rows, totals, newest] = await context.db.batch([
-    nextEvents(context, actor, filter, { limit, afterSeq }),
-    context.db.select({ total: count() }).from(event).where(matches),
+  const [rows, newest] = await context.db.batch([
+    context.db
+      .select()
+      .from(event)
+      .where(and(matching(actor, filter), gt(event.seq, afterSeq)))
+      .orderBy(asc(event.seq))
+      .limit(limit),
     numberedLast(context),
   ]);
   const seenSeq = rows.length < limit ? newest[0]?.seq : rows.at(-1)?.seq;
-  const lastSeq = Math.max(afterSeq, seenSeq ?? 0);
-  return { rows, total: totals[0]?.total ?? 0, lastSeq };
+  return { rows, lastSeq: Math.max(afterSeq, seenSeq ?? 0) };
 }
 
-/** The events after one of them in the order they were recorded, as a query. */
-export function nextEvents(
+/** How many events match. */
+export async function countEvents(
   context: Context,
   actor: Actor,
   filter: EventFilter,
-  { limit, afterSeq }: { readonly limit: number; readonly afterSeq: number },
-) {
-  return context.db
-    .select()
+): Promise<number> {
+  const [found] = await context.db
+    .select({ n: count() })
     .from(event)
-    .where(and(matching(actor, filter), gt(event.seq, afterSeq)))
-    .orderBy(asc(event.seq))
-    .limit(limit);
+    .where(matching(actor, filter));
+  return found?.n ?? 0;
 }
 
 /**

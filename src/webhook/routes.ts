@@ -5,7 +5,7 @@ import { cursorAfter, listEnvelope, pageOf } from "../core/page.ts";
 import { router } from "../core/route.ts";
 import { errors, json, listOf, PageParameters, uuid } from "../core/schema.ts";
 import { eventTypes } from "./event.ts";
-import { followEvents, listEvents, seqOfPlace } from "./find.ts";
+import { countEvents, followEvents, listEvents, seqOfPlace } from "./find.ts";
 import { TypeGlobs } from "./follow-schema.ts";
 import { Event, renderEvent } from "./schema.ts";
 
@@ -62,7 +62,8 @@ eventRoutes.openapi(
     const place = cursor ?? after;
     const afterSeq = place === undefined ? 0 : await seqOfPlace(context, actor, place);
     const found = await followEvents(context, actor, filter, { limit: page.limit, afterSeq });
-    const list = listEnvelope(page, found.rows, found.total, renderEvent);
+    const total = await countEvents(context, actor, filter);
+    const list = listEnvelope(page, found.rows, total, renderEvent);
     return c.json({ ...list, next_cursor: cursorAfter(found.lastSeq) }, 200);
   },
 );

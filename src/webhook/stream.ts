@@ -4,7 +4,7 @@
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { type ServerEvent, streamEvents } from "../core/sse.ts";
-import { type EventFilter, newestSeq, nextEvents, seqOfPlace } from "./find.ts";
+import { type EventFilter, followEvents, newestSeq, seqOfPlace } from "./find.ts";
 import { closeStream, keepStream, openStream } from "./open-stream.ts";
 import { renderEvent } from "./schema.ts";
 import type { EventRow } from "./table.ts";
@@ -30,9 +30,9 @@ export async function streamAllEvents(
   const stream = await openStream(context, actor);
   const look = async () => {
     if (!(await keepStream(context, stream))) return { events: [], isOver: true };
-    const rows = await nextEvents(context, actor, filter, { limit: eventsAtOnce, afterSeq });
-    afterSeq = rows.at(-1)?.seq ?? afterSeq;
-    return { events: rows.map(render), isOver: false };
+    const found = await followEvents(context, actor, filter, { limit: eventsAtOnce, afterSeq });
+    afterSeq = found.lastSeq;
+    return { events: found.rows.map(render), isOver: false };
   };
   return streamEvents(context, pace, look, () => closeStream(context, stream));
 }
