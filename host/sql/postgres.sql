@@ -12,6 +12,10 @@ $$;
 
 grant pg_use_reserved_connections to pgbouncer;
 
+-- In a tenant's database its functions stand in public: one that fits better than the catalog's own
+-- would be called in its place, with the rights of a superuser.
+alter role miosa_control set search_path = pg_catalog, pg_temp;
+
 -- A tenant has no business in the databases of the platform.
 revoke connect, temporary on database postgres, template1 from public;
 

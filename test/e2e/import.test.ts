@@ -20,7 +20,9 @@ async function archiveOf(...statements: string[]): Promise<Archive> {
   for (const role of roles) await operatorQuery(system, `create role ${role}`);
   await operatorQuery(system, "create database elsewhere template template0");
   try {
-    for (const text of statements) await operatorQuery(system, text, "elsewhere");
+    for (const text of statements) {
+      await operatorQuery(system, `set search_path = public; ${text}`, "elsewhere");
+    }
     return dumpedElsewhere(system, "elsewhere");
   } finally {
     await operatorQuery(system, "drop database elsewhere with (force)");

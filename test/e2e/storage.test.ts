@@ -44,6 +44,9 @@ beforeAll(async () => {
     create materialized view app.mv as select count(*) from app.t;
     create function sneak() returns void security definer language sql
       as $$ insert into public.p (v) values ('sneaked') $$;
+    -- Fits the platform's own questions better than the catalog's: it must never be asked.
+    create function format(text, name, name) returns text language plpgsql
+      as $$ begin raise 'the tenant''s code ran as %', current_user; end $$;
     set role none; create schema mine; create table mine.q (a int)`);
 }, 90_000);
 
