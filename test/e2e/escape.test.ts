@@ -1,0 +1,100 @@
+// A hostile tenant on the real stack: what it says and how it logs in, at every port it is given.
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connected, createProject, operatorQuery, query } from "../support/client.ts";
+import { aimed, listOf, type Target } from "../support/escape/attack.ts";
+import { databaseAttacks } from "../support/escape/database.ts";
+import { aimedLogin, loginAttacks } from "../support/escape/login.ts";
+import { roleAttacks } from "../support/escape/role.ts";
+import { serverAttacks } from "../support/escape/server.ts";
+import { settingAttacks } from "../support/escape/setting.ts";
+import { system } from "../support/shared-system.ts";
+
+const statements = listOf(serverAttacks, roleAttacks, databaseAttacks, settingAttacks);
+
+interface Urls {
+  readonly database_url: string;
+  readonly database_url_session: string;
+}
+
+let mine: Urls;
+let theirs: Urls;
+let target: Target;
+let victim: Client;
+let before: unknown;
+
+beforeAll(async () => {
+  [mine, theirs] = await Promise.all([
+    createProject(system).then(({ database }) => database),
+    createProject(system).then(({ database }) => database),
+  ]);
+  const mineIs = await namesOf(mine);
+  const theirsIs = await namesOf(theirs);
+  victim = await connected(theirs.database_url_session);
+  await victim.query("create table secret as select 'theirs' as word");
+  const { rows } = await victim.query("select pg_backend_pid() as pid");
+  target = {
+    myDatabase: mineIs.database,
+    myLogin: mineIs.login,
+    myOwner: mineIs.owner,
+    theirDatabase: theirsIs.database,
+    theirLogin: theirsIs.login,
+    theirOwner: theirsIs.owner,
+    theirPid: String(rows[0].pid),
+  };
+  before = await shared();
+});
+
+afterAll(() => victim?.end());
+
+async function namesOf({ database_url: url }: Urls) {
+  const [row] = await query(url, "select current_user as owner, session_user as login");
+  const { pathname } = new URL(url);
+  return { database: pathname.slice(1), login: String(row?.login), owner: String(row?.owner) };
+}
+
+/** All that the catalogs hold for the whole cluster about these two. */
+async function shared() {
+  const names = Object.values(target).map((name) => `'${name}'`);
+  return operatorQuery(
+    system,
+    `select to_jsonb(r) - 'oid' as fact from pg_authid r where rolname in (${names})
+     union all select to_jsonb(d) - '{datfrozenxid,datminmxid}'::text[] from pg_database d
+       where datname in (${names})
+     union all select to_jsonb(m) from pg_auth_members m
+       where member::regrole::text in (${names}) or roleid::regrole::text in (${names})
+     union all select to_jsonb(s) from pg_db_role_setting s
+     union all select to_jsonb(p) from pg_parameter_acl p order by 1`,
+  );
+}
+
+async function attempt(url: string, text: string): Promise<unknown> {
+  const client = await connected(url);
+  return client.query(text).finally(() => client.end());
+}
+
+describe.each(["database_url", "database_url_session"] as const)("at %s is refused", (port) => {
+  test.each(statements)("with %s: %s", async (code, text) => {
+    await expect(attempt(mine[port], aimed(text, target))).rejects.toMatchObject({ code });
+  });
+
+  test.each(loginAttacks)("a login $what", async ({ code, words, login }) => {
+    const { hostname: host, port: number, username: user, password } = new URL(mine[port]);
+    const client = new Client({
+      ...{ host, port: Number(number), user, password, database: target.myDatabase },
+      ...aimedLogin(login, target),
+    });
+    client.on("error", () => undefined);
+    const entry = client.connect().then(() => client.query("select 1"));
+    await expect(entry.finally(() => client.end())).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(words),
+    });
+  });
+});
+
+test("nothing of it left a trace", async () => {
+  expect(await shared()).toEqual(before);
+  expect((await victim.query("select word from secret")).rows).toEqual([{ word: "theirs" }]);
+  expect(await query(mine.database_url, "select 1 as one")).toEqual([{ one: 1 }]);
+});

@@ -1,0 +1,63 @@
+import type { ClientConfig } from "pg";
+import { aimed, type Target } from "./attack.ts";
+
+/** A login that must not be let in, and what it is turned away with. */
+export interface LoginAttack {
+  readonly what: string;
+  /** PgBouncer has one SQLSTATE for all it refuses, hence the words. */
+  readonly code: string;
+  readonly words: RegExp;
+  /** What differs from my own login; braces name what differs from run to run. */
+  readonly login: ClientConfig;
+}
+
+const byPooler = (what: string, words: RegExp, login: ClientConfig): LoginAttack => ({
+  what,
+  code: "08P01",
+  words,
+  login,
+});
+
+const reserved = ["postgres", "template0", "template1", "miosa_template", "pgb_auth", "pgbouncer"];
+const platform = ["miosa_control", "pgbouncer", "miosa_platform", "postgres"];
+// Each would be a way to be somebody else, or elsewhere, before the first statement.
+const options = [
+  "-c role={theirOwner}",
+  "-c session_authorization=miosa_control",
+  "-c search_path=public",
+  "-c session_replication_role=replica",
+  "-c temp_file_limit=-1",
+  "-c statement_timeout=0",
+];
+const theirs = { user: "{theirLogin}", database: "{theirDatabase}" };
+
+/** Logins through a pooler, with my password unless they say another. */
+export const loginAttacks: readonly LoginAttack[] = [
+  ...reserved.map((database) => byPooler(`into ${database}`, /rejected|not allowed/, { database })),
+  ...platform.map((user) => byPooler(`as ${user}`, /rejected|no such user/, { user })),
+  ...options.map((text) => byPooler(`with ${text}`, /unsupported startup/, { options: text })),
+  byPooler("as another tenant", /authentication failed/, { user: theirs.user }),
+  byPooler("as another tenant in its database", /authentication failed/, theirs),
+  byPooler("as the owner of my own objects", /no such user/, { user: "{myOwner}" }),
+  byPooler("as the owner of theirs", /no such user/, { ...theirs, user: "{theirOwner}" }),
+  byPooler("with another password", /authentication failed/, { password: "mine" }),
+  byPooler("with a name that ends a string", /no such user/, { user: "x' or true --" }),
+  {
+    what: "into another tenant's database",
+    code: "42501",
+    words: /permission denied/,
+    login: { database: "{theirDatabase}" },
+  },
+  {
+    what: "into a database whose name adds to its line",
+    code: "3D000",
+    words: /does not exist/,
+    login: { database: "x host=/tmp port=1" },
+  },
+];
+
+/** The login with its names put in. */
+export function aimedLogin(login: ClientConfig, target: Target): ClientConfig {
+  const texts = Object.entries(login).map(([name, text]) => [name, aimed(String(text), target)]);
+  return Object.fromEntries(texts);
+}
