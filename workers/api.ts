@@ -1,8 +1,8 @@
 // The HTTP surface: what stands in front of every route, and where the routes are mounted.
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
-import { authenticate } from "../src/account/authenticate.ts";
-import { enterWorkspace } from "../src/account/find.ts";
+import type { Allowance } from "../src/account/allowance.ts";
+import { keyRoutes } from "../src/account/key-routes.ts";
 import { workspaceRoutes } from "../src/account/routes.ts";
 import { alertRoutes } from "../src/alert/routes.ts";
 import { auditRoutes } from "../src/audit/routes.ts";
@@ -36,6 +36,7 @@ import { deliveryRoutes } from "../src/webhook/delivery-routes.ts";
 import { webhookRoutes } from "../src/webhook/endpoint-routes.ts";
 import { eventRoutes } from "../src/webhook/routes.ts";
 import { eventStreamRoutes } from "../src/webhook/stream-routes.ts";
+import { createAdmission, writeAllowance } from "./admit.ts";
 import { audited } from "./audited.ts";
 import { type Env, now, random } from "./context.ts";
 import { mountDocs } from "./docs.ts";
@@ -51,9 +52,14 @@ const drainedBytesMax = 32 * bodyBytesMax;
 /** Bindings of the Worker beside what routes find. */
 export interface ApiEnv extends RouteEnv {
   readonly Bindings: Env;
+  readonly Variables: RouteEnv["Variables"] & {
+    /** What is left to the caller's key; undefined before the key is known. */
+    readonly allowance: Allowance | undefined;
+  };
 }
 
 const routers = [
+  keyRoutes,
   workspaceRoutes,
   workspaceProjectRoutes,
   projectRoutes,
@@ -101,20 +107,7 @@ export function createApp(contextOf: ContextOf): OpenAPIHono<ApiEnv> {
 function createApi(contextOf: ContextOf, app: OpenAPIHono<ApiEnv>): OpenAPIHono<ApiEnv> {
   const api = new OpenAPIHono<ApiEnv>();
   api.use(readBody);
-  api.use(async (c, next) => {
-    const context = await contextOf(c.env);
-    const header = c.req.header("authorization");
-    const actor = await authenticate(context, header, c.env.MIOSA_ADMIN_KEY);
-    const workspace = c.req.header("x-miosa-workspace");
-    c.set("context", context);
-    c.set(
-      "actor",
-      workspace === undefined ? actor : await enterWorkspace(context, actor, workspace),
-    );
-    c.set("receipt", () => []);
-    c.var.timing.lap("authenticate");
-    await next();
-  });
+  api.use(createAdmission(contextOf));
   api.use(
     idempotent(async (path, c) => {
       const headers = new Headers(c.req.raw.headers);
@@ -149,6 +142,7 @@ const nameRequest: MiddlewareHandler<ApiEnv> = async (c, next) => {
   await next();
   c.res = new Response(c.res.body, c.res);
   c.res.headers.set("x-request-id", requestId);
+  if (c.var.allowance !== undefined) writeAllowance(c.res.headers, c.var.allowance);
   const laps = timing.header();
   if (laps !== null) c.res.headers.set("server-timing", laps);
 };

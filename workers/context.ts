@@ -8,12 +8,14 @@ import type { Context, LogEntry } from "../src/core/context.ts";
 import type { OutboundPort } from "../src/core/outbound-port.ts";
 import { type Keyring, readKeyring } from "../src/core/seal.ts";
 import type { Lane } from "./lane.ts";
+import type { Limiter } from "./limiter.ts";
 
 /** Bindings of `wrangler.toml`, and the secrets an installation sets. */
 export interface Env {
   readonly DB: D1Database;
   readonly NUDGE: Queue<Nudge>;
   readonly LANE: DurableObjectNamespace<Lane>;
+  readonly LIMITER: DurableObjectNamespace<Limiter>;
   /** The operator's API key, `msk_a_…`. */
   readonly MIOSA_ADMIN_KEY: string;
   /** `{"current":"k1","keys":{"k1":"<base64 of 32 bytes>"}}` */
@@ -80,6 +82,7 @@ export async function createContext(env: Env): Promise<Context> {
       await env.NUDGE.send({ lane }, { delaySeconds: Math.ceil(budgetMilliseconds / 1000) });
       await within(budgetMilliseconds, laneOf(lane).drive());
     },
+    beside: (work) => waitUntil(quietly(work)),
     pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
     log,
   };
@@ -105,6 +108,14 @@ async function wakeAll(
     if (result.status === "rejected") {
       log({ level: "warning", message: `A lane was not woken: ${result.reason}` });
     }
+  }
+}
+
+async function quietly(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    log({ level: "warning", message: error instanceof Error ? error.message : String(error) });
   }
 }
 

@@ -4,6 +4,7 @@ import { onCron } from "./cron.ts";
 import { onMessages } from "./queue.ts";
 
 export { Lane } from "./lane.ts";
+export { Limiter } from "./limiter.ts";
 
 export default {
   fetch: createApp(createContext).fetch,

@@ -59,6 +59,8 @@ const violations: Record<string, () => ApiError> = {
   "database.environment_id": () =>
     new ApiError(409, "ALREADY_EXISTS", "The environment already has its primary database."),
   "database.environment_id, database.name": () => taken("name", "database"),
+  "api_key.key_hash": () =>
+    new ApiError(409, "CONFLICT", "The API key has just been rotated; look again."),
   "cluster.name": () => taken("name", "cluster"),
   cluster_has_room: () =>
     new ApiError(503, "NO_CAPACITY", "The last place of the cluster was just taken; try again.", {

@@ -3,12 +3,12 @@
 //   node host/launch/worker.ts --home DIRECTORY --port PORT --closed-ports PORT,PORT…
 //                              [--resolver URL]
 //
-// Bindings  from wrangler.toml: DB (D1), NUDGE (queue), LANE (Durable Object); their state is in
-//           state/ of the directory. From secrets.json: MIOSA_ADMIN_KEY (the operator's API key,
-//           which makes its organization and workspace at its first use), MIOSA_SEALING_KEYS
-//           ({"current","keys"}), MIOSA_HOST_KEY and MIOSA_CERTIFICATE_KEY (private Ed25519 JWKs
-//           with kid).
-//           MIOSA_CLIENT_ADDRESS is where all requests come from: this machine.
+// Bindings  from wrangler.toml: DB (D1), NUDGE (queue), LANE and LIMITER (Durable Objects); their
+//           state is in state/ of the directory. From secrets.json: MIOSA_ADMIN_KEY (the
+//           operator's API key, which makes its organization and workspace at its first use),
+//           MIOSA_SEALING_KEYS ({"current","keys"}), MIOSA_HOST_KEY and MIOSA_CERTIFICATE_KEY
+//           (private Ed25519 JWKs with kid). MIOSA_CLIENT_ADDRESS is where all requests come from:
+//           this machine.
 //           MIOSA_WEBHOOK_LOOPBACK, the closed ports, lets webhooks go to receivers on this
 //           machine at any other port; an installation for customers never sets it.
 //           MIOSA_RESOLVER_URL is where names of webhooks are resolved.

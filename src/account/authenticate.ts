@@ -1,56 +1,89 @@
-import { eq } from "drizzle-orm";
+import { and, eq, isNull, lte, or } from "drizzle-orm";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError } from "../core/error.ts";
 import type { OrganizationId } from "../core/id.ts";
+import { isWithin } from "../core/network.ts";
 import { createFirstOrganization } from "./bootstrap.ts";
+import { type KeyRow, keyByHash, statusOf } from "./find-key.ts";
 import { apiKey } from "./table.ts";
 
-/**
- * The actor behind an `Authorization` header. `adminKey` is the operator's key of the installation:
- * its first use creates the organization it belongs to.
- * @throws ApiError 401 invalid_token
- */
-export async function authenticate(
-  context: Context,
-  header: string | undefined,
-  adminKey: string,
-): Promise<Actor> {
+// How old `last_used_at` may be before a call writes it anew.
+const usedMilliseconds = 60_000;
+
+/** A call that is to be authenticated. */
+export interface Credential {
+  /** SHA-256 of the API key, in hex. */
+  readonly keyHash: string;
+  /** The operator's key of the installation; its first use makes its organization. */
+  readonly adminKey: string;
+  /** Where the call comes from; null when nobody trustworthy says. */
+  readonly address: string | null;
+}
+
+/** Who calls, and what the key's row says of how often it may. */
+export interface Caller {
+  readonly actor: Actor;
+  readonly rateLimitRpm: number;
+}
+
+/** The hash of the API key in an `Authorization` header. @throws ApiError 401 invalid_token */
+export async function keyHashIn(header: string | undefined): Promise<string> {
   const [, token] = /^Bearer\s+(msk_[A-Za-z0-9_-]{8,200})$/i.exec(header ?? "") ?? [];
-  if (token === undefined) {
-    throw refused("Send an API key: `Authorization: Bearer msk_…`.");
-  }
-  const keyHash = await sha256(token);
-  const row = (await findKey(context, keyHash)) ?? (await bootstrap(context, keyHash, adminKey));
-  const isExpired = row?.expiresAt != null && row.expiresAt <= context.now();
-  if (row === undefined || row.status !== "active" || isExpired) {
+  if (token === undefined) throw refused("Send an API key: `Authorization: Bearer msk_…`.");
+  return sha256(token);
+}
+
+/** @throws ApiError 401 invalid_token, 403 ADDRESS_NOT_ALLOWED */
+export async function authenticate(context: Context, credential: Credential): Promise<Caller> {
+  const { keyHash, address } = credential;
+  const row = (await keyByHash(context, keyHash)) ?? (await bootstrap(context, credential));
+  const now = context.now();
+  if (row === undefined || statusOf(row, now) !== "active") {
     throw refused("This API key is unknown, expired or revoked.");
   }
-  return {
+  refuseAddress(row, address);
+  if (row.lastUsedAt === null || now.getTime() - row.lastUsedAt.getTime() >= usedMilliseconds) {
+    context.beside(() => noteUse(context, row.id, now));
+  }
+  const actor = {
     organizationId: row.organizationId as OrganizationId,
     keyId: row.id,
     keyPrefix: row.keyPrefix,
     workspaceId: row.workspaceId,
+    externalUserId: row.externalUserId,
     scopes: row.scopes,
     isAdmin: row.isAdmin,
   };
+  return { actor, rateLimitRpm: row.rateLimitRpm };
+}
 
-  async function bootstrap(forContext: Context, hash: string, key: string) {
-    if (hash !== (await sha256(key))) return undefined;
-    await createFirstOrganization(forContext, key, hash);
-    return findKey(forContext, hash);
-  }
+async function bootstrap(context: Context, { keyHash, adminKey }: Credential) {
+  if (keyHash !== (await sha256(adminKey))) return undefined;
+  await createFirstOrganization(context, adminKey, keyHash);
+  return keyByHash(context, keyHash);
+}
+
+function refuseAddress({ allowedNetworks }: KeyRow, address: string | null): void {
+  if (allowedNetworks.length === 0) return;
+  if (address !== null && allowedNetworks.some((network) => isWithin(address, network))) return;
+  const message = `This API key is not allowed from ${address ?? "an unknown address"}.`;
+  throw new ApiError(403, "ADDRESS_NOT_ALLOWED", message);
+}
+
+async function noteUse(context: Context, id: string, lastUsedAt: Date): Promise<void> {
+  const before = new Date(lastUsedAt.getTime() - usedMilliseconds);
+  const isOld = or(isNull(apiKey.lastUsedAt), lte(apiKey.lastUsedAt, before));
+  await context.db
+    .update(apiKey)
+    .set({ lastUsedAt })
+    .where(and(eq(apiKey.id, id), isOld));
 }
 
 /** SHA-256 of a text, in hex. */
 export async function sha256(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-async function findKey(context: Context, keyHash: string) {
-  const [row] = await context.db.select().from(apiKey).where(eq(apiKey.keyHash, keyHash));
-  return row;
 }
 
 function refused(message: string): ApiError {

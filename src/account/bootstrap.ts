@@ -1,3 +1,4 @@
+import { and, eq, isNull } from "drizzle-orm";
 import { commit, violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { newId } from "../core/id.ts";
@@ -34,6 +35,7 @@ export async function createFirstOrganization(context: Context, key: string, key
         keyHash,
         scopes: ["*"],
         isAdmin: true,
+        keyType: "admin",
         rateLimitRpm,
         status: "active",
         ...times,
@@ -41,5 +43,15 @@ export async function createFirstOrganization(context: Context, key: string, key
     ]);
   } catch (error) {
     if (violatedConstraint(error) === null) throw error;
+    await replaceOperatorKey(context, key, keyHash);
   }
+}
+
+// The setting has changed: from its first use on, the new key is the operator's and the former one
+// is nobody's.
+async function replaceOperatorKey(context: Context, key: string, keyHash: string) {
+  await context.db
+    .update(apiKey)
+    .set({ keyHash, keyPrefix: key.slice(0, 12), status: "active", updatedAt: context.now() })
+    .where(and(eq(apiKey.isAdmin, true), isNull(apiKey.createdBy)));
 }

@@ -1,4 +1,4 @@
-import { and, eq } from "drizzle-orm";
+import { and, eq, type SQL } from "drizzle-orm";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
@@ -14,7 +14,7 @@ export async function findWorkspace(
   actor: Actor,
   id: string,
 ): Promise<WorkspaceRow> {
-  const [row] = await workspaceBy(context, actor, { id });
+  const [row] = await workspaceBy(context, actor, { id }, isForUser(actor));
   if (row === undefined) throw notFound("workspace");
   return row;
 }
@@ -31,6 +31,15 @@ export async function enterWorkspace(
   return { ...actor, workspaceId: row.id };
 }
 
+/**
+ * That a workspace may be shown to a key of one external user: the one it is bound to, or the
+ * default one. Others are other customers'.
+ */
+export function isForUser({ externalUserId, workspaceId }: Actor): SQL | undefined {
+  if (externalUserId === null || workspaceId !== null) return undefined;
+  return eq(workspace.isDefault, true);
+}
+
 /** How a caller may name a workspace. */
 export type WorkspaceSelector =
   | { readonly id: string }
@@ -39,7 +48,12 @@ export type WorkspaceSelector =
   | { readonly isDefault: true };
 
 /** The workspace a selector means within what the actor may see, as a query for a read batch. */
-export function workspaceBy(context: Context, actor: Actor, selector: WorkspaceSelector) {
+export function workspaceBy(
+  context: Context,
+  actor: Actor,
+  selector: WorkspaceSelector,
+  which?: SQL,
+) {
   const [name, value] = Object.entries(selector)[0] as [keyof WorkspaceRow, string | true];
   const column = workspace[name as "id" | "slug" | "externalWorkspaceId" | "isDefault"];
   return context.db
@@ -49,6 +63,7 @@ export function workspaceBy(context: Context, actor: Actor, selector: WorkspaceS
       and(
         eq(workspace.organizationId, actor.organizationId),
         eq(column, value),
+        which,
         actor.workspaceId === null ? undefined : eq(workspace.id, actor.workspaceId),
       ),
     );

@@ -51,6 +51,12 @@ export const workspace = sqliteTable(
   ],
 );
 
+/** Kinds of keys, which differ in their prefix; `admin` ones may call `/admin`. */
+export const keyTypes = ["user", "platform", "live", "admin"] as const;
+
+/** One of them. */
+export type KeyType = (typeof keyTypes)[number];
+
 /** A key of the API; the key itself is shown once and kept as a hash. */
 export const apiKey = sqliteTable(
   "api_key",
@@ -71,9 +77,39 @@ export const apiKey = sqliteTable(
     rateLimitRpm: integer("rate_limit_rpm").notNull(),
     status: text("status", { enum: ["active", "revoked"] }).notNull(),
     expiresAt: timeColumn("expires_at"),
+    /** Which prefix it has. */
+    keyType: text("key_type", { enum: keyTypes }).notNull().default("user"),
+    /** The caller's own word for what it is for. */
+    purpose: text("purpose"),
+    /** Networks in CIDR that it may be used from; anywhere when empty. */
+    allowedNetworks: text("allowed_networks", { mode: "json" })
+      .$type<readonly string[]>()
+      .notNull()
+      .default([]),
+    /** Set when it sees only what is attributed to this user. */
+    externalUserId: text("external_user_id"),
+    /** The key that made it; null for the installation's own. */
+    createdBy: text("created_by"),
+    /** To the minute. */
+    lastUsedAt: timeColumn("last_used_at"),
     ...timeColumns(),
   },
   (t) => [index("api_key_of_organization").on(t.organizationId, t.seq)],
+);
+
+/** What a key was before it was rotated, for as long as it works on. */
+export const formerApiKey = sqliteTable(
+  "former_api_key",
+  {
+    seq: seqColumn(),
+    keyId: text("key_id")
+      .notNull()
+      .references(() => apiKey.id),
+    keyHash: text("key_hash").notNull().unique(),
+    expiresAt: timeColumn("expires_at").notNull(),
+    createdAt: timeColumn("created_at").notNull(),
+  },
+  (t) => [index("former_api_key_of_key").on(t.keyId)],
 );
 
 /** A mutation under an `Idempotency-Key`: who runs it now, what it made, what was answered. */

@@ -7,7 +7,7 @@ import { newId } from "../core/id.ts";
 import type { PageRequest } from "../core/page.ts";
 import type { Receipt } from "../core/route.ts";
 import { slugOf } from "../core/slug.ts";
-import type { WorkspaceRow } from "./find.ts";
+import { isForUser, type WorkspaceRow } from "./find.ts";
 import { workspace } from "./table.ts";
 
 /** What a caller says of a workspace. */
@@ -81,6 +81,7 @@ export async function updateWorkspace(
 export async function listWorkspaces(context: Context, actor: Actor, page: PageRequest) {
   const visible = and(
     eq(workspace.organizationId, actor.organizationId),
+    isForUser(actor),
     actor.workspaceId === null ? undefined : eq(workspace.id, actor.workspaceId),
   );
   const [rows, totals] = await context.db.batch([

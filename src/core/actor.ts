@@ -1,5 +1,6 @@
-import { ApiError } from "./error.ts";
+import { ApiError, invalid } from "./error.ts";
 import type { OrganizationId } from "./id.ts";
+import { covers, isForOneUser, type Scope } from "./scope.ts";
 
 /** Who is asking: one API key of one organization, bound to a workspace or not. */
 export interface Actor {
@@ -9,37 +10,37 @@ export interface Actor {
   readonly keyPrefix: string;
   /** Set when the key sees one workspace only. */
   readonly workspaceId: string | null;
+  /** Set when the key sees only what is attributed to one external user. */
+  readonly externalUserId: string | null;
   /** Granted scopes, in either public vocabulary; `*` grants everything. */
   readonly scopes: readonly string[];
   /** True for a key of the installation's operator: may call `/admin`. */
   readonly isAdmin: boolean;
 }
 
-/** What a call needs, as `resource:read` or `resource:write`. */
-export type Scope = `${string}:${"read" | "write"}`;
-
-// Two public vocabularies name the same right.
-const synonyms: Record<string, readonly string[]> = {
-  databases: ["databases", "data"],
-  workspaces: ["workspaces", "projects"],
-  webhooks: ["webhooks", "events"],
-};
-
-/** @throws ApiError 403 `insufficient_scope` naming the missing scope. Write implies read. */
+/**
+ * @throws ApiError 403 `insufficient_scope` naming the missing scope, and 403 for what a key of one
+ * external user is never given.
+ */
 export function requireScope(actor: Actor, scope: Scope): void {
-  if (hasScope(actor, scope)) return;
-  throw new ApiError(403, "insufficient_scope", `This API key lacks the scope ${scope}.`, {
-    details: { required_scope: scope },
-  });
+  if (!covers(actor.scopes, scope)) {
+    throw new ApiError(403, "insufficient_scope", `This API key lacks the scope ${scope}.`, {
+      details: { required_scope: scope },
+    });
+  }
+  if (actor.externalUserId === null || isForOneUser(scope)) return;
+  const message = `This API key is limited to one external user, and ${scope} is about all of them.`;
+  throw new ApiError(403, "FORBIDDEN", message);
 }
 
-/** True when one of the actor's scopes grants `scope`. */
-function hasScope(actor: Actor, scope: Scope): boolean {
-  const [resource = "", verb] = scope.split(":");
-  const verbs = verb === "read" ? ["read", "write"] : ["write"];
-  const resources = synonyms[resource] ?? [resource];
-  const accepted = resources.flatMap((name) => verbs.map((each) => `${name}:${each}`));
-  return actor.scopes.some((granted) => granted === "*" || accepted.includes(granted));
+/**
+ * Whom a new thing is attributed to: the user of a key that is limited to one, else who is named.
+ * @throws ApiError 422 when another one is named.
+ */
+export function attributedUser(actor: Actor, named: string | null | undefined): string | null {
+  const own = actor.externalUserId;
+  if (own === null || named == null || named === own) return own ?? named ?? null;
+  throw invalid("external_user_id", "is not the one this API key is limited to; leave it out.");
 }
 
 /** @throws ApiError 403 for a key that is not the operator's. */

@@ -1,7 +1,10 @@
 import { sql } from "drizzle-orm";
 import { integer, text } from "drizzle-orm/sqlite-core";
 
-/** Opaque words of the customer, copied to everything the thing owns; they never grant access. */
+/**
+ * Opaque words of the customer, copied to everything the thing owns. They grant access to nothing,
+ * but a key may be limited to one external user's things.
+ */
 export interface Attribution {
   readonly externalWorkspaceId: string | null;
   readonly externalUserId: string | null;

@@ -35,6 +35,8 @@ export interface Context {
   readonly drive: (lane: string, budgetMilliseconds: number) => Promise<void>;
   /** Resolves that much later; for those who follow something for a caller. */
   readonly pause: (milliseconds: number) => Promise<void>;
+  /** Does something small beside the request, which does not wait for it; it may be lost. */
+  readonly beside: (work: () => Promise<void>) => void;
   readonly log: (entry: LogEntry) => void;
   /** Who asks for it, in the API; there is none where the system works by itself. */
   readonly trail?: Trail | undefined;

@@ -139,10 +139,14 @@ export function body<Schema extends z.ZodType>(schema: Schema) {
   return { required: true, content: { "application/json": { schema } } };
 }
 
-/** The error answers of a route, by status. */
+/** The error answers of a route, by status; whoever needs a key may also call too often. */
 export function errors<Status extends number>(...statuses: Status[]) {
+  const all: number[] = statuses;
   return Object.fromEntries(
-    statuses.map((status) => [status, json(meanings[status] ?? "Error", ErrorAnswer)]),
+    (all.includes(401) ? [...all, 429] : all).map((status) => [
+      status,
+      json(meanings[status] ?? "Error", ErrorAnswer),
+    ]),
   ) as Record<Status, ReturnType<typeof json<typeof ErrorAnswer>>>;
 }
 
@@ -155,6 +159,6 @@ const meanings: Record<number, string> = {
   410: "No longer kept",
   413: "The body is larger than 1 MiB",
   422: "A field is wrong; `errors` names it",
-  429: "More than is allowed at once; repeat after Retry-After",
+  429: "More than is allowed in a minute, or at once; repeat after Retry-After",
   503: "Not now; repeat after Retry-After",
 };

@@ -1,4 +1,5 @@
-import { and, count, desc, eq, lt, ne, notInArray } from "drizzle-orm";
+import { and, count, desc, eq, inArray, lt, ne, notInArray } from "drizzle-orm";
+import type { AnySQLiteColumn } from "drizzle-orm/sqlite-core";
 import { allClusters } from "../cluster/find.ts";
 import type { ClusterRow } from "../cluster/table.ts";
 import type { Actor } from "../core/actor.ts";
@@ -158,9 +159,20 @@ export function withClusters(
   });
 }
 
+/** That an id is a database's which the actor may see, as far as that depends on its user. */
+export function isOfUser(context: Context, actor: Actor, databaseId: AnySQLiteColumn) {
+  if (actor.externalUserId === null) return undefined;
+  const theirs = context.db
+    .select({ id: database.id })
+    .from(database)
+    .where(eq(database.externalUserId, actor.externalUserId));
+  return inArray(databaseId, theirs);
+}
+
 function visibleTo(actor: Actor) {
   return and(
     eq(database.organizationId, actor.organizationId),
     actor.workspaceId === null ? undefined : eq(database.workspaceId, actor.workspaceId),
+    actor.externalUserId === null ? undefined : eq(database.externalUserId, actor.externalUserId),
   );
 }

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
+import { Network } from "../core/network.ts";
 import { attributionAnswer, dataOf, errors, json, optional, Time } from "../core/schema.ts";
 import type { PlacedDatabase } from "./find.ts";
-import { Network } from "./network.ts";
 import { databaseSizes, limitsOf } from "./size.ts";
 import { databaseStates } from "./status.ts";
 import type { DatabaseUrls } from "./url.ts";

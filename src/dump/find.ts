@@ -2,13 +2,15 @@ import { and, count, desc, eq, inArray } from "drizzle-orm";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
+import { isOfUser } from "../database/find.ts";
 import { dumpIdIn } from "./name.ts";
 import { type DumpRow, dump } from "./table.ts";
 
-function visibleTo(actor: Actor) {
+function visibleTo(context: Context, actor: Actor) {
   return and(
     eq(dump.organizationId, actor.organizationId),
     actor.workspaceId === null ? undefined : eq(dump.workspaceId, actor.workspaceId),
+    isOfUser(context, actor, dump.databaseId),
   );
 }
 
@@ -27,7 +29,7 @@ export async function findDump(
   const [row] = await context.db
     .select()
     .from(dump)
-    .where(and(visibleTo(actor), eq(dump.databaseId, databaseId), eq(dump.id, id)));
+    .where(and(visibleTo(context, actor), eq(dump.databaseId, databaseId), eq(dump.id, id)));
   if (row === undefined || row.origin !== "taken") throw notFound("backup");
   return row;
 }

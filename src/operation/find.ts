@@ -1,4 +1,4 @@
-import { and, count, desc, eq, inArray, lt } from "drizzle-orm";
+import { and, count, desc, eq, inArray, lt, sql } from "drizzle-orm";
 import type { Actor } from "../core/actor.ts";
 import { commit, type Statement, violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
@@ -105,5 +105,15 @@ function visibleTo(actor: Actor) {
   return and(
     inArray(operation.organizationId, own),
     actor.workspaceId === null ? undefined : eq(operation.workspaceId, actor.workspaceId),
+    actor.externalUserId === null ? undefined : isOfUser(actor.externalUserId),
   );
+}
+
+// Work on the user's projects and databases. Their tables are right of this folder, so their names
+// are given to SQLite alone.
+function isOfUser(externalUserId: string) {
+  return sql`(${operation.projectId} in
+      (select p.id from project p where p.external_user_id = ${externalUserId})
+    or ${operation.resourceId} in
+      (select d.id from database d where d.external_user_id = ${externalUserId}))`;
 }

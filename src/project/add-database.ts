@@ -1,4 +1,5 @@
 import { sql } from "drizzle-orm";
+import { attributedUser } from "../core/actor.ts";
 import { commit } from "../core/batch.ts";
 import { attributionOf } from "../core/column.ts";
 import type { Context } from "../core/context.ts";
@@ -47,7 +48,7 @@ export async function addDatabase(
   const inherited = attributionOf(row);
   const attribution = {
     ...inherited,
-    externalUserId: input.externalUserId ?? inherited.externalUserId,
+    externalUserId: attributedUser(request.actor, input.externalUserId) ?? inherited.externalUserId,
     metadata: input.metadata ?? inherited.metadata,
   };
   const made = await newDatabase(context, {

@@ -3,7 +3,7 @@ import { workspaceBy } from "../account/find.ts";
 import { countProject } from "../account/quota.ts";
 import { newWorkspace } from "../account/workspace.ts";
 import { clustersWithRoom } from "../cluster/place.ts";
-import type { Actor } from "../core/actor.ts";
+import { type Actor, attributedUser } from "../core/actor.ts";
 import { commit, type Statement, violatedConstraint } from "../core/batch.ts";
 import type { Attribution } from "../core/column.ts";
 import type { Context } from "../core/context.ts";
@@ -72,7 +72,7 @@ async function attempt(
   const [{ organizationId }, { id: workspaceId }] = [actor, workspace];
   const attribution = {
     externalWorkspaceId: workspace.externalWorkspaceId,
-    externalUserId: input.externalUserId ?? null,
+    externalUserId: attributedUser(actor, input.externalUserId),
     externalProjectId: input.externalProjectId ?? null,
     metadata: input.metadata ?? {},
   };
@@ -148,7 +148,9 @@ async function enter(
   const statements: Statement[] = [];
   if (found !== undefined) return { workspace: found, statements };
   const isNew = selector !== null && "externalWorkspaceId" in selector;
-  if (!isNew || actor.workspaceId !== null) throw notFound("workspace");
+  // A key that sees less than the organization makes no workspaces.
+  const isNarrow = actor.workspaceId !== null || actor.externalUserId !== null;
+  if (!isNew || isNarrow) throw notFound("workspace");
   const { externalWorkspaceId } = selector;
   const made = newWorkspace(context, actor.organizationId, {
     name: workspaceName ?? externalWorkspaceId,

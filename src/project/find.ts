@@ -110,6 +110,7 @@ function visibleTo(actor: Actor) {
     eq(project.organizationId, actor.organizationId),
     ne(project.state, "purged"),
     actor.workspaceId === null ? undefined : eq(project.workspaceId, actor.workspaceId),
+    actor.externalUserId === null ? undefined : eq(project.externalUserId, actor.externalUserId),
   );
 }
 

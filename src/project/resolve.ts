@@ -1,6 +1,7 @@
 import { workspaceBy } from "../account/find.ts";
+import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
-import { conflict } from "../core/error.ts";
+import { conflict, invalid } from "../core/error.ts";
 import { withoutTrail } from "../core/trail.ts";
 import { projectOfEnvironment } from "../environment/find.ts";
 import { createProject, type Request } from "./create.ts";
@@ -14,6 +15,14 @@ export interface ProjectReference extends WorkspaceReference {
   readonly environment_id?: string | undefined;
   readonly external_project_id?: string | undefined;
   readonly external_user_id?: string | undefined;
+}
+
+// The default project is everybody's, and so nothing for a key of one user.
+function refuseEverybodys(actor: Actor, { external_project_id: id }: ProjectReference): void {
+  if (actor.externalUserId === null || id !== undefined) return;
+  const problem =
+    "is needed, or external_project_id: this API key is limited to one external user.";
+  throw invalid("project_id", problem);
 }
 
 /**
@@ -35,6 +44,7 @@ export async function resolveProject(
     const id = await projectOfEnvironment(context, organizationId, reference.environment_id);
     return findProject(context, actor, id);
   }
+  refuseEverybodys(actor, reference);
   const workspace = workspaceOf(reference);
   const [known] = await workspaceBy(context, actor, workspace ?? { isDefault: true });
   const { external_project_id: externalProjectId } = reference;

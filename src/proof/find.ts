@@ -4,15 +4,17 @@ import { type PublicKey, publicKeyOf } from "../core/certificate-key.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
 import type { PageRequest } from "../core/page.ts";
+import { isOfUser } from "../database/find.ts";
 import { type CertificateRow, certificate, certificateKey } from "./table.ts";
 
 // Base backups are kept for a month, and a database is verified each week.
 const proofsMax = 100;
 
-function visibleTo(actor: Actor) {
+function visibleTo(context: Context, actor: Actor) {
   return and(
     eq(certificate.organizationId, actor.organizationId),
     actor.workspaceId === null ? undefined : eq(certificate.workspaceId, actor.workspaceId),
+    isOfUser(context, actor, certificate.databaseId),
   );
 }
 
@@ -25,7 +27,7 @@ export async function findCertificate(
   const [row] = await context.db
     .select()
     .from(certificate)
-    .where(and(visibleTo(actor), eq(certificate.id, id)));
+    .where(and(visibleTo(context, actor), eq(certificate.id, id)));
   if (row === undefined) throw notFound("certificate");
   return row;
 }
@@ -37,7 +39,7 @@ export async function listCertificates(
   databaseId: string,
   page: PageRequest,
 ) {
-  const matches = and(visibleTo(actor), eq(certificate.databaseId, databaseId));
+  const matches = and(visibleTo(context, actor), eq(certificate.databaseId, databaseId));
   const before = page.beforeSeq === null ? undefined : lt(certificate.seq, page.beforeSeq);
   const [rows, totals] = await context.db.batch([
     context.db

@@ -3,12 +3,14 @@ import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { notFound, TerminalError } from "../core/error.ts";
 import type { PageRequest } from "../core/page.ts";
+import { isOfUser } from "../database/find.ts";
 import { type RestoreRow, restore } from "./table.ts";
 
-function visibleTo(actor: Actor) {
+function visibleTo(context: Context, actor: Actor) {
   return and(
     eq(restore.organizationId, actor.organizationId),
     actor.workspaceId === null ? undefined : eq(restore.workspaceId, actor.workspaceId),
+    isOfUser(context, actor, restore.sourceDatabaseId),
   );
 }
 
@@ -17,7 +19,7 @@ export async function findRestore(context: Context, actor: Actor, id: string): P
   const [row] = await context.db
     .select()
     .from(restore)
-    .where(and(visibleTo(actor), eq(restore.id, id)));
+    .where(and(visibleTo(context, actor), eq(restore.id, id)));
   if (row === undefined) throw notFound("restore");
   return row;
 }
@@ -36,7 +38,7 @@ export async function listRestores(
   sourceDatabaseId: string,
   page: PageRequest,
 ) {
-  const matches = and(visibleTo(actor), eq(restore.sourceDatabaseId, sourceDatabaseId));
+  const matches = and(visibleTo(context, actor), eq(restore.sourceDatabaseId, sourceDatabaseId));
   const before = page.beforeSeq === null ? undefined : lt(restore.seq, page.beforeSeq);
   const [rows, totals] = await context.db.batch([
     context.db

@@ -133,6 +133,7 @@ function matching(actor: Actor, { since, types, ...columns }: EventFilter) {
   return and(
     eq(event.organizationId, actor.organizationId),
     actor.workspaceId === null ? undefined : eq(event.workspaceId, actor.workspaceId),
+    actor.externalUserId === null ? undefined : eq(event.externalUserId, actor.externalUserId),
     since === undefined ? undefined : gte(event.occurredAt, since),
     types === undefined ? undefined : or(...types.map((glob) => sql`${event.type} glob ${glob}`)),
     ...wanted.map(([name, value]) => (value === undefined ? undefined : eq(event[name], value))),

@@ -18,6 +18,10 @@ export interface Call {
   /** The API key; null sends none. The admin key when absent. */
   readonly key?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The installation's admin key, when the setting has changed. */
+  readonly adminKey?: string;
+  /** Settings of the Worker that are not those of other tests. */
+  readonly bindings?: object;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of every shape.
@@ -43,6 +47,11 @@ export async function createTestApi(options: { readonly databasesMax?: number } 
   const context: Context = { ...test.context, drive };
   const { actor } = await anInstallation(context, options.databasesMax);
   const app = createApp(async () => context);
+  // Every test makes the same ids; what one has counted is not the next one's.
+  const own = crypto.randomUUID();
+  const ownLimiters = {
+    getByName: (name: string) => env.LIMITER.getByName(`${own}:${name}`),
+  };
 
   async function call(method: string, path: string, options: Call = {}) {
     const requestId = options.headers?.["x-request-id"] ?? crypto.randomUUID();
@@ -52,7 +61,8 @@ export async function createTestApi(options: { readonly databasesMax?: number } 
     return answer;
   }
 
-  async function ask(method: string, path: string, { body, key, headers = {} }: Call) {
+  async function ask(method: string, path: string, options: Call) {
+    const { body, key, headers = {}, bindings = {} } = options;
     const token = key === undefined ? adminKey : key;
     const request = new Request(`http://api.test${path}`, {
       method,
@@ -65,7 +75,12 @@ export async function createTestApi(options: { readonly databasesMax?: number } 
         ? {}
         : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
-    const response = await app.fetch(request, { ...env, MIOSA_ADMIN_KEY: adminKey });
+    const response = await app.fetch(request, {
+      ...env,
+      LIMITER: ownLimiters,
+      ...bindings,
+      MIOSA_ADMIN_KEY: options.adminKey ?? adminKey,
+    });
     const text = new TextDecoder().decode(await response.arrayBuffer());
     const isJson = response.headers.get("content-type")?.includes("json") === true;
     const answer: Answer = {
@@ -98,7 +113,7 @@ async function expectTrail(context: Context, requestId: string, { status, header
 }
 
 /** The key `anInstallation` makes. */
-const adminKey = "msk_a_test_0123456789";
+const adminKey = "msk_a_own0123456789";
 
 // Another organization's all-powerful key.
 async function addStranger(context: Context): Promise<string> {

@@ -30,6 +30,7 @@ export async function createTestContext() {
   const random = createRandom(1);
   const nudges: string[] = [];
   const woken: string[] = [];
+  const beside: Promise<void>[] = [];
   const internet = createFakeInternet();
   const log: LogEntry[] = [];
   const keyring = await keyringOf("k1");
@@ -59,6 +60,9 @@ export async function createTestContext() {
       pause: async (milliseconds) => {
         clock.advanceTo(new Date(clock.now().getTime() + milliseconds));
       },
+      beside: (work) => {
+        beside.push(work());
+      },
       log: (entry) => {
         log.push(entry);
       },
@@ -67,7 +71,9 @@ export async function createTestContext() {
   }
 
   const { context } = createRunner(null);
-  return { context, clock, cluster, internet, nudges, woken, log, createRunner };
+  /** Resolves when nothing is done beside requests any more. */
+  const settled = () => Promise.all(beside);
+  return { context, clock, cluster, internet, nudges, woken, log, settled, createRunner };
 }
 export type TestContext = Awaited<ReturnType<typeof createTestContext>>;
 

@@ -25,7 +25,8 @@ export async function anInstallation(context: Context, databasesMax = 300) {
     controlPassword: "a password only tests know",
     databasesMax,
   });
-  const actor = await authenticate(context, `Bearer ${key}`, key);
+  const keyHash = await sha256(key);
+  const { actor } = await authenticate(context, { keyHash, adminKey: key, address: null });
   return { actor, requestId: "test", receipt: () => [] };
 }
 

@@ -1,0 +1,132 @@
+// How often somebody may call. Law: one place counts, by windows of a minute; whoever serves asks
+// it for several requests at a time, so that most requests wait for nobody, and remembers a "no"
+// until the window ends, so that a flood costs nothing.
+
+const windowMilliseconds = 60_000;
+// A sixtieth of the limit at a time: what an isolate holds and does not use is no more than that.
+const leasesInWindow = 60;
+// After a failure nobody is asked for as long as this.
+const openMilliseconds = 1000;
+const namesMax = 10_000;
+
+/** What one place counts of one name. Times are milliseconds since 1970. */
+export interface Window {
+  readonly endsAt: number;
+  readonly used: number;
+}
+
+/** What is asked of it. */
+export interface Wish {
+  /** Requests a minute. */
+  readonly limit: number;
+  readonly wanted: number;
+}
+
+/** What it answers. */
+export interface Lease {
+  readonly granted: number;
+  /** Of the window, after these. */
+  readonly remaining: number;
+  readonly endsAt: number;
+}
+
+/** Whether a request may go on, and what is left, as the headers say it. */
+export interface Allowance {
+  readonly isAllowed: boolean;
+  readonly limit: number;
+  readonly remaining: number;
+  /** Seconds until the window ends, 1 at least. */
+  readonly resetSeconds: number;
+}
+
+/** Counts within a window; a window begins with its first request. */
+export function takeFrom(
+  window: Window | null,
+  { limit, wanted }: Wish,
+  now: number,
+): { readonly window: Window; readonly lease: Lease } {
+  const isOver = window === null || window.endsAt <= now;
+  const { endsAt, used } = isOver ? { endsAt: now + windowMilliseconds, used: 0 } : window;
+  const granted = Math.min(wanted, Math.max(0, limit - used));
+  const lease = { granted, remaining: Math.max(0, limit - used - granted), endsAt };
+  return { window: { endsAt, used: used + granted }, lease };
+}
+
+/** How a name's one place is asked. */
+export type AskLimit = (name: string, wish: Wish) => Promise<Lease>;
+
+interface Held {
+  readonly limit: number;
+  readonly endsAt: number;
+  readonly elsewhere: number;
+  left: number;
+}
+
+const isSpent = ({ left, elsewhere }: Held) => left === 0 && elsewhere === 0;
+
+/** What an isolate holds of the limits of those it serves. */
+export interface Allowances {
+  /** Counts one request. A failure to ask allows it, and is told to `onFailure`. */
+  readonly spend: (name: string, limit: number) => Promise<Allowance>;
+  /** The "no" that still holds for a name, if there is one. Counts nothing and asks nobody. */
+  readonly refusal: (name: string) => Allowance | null;
+}
+
+/** Allowances that ask by `ask`. */
+export function createAllowances(
+  ask: AskLimit,
+  now: () => number,
+  onFailure: (error: unknown) => void,
+): Allowances {
+  const byName = new Map<string, Held>();
+
+  const valid = (name: string, limit?: number): Held | undefined => {
+    const held = byName.get(name);
+    if (held === undefined || held.endsAt <= now()) return undefined;
+    return limit === undefined || held.limit === limit ? held : undefined;
+  };
+
+  const render = ({ limit, elsewhere, left, endsAt }: Held, isAllowed: boolean): Allowance => ({
+    isAllowed,
+    limit,
+    remaining: isAllowed ? elsewhere + left : 0,
+    resetSeconds: Math.max(1, Math.ceil((endsAt - now()) / 1000)),
+  });
+
+  const keep = (name: string, held: Held) => {
+    byName.delete(name);
+    byName.set(name, held);
+    const [oldest] = byName.keys();
+    if (byName.size > namesMax && oldest !== undefined) byName.delete(oldest);
+    return held;
+  };
+
+  async function fetchLease(name: string, limit: number): Promise<Held> {
+    const wanted = Math.max(1, Math.floor(limit / leasesInWindow));
+    try {
+      const { granted, remaining, endsAt } = await ask(name, { limit, wanted });
+      // Others may have asked meanwhile: what they were given counts too.
+      const present = valid(name, limit);
+      const left = granted + (present?.endsAt === endsAt ? present.left : 0);
+      return keep(name, { limit, endsAt, elsewhere: remaining, left });
+    } catch (error) {
+      onFailure(error);
+      return keep(name, { limit, endsAt: now() + openMilliseconds, elsewhere: 0, left: limit });
+    }
+  }
+
+  return {
+    spend: async (name, limit) => {
+      const present = valid(name, limit);
+      const isUseful = present !== undefined && (present.left > 0 || isSpent(present));
+      const held = isUseful ? present : await fetchLease(name, limit);
+      if (held.left === 0) return render(held, false);
+      held.left--;
+      return render(held, true);
+    },
+    refusal: (name) => {
+      const held = valid(name);
+      return held !== undefined && isSpent(held) ? render(held, false) : null;
+    },
+  };
+}
