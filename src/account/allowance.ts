@@ -58,7 +58,8 @@ export type AskLimit = (name: string, wish: Wish) => Promise<Lease>;
 interface Held {
   readonly limit: number;
   readonly endsAt: number;
-  readonly elsewhere: number;
+  /** What the one place had left for everybody when it was asked last. */
+  elsewhere: number;
   left: number;
 }
 
@@ -80,20 +81,12 @@ export function createAllowances(
 ): Allowances {
   const byName = new Map<string, Held>();
 
-  const valid = (name: string, limit?: number): Held | undefined => {
+  const find = (name: string): Held | undefined => {
     const held = byName.get(name);
-    if (held === undefined || held.endsAt <= now()) return undefined;
-    return limit === undefined || held.limit === limit ? held : undefined;
+    return held === undefined || held.endsAt <= now() ? undefined : held;
   };
 
-  const render = ({ limit, elsewhere, left, endsAt }: Held, isAllowed: boolean): Allowance => ({
-    isAllowed,
-    limit,
-    remaining: isAllowed ? elsewhere + left : 0,
-    resetSeconds: Math.max(1, Math.ceil((endsAt - now()) / 1000)),
-  });
-
-  const keep = (name: string, held: Held) => {
+  const keep = (name: string, held: Held): Held => {
     byName.delete(name);
     byName.set(name, held);
     const [oldest] = byName.keys();
@@ -101,32 +94,54 @@ export function createAllowances(
     return held;
   };
 
-  async function fetchLease(name: string, limit: number): Promise<Held> {
-    const wanted = Math.max(1, Math.floor(limit / leasesInWindow));
-    try {
-      const { granted, remaining, endsAt } = await ask(name, { limit, wanted });
-      // Others may have asked meanwhile: what they were given counts too.
-      const present = valid(name, limit);
-      const left = granted + (present?.endsAt === endsAt ? present.left : 0);
-      return keep(name, { limit, endsAt, elsewhere: remaining, left });
-    } catch (error) {
-      onFailure(error);
-      return keep(name, { limit, endsAt: now() + openMilliseconds, elsewhere: 0, left: limit });
+  // What others were given while this one asked is of the same window, and stays.
+  const add = (name: string, limit: number, { granted, remaining, endsAt }: Lease): Held => {
+    const present = find(name);
+    if (present?.limit !== limit || present.endsAt !== endsAt) {
+      return keep(name, { limit, endsAt, elsewhere: remaining, left: granted });
     }
-  }
+    present.elsewhere = remaining;
+    present.left += granted;
+    return present;
+  };
+
+  const open = (name: string, limit: number, error: unknown): Held => {
+    const present = find(name);
+    if (present?.limit === limit && present.left > 0) return present;
+    onFailure(error);
+    const endsAt = now() + openMilliseconds;
+    return keep(name, { limit, endsAt, elsewhere: 0, left: limit });
+  };
+
+  const spendFrom = (held: Held): Allowance => {
+    const isAllowed = held.left > 0;
+    if (isAllowed) held.left--;
+    return render(held, isAllowed, now());
+  };
 
   return {
     spend: async (name, limit) => {
-      const present = valid(name, limit);
-      const isUseful = present !== undefined && (present.left > 0 || isSpent(present));
-      const held = isUseful ? present : await fetchLease(name, limit);
-      if (held.left === 0) return render(held, false);
-      held.left--;
-      return render(held, true);
+      const present = find(name);
+      const isUseful = present?.limit === limit && (present.left > 0 || isSpent(present));
+      if (isUseful) return spendFrom(present);
+      const wanted = Math.max(1, Math.floor(limit / leasesInWindow));
+      try {
+        const lease = await ask(name, { limit, wanted });
+        // Nothing may come between a grant and its first use: it would be another's by then.
+        return spendFrom(add(name, limit, lease));
+      } catch (error) {
+        return spendFrom(open(name, limit, error));
+      }
     },
     refusal: (name) => {
-      const held = valid(name);
-      return held !== undefined && isSpent(held) ? render(held, false) : null;
+      const held = find(name);
+      return held !== undefined && isSpent(held) ? render(held, false, now()) : null;
     },
   };
+}
+
+function render(held: Held, isAllowed: boolean, now: number): Allowance {
+  const { limit, elsewhere, left, endsAt } = held;
+  const resetSeconds = Math.max(1, Math.ceil((endsAt - now) / 1000));
+  return { isAllowed, limit, remaining: isAllowed ? elsewhere + left : 0, resetSeconds };
 }
