@@ -211,7 +211,9 @@ restoreRoutes.openapi(
     requireScope(actor, "databases:write");
     const found = await findRestore(context, actor, c.req.valid("param").id);
     const { id, state, mode, asideName, asideUntil, databaseId } = found;
-    if (mode !== "in_place" || state !== "succeeded" || asideName === null || asideUntil === null) {
+    // After its week what was put aside is about to be dropped.
+    const isKept = asideUntil !== null && asideUntil > context.now();
+    if (mode !== "in_place" || state !== "succeeded" || asideName === null || !isKept) {
       const message = "Only a restore in place that succeeded, in its 7 days, can be undone.";
       throw conflict("NOT_UNDOABLE", message, { state, mode });
     }
