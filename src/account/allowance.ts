@@ -79,39 +79,7 @@ export function createAllowances(
   now: () => number,
   onFailure: (error: unknown) => void,
 ): Allowances {
-  const byName = new Map<string, Held>();
-
-  const find = (name: string): Held | undefined => {
-    const held = byName.get(name);
-    return held === undefined || held.endsAt <= now() ? undefined : held;
-  };
-
-  const keep = (name: string, held: Held): Held => {
-    byName.delete(name);
-    byName.set(name, held);
-    const [oldest] = byName.keys();
-    if (byName.size > namesMax && oldest !== undefined) byName.delete(oldest);
-    return held;
-  };
-
-  // What others were given while this one asked is of the same window, and stays.
-  const add = (name: string, limit: number, { granted, remaining, endsAt }: Lease): Held => {
-    const present = find(name);
-    if (present?.limit !== limit || present.endsAt !== endsAt) {
-      return keep(name, { limit, endsAt, elsewhere: remaining, left: granted });
-    }
-    present.elsewhere = remaining;
-    present.left += granted;
-    return present;
-  };
-
-  const open = (name: string, limit: number, error: unknown): Held => {
-    const present = find(name);
-    if (present?.limit === limit && present.left > 0) return present;
-    onFailure(error);
-    const endsAt = now() + openMilliseconds;
-    return keep(name, { limit, endsAt, elsewhere: 0, left: limit });
-  };
+  const shelf = createShelf(now);
 
   const spendFrom = (held: Held): Allowance => {
     const isAllowed = held.left > 0;
@@ -119,25 +87,62 @@ export function createAllowances(
     return render(held, isAllowed, now());
   };
 
+  // Whoever was given something meanwhile has told of the failure, too.
+  const open = (name: string, limit: number, error: unknown): Held => {
+    const present = shelf.find(name);
+    if (present?.limit === limit && present.left > 0) return present;
+    onFailure(error);
+    const endsAt = now() + openMilliseconds;
+    return shelf.add(name, limit, { granted: limit, remaining: 0, endsAt });
+  };
+
   return {
     spend: async (name, limit) => {
-      const present = find(name);
+      const present = shelf.find(name);
       const isUseful = present?.limit === limit && (present.left > 0 || isSpent(present));
       if (isUseful) return spendFrom(present);
       const wanted = Math.max(1, Math.floor(limit / leasesInWindow));
       try {
         const lease = await ask(name, { limit, wanted });
         // Nothing may come between a grant and its first use: it would be another's by then.
-        return spendFrom(add(name, limit, lease));
+        return spendFrom(shelf.add(name, limit, lease));
       } catch (error) {
         return spendFrom(open(name, limit, error));
       }
     },
     refusal: (name) => {
-      const held = find(name);
+      const held = shelf.find(name);
       return held !== undefined && isSpent(held) ? render(held, false, now()) : null;
     },
   };
+}
+
+/** What is held of each name, the names that were not used for longest forgotten first. */
+function createShelf(now: () => number) {
+  const byName = new Map<string, Held>();
+
+  const find = (name: string): Held | undefined => {
+    const held = byName.get(name);
+    return held === undefined || held.endsAt <= now() ? undefined : held;
+  };
+
+  const add = (name: string, limit: number, { granted, remaining, endsAt }: Lease): Held => {
+    const present = find(name);
+    // What others were given while this one asked is of the same window, and stays.
+    if (present?.limit === limit && present.endsAt === endsAt) {
+      present.elsewhere = remaining;
+      present.left += granted;
+      return present;
+    }
+    const held = { limit, endsAt, elsewhere: remaining, left: granted };
+    byName.delete(name);
+    byName.set(name, held);
+    const [oldest] = byName.keys();
+    if (byName.size > namesMax && oldest !== undefined) byName.delete(oldest);
+    return held;
+  };
+
+  return { find, add };
 }
 
 function render(held: Held, isAllowed: boolean, now: number): Allowance {

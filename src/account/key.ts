@@ -12,8 +12,8 @@ import { countKeys, findKey, type KeyRow, ownKey, statusOf } from "./find-key.ts
 import { type Grant, refuseMore } from "./grant.ts";
 import { apiKey, formerApiKey, type KeyType } from "./table.ts";
 
-/** Requests a minute of a key that names no limit. */
-export const rateLimitRpmDefault = 600;
+// Requests a minute of a key that names no limit.
+const rateLimitRpmDefault = 600;
 
 /** What a key may do that names no scopes: look at what there is, without any secret of it. */
 export const scopesDefault = ["projects:read", "databases:read", "events:read"] as const;
@@ -186,8 +186,8 @@ export async function revokeKey(
   ]);
 }
 
-/** True for the operator's key, which a setting of the installation decides. */
-export function isInstallationsOwn({ isAdmin, createdBy }: KeyRow): boolean {
+// The operator's key, which a setting of the installation decides.
+function isInstallationsOwn({ isAdmin, createdBy }: KeyRow): boolean {
   return isAdmin && createdBy === null;
 }
 

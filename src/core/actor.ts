@@ -29,7 +29,7 @@ export function requireScope(actor: Actor, scope: Scope): void {
     });
   }
   if (actor.externalUserId === null || isForOneUser(scope)) return;
-  const message = `This API key is limited to one external user, and ${scope} is about all of them.`;
+  const message = `This API key is limited to one external user; ${scope} is about all of them.`;
   throw new ApiError(403, "FORBIDDEN", message);
 }
 

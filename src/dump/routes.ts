@@ -172,7 +172,8 @@ backupRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
+    // As credentials are: whoever has the archive has read the whole database.
+    requireScope(actor, "databases:write");
     const { id, backup_id: name } = c.req.valid("param");
     const { path, expiresAt } = await linkTo(context, await findDump(context, actor, id, name));
     const { href: url } = new URL(path, c.req.url);

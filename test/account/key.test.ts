@@ -53,7 +53,7 @@ it("gives a key that names no scopes only what shows no secret", async () => {
   expect((await api.call("POST", projects, { body: { name: "Q" }, key })).status).toBe(403);
 });
 
-it("takes every known scope of either vocabulary, and lists them for an unknown one", async () => {
+it("takes every scope of either vocabulary, and lists them for an unknown one", async () => {
   await made({ scopes: knownScopes });
   const data = await made({ scopes: ["data:read"] });
   expect(await statusWith(data.key, "/api/v1/databases")).toBe(200);
@@ -124,7 +124,7 @@ it("revokes a key at once, and the one that calls only when that is meant", asyn
   expect((await api.call("GET", keys)).body.total).toBe(1);
 });
 
-it("never takes the installation's own key away, and follows the setting it comes from", async () => {
+it("never takes the installation's own key away, and follows its setting", async () => {
   const [own] = (await api.call("GET", keys)).body.data;
   for (const [method, path, body] of [
     ["PATCH", "", { scopes: [] }],
@@ -178,7 +178,7 @@ it("takes a key only from the addresses it is allowed from", async () => {
   }
 });
 
-it("believes the installation and no header where nothing else says where callers are", async () => {
+it("believes no header where the installation says where callers are", async () => {
   const { key } = await made({ allowed_ips: ["192.0.2.1"] });
   const headers = { "cf-connecting-ip": "192.0.2.1" };
   const bindings = { MIOSA_CLIENT_ADDRESS: "127.0.0.1" };

@@ -101,6 +101,7 @@ describe("a backup on demand", () => {
     const call = (method: string, where: string) => api.call(method, where, { key: reader });
     expect((await call("POST", `${path}/backups`)).status).toBe(403);
     expect((await call("DELETE", `${path}/backups/${made.id}`)).status).toBe(403);
+    expect((await call("POST", `${path}/backups/${made.id}/download`)).status).toBe(403);
   });
 
   test.each(["bkp_nothing", "bkp_019a0000-0000-7000-8000-000000000000", "20260101-000000F"])(
