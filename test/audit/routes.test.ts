@@ -32,7 +32,7 @@ describe("an entry of the audit log", () => {
     expect(body.data[0]).toEqual({
       id: expect.any(String),
       tenant_id: api.actor.organizationId,
-      actor: { type: "api_key", id: api.actor.keyId, key_prefix: "msk_a_test_0" },
+      actor: { type: "api_key", id: api.actor.keyId, key_prefix: "msk_a_own012" },
       address: "203.0.113.9",
       action: "databases.update",
       resource_type: "database",

@@ -103,6 +103,15 @@ async function restore(api: TestApi, send: Send, projectId: string, id: string) 
   await settle();
 }
 
+async function keepKeys(send: Send) {
+  const made = await send("POST", "/api-keys", { name: "CI", scopes: ["databases:read"] });
+  await send("PATCH", `/api-keys/${made.id}`, { name: "CI of the shop" });
+  const renewed = await send("POST", `/api-keys/${made.id}/rotate`);
+  await send("DELETE", `/api-keys/${renewed.id}`);
+  const scopes = ["databases:read"];
+  await send("POST", "/api-keys/scoped", { external_user_id: "u1", scopes, label: "an end user" });
+}
+
 async function tellOthers(api: TestApi, send: Send) {
   api.internet.put("hooks.example.com");
   const body = {
@@ -153,6 +162,7 @@ test("every call that changes or gives out something leaves an entry, no secret"
   await changeDatabases(api, send, projectId, id);
   await backUp(send, id);
   await restore(api, send, projectId, id);
+  await keepKeys(send);
   await tellOthers(api, send);
   await operate(api, send, id);
   await runToEnd(api, `project:${projectId}`);

@@ -34,17 +34,20 @@ interface Answer {
   readonly headers: Headers;
 }
 
-/** An installation with one cluster, its API and keys of several kinds. */
-export async function createTestApi(options: { readonly databasesMax?: number } = {}) {
-  const test = await createTestContext();
-  // One runner a lane, as its Durable Object is.
+// One runner a lane, as its Durable Object is.
+function createDrive(context: Context) {
   const running = new Map<string, Promise<unknown>>();
-  const drive = async (lane: string) => {
-    const after = (running.get(lane) ?? Promise.resolve()).then(() => run(test.context, lane));
+  return async (lane: string): Promise<void> => {
+    const after = (running.get(lane) ?? Promise.resolve()).then(() => run(context, lane));
     running.set(lane, after);
     await after;
   };
-  const context: Context = { ...test.context, drive };
+}
+
+/** An installation with one cluster, its API and keys of several kinds. */
+export async function createTestApi(options: { readonly databasesMax?: number } = {}) {
+  const test = await createTestContext();
+  const context: Context = { ...test.context, drive: createDrive(test.context) };
   const { actor } = await anInstallation(context, options.databasesMax);
   const app = createApp(async () => context);
   // Every test makes the same ids; what one has counted is not the next one's.
