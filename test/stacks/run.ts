@@ -3,8 +3,9 @@
 //
 // Closes with one line, `N passed, N failed`; nothing that passed is a failure too.
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync } from "node:fs";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
+import { clientScript } from "../support/archive.ts";
 import { call, createProject } from "../support/client.ts";
 import { removeLeftovers } from "../support/process.ts";
 import { type RunningSystem, startSystem } from "../support/system.ts";
@@ -32,8 +33,18 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-// The Node that runs this one comes first; the machine's may be older.
-const path = `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ""}`;
+/**
+ * The PATH: the Node that runs this one comes first, then Postgres' own clients of the server's
+ * version, since the machine's may be older.
+ */
+function pathOf(system: RunningSystem): string {
+  const bin = join(system.home, "clients");
+  mkdirSync(bin, { recursive: true });
+  for (const program of ["psql", "pg_dump", "pg_restore"]) {
+    writeFileSync(join(bin, program), clientScript(system, program), { mode: 0o755 });
+  }
+  return [dirname(process.execPath), bin, process.env.PATH ?? ""].join(delimiter);
+}
 
 /** Runs a command to its end: its output, or rejects with what it said last. */
 function run(
@@ -72,7 +83,7 @@ async function bootEnv(system: RunningSystem, name: string): Promise<Variables> 
   return body.data.env;
 }
 
-async function install({ folder, install }: Stack): Promise<string> {
+async function install({ folder, install }: Stack, path: string): Promise<string> {
   const directory = join(installed, folder);
   mkdirSync(directory, { recursive: true });
   cpSync(join(import.meta.dirname, folder), directory, { recursive: true });
@@ -81,11 +92,11 @@ async function install({ folder, install }: Stack): Promise<string> {
   return directory;
 }
 
-async function play(system: RunningSystem, stack: Stack): Promise<Result> {
+async function play(system: RunningSystem, stack: Stack, path: string): Promise<Result> {
   const result = { name: stack.name, version: "", verdict: "not run", phases: {} } as const;
   let directory: string;
   try {
-    directory = await install(stack);
+    directory = await install(stack, path);
   } catch (error) {
     return { ...result, reason: String(error) };
   }
@@ -95,7 +106,7 @@ async function play(system: RunningSystem, stack: Stack): Promise<Result> {
   let version = "";
   try {
     version = (await run([...stack.program, "version"], directory, env, phaseMilliseconds)).trim();
-    for (const phase of phases) {
+    for (const phase of phases.filter((each) => stack.lacks?.includes(each) !== true)) {
       done[phase] = "failed";
       for (const command of stack.tools?.[phase] ?? [[...stack.program, phase] as const]) {
         await run(command, directory, env, phaseMilliseconds);
@@ -135,8 +146,9 @@ async function main(names: readonly string[]): Promise<number> {
   const system = await startSystem();
   const results: Result[] = [];
   try {
+    const path = pathOf(system);
     for (const stack of chosen) {
-      const result = await play(system, stack);
+      const result = await play(system, stack, path);
       say(`${result.name}: ${result.verdict}${result.reason && `\n${result.reason}\n`}`);
       results.push(result);
     }

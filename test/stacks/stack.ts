@@ -19,6 +19,8 @@ export interface Stack {
   readonly program: Command;
   /** Phases that are done by a tool of the stack's own. */
   readonly tools?: Partial<Record<Phase, readonly Command[]>>;
+  /** What there is no such thing of. */
+  readonly lacks?: readonly Phase[];
 }
 
 const npm: readonly Command[] = [["npm", "install", "--no-audit", "--no-fund"]];
@@ -39,6 +41,20 @@ const python = (name: string, folder: string): Stack => ({
   folder,
   install: pip,
   program: [".venv/bin/python", "main.py"],
+});
+
+const go = (name: string, folder: string): Stack => ({
+  name,
+  folder,
+  install: [["go", "build", "-o", "stack", "."]],
+  program: ["./stack"],
+});
+
+const shell = (name: string, folder: string, programs: readonly string[]): Stack => ({
+  name,
+  folder,
+  install: programs.map((program) => [program, "--version"]),
+  program: ["sh", "main.sh"],
 });
 
 const drizzle = (driver: string): Stack => ({
@@ -74,5 +90,24 @@ export const stacks: readonly Stack[] = [
   {
     ...python("Django", "django"),
     tools: { migrations: [[".venv/bin/python", "manage.py", "migrate"]] },
+  },
+  go("pgx", "pgx"),
+  go("database/sql, lib/pq", "database-sql"),
+  {
+    name: "sqlx",
+    folder: "sqlx",
+    install: [["cargo", "build", "--quiet", "--locked"]],
+    program: ["target/debug/stack"],
+  },
+  {
+    name: "JDBC and Flyway",
+    folder: "jdbc",
+    install: [["mvn", "-q", "-B", "compile", "dependency:copy-dependencies"]],
+    program: ["java", "-cp", "target/classes:target/dependency/*", "Main"],
+  },
+  shell("psql", "psql", ["psql"]),
+  {
+    ...shell("pg_dump and pg_restore", "pg-dump", ["psql", "pg_dump", "pg_restore"]),
+    lacks: ["prepared"],
   },
 ];

@@ -8,6 +8,12 @@ import type { RunningSystem } from "./system.ts";
 /** Bytes that can be sent. */
 export type Archive = Uint8Array<ArrayBuffer>;
 
+/** A shell script that runs one of Postgres' own clients, of the version of the server. */
+export function clientScript(system: RunningSystem, program: string): string {
+  const psql = readFileSync(join(system.home, "bin/psql"), "utf8");
+  return psql.replace(/psql('?) "\$@"/, `${program}$1 "$@"`);
+}
+
 /** Runs a program of the psql this machine has, in a directory it sees; what it wrote. */
 function run(
   system: RunningSystem,
@@ -15,8 +21,7 @@ function run(
   cwd: string,
   variables: Readonly<Record<string, string>> = {},
 ): Buffer {
-  const psql = readFileSync(join(system.home, "bin/psql"), "utf8");
-  const script = psql.replace(/psql('?) "\$@"/, `${program}$1 "$@"`);
+  const script = clientScript(system, program);
   const env = { ...process.env, ...variables };
   const options = { cwd, env, maxBuffer: 1024 ** 3 };
   const made = spawnSync("/bin/sh", ["-c", script, "sh", ...args], options);
