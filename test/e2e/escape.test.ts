@@ -93,6 +93,21 @@ describe.each(["database_url", "database_url_session"] as const)("at %s is refus
   });
 });
 
+// What fits better than the catalog's own would be called with the rights of who asks.
+test("in no database does the platform find a function of the tenant's", async () => {
+  const trap = "returns text language plpgsql as $$ begin raise 'as %', current_user; end $$";
+  await query(
+    mine.database_url,
+    `create function format(text, name, name) ${trap};
+     create function lower(name) ${trap};
+     create function concat(name, name) ${trap}`,
+  );
+  const text = `select format('%s%s', a, a) || lower(a) || concat(a, a) as said
+    from (values ('X'::name)) as t(a)`;
+  await expect(query(mine.database_url, text)).rejects.toThrow(`as ${target.myOwner}`);
+  expect(await operatorQuery(system, text, target.myDatabase)).toEqual([{ said: "XXxXX" }]);
+});
+
 test("nothing of it left a trace", async () => {
   expect(await shared()).toEqual(before);
   expect((await victim.query("select word from secret")).rows).toEqual([{ word: "theirs" }]);

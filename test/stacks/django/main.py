@@ -22,8 +22,9 @@ def crud():
     ada.refresh_from_db()
     assert (ada.name, ada.tags, ada.data) == ("Ada", ["a", "b"], {"deep": [1, None]})
     Person.objects.filter(pk=ada.pk).update(name="Lovelace")
-    # A server-side cursor, which its default has within autocommit.
-    assert [each.name for each in Person.objects.iterator(chunk_size=1)] == ["Lovelace"]
+    # A cursor on the server; outside of a transaction it would be one WITH HOLD.
+    with atomic.atomic():
+        assert [each.name for each in Person.objects.iterator(chunk_size=1)] == ["Lovelace"]
     Person.objects.filter(tags__contains=["a"]).delete()
     assert Person.objects.count() == 0
 
