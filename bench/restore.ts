@@ -68,7 +68,9 @@ async function superuser<Result>(
   database: string,
   work: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
-  const client = new pg.Client({ ...installation.superuser, database });
+  // By default the superuser finds nothing of a tenant's without its schema.
+  const options = "-c search_path=public";
+  const client = new pg.Client({ ...installation.superuser, database, options });
   await client.connect();
   try {
     return await work(client);

@@ -54,8 +54,12 @@ async function report<Name extends HostCommandName>(
   return body.report;
 }
 
+// By default the superuser finds nothing of a tenant's without its schema.
+const options = "-c search_path=public";
+
 async function sql(database: string, text: string) {
-  const client = new Client({ host: join(host.config.directory, "run"), database, ...host.login });
+  const at = { host: join(host.config.directory, "run"), database, options };
+  const client = new Client({ ...at, ...host.login });
   await client.connect();
   return (await client.query(text).finally(() => client.end())).rows;
 }
@@ -100,8 +104,8 @@ async function recover(time: string) {
 async function rowsIn(recovery_id: string): Promise<number> {
   const scratch = join(host.config.directory, "scratch");
   const [name = ""] = readdirSync(scratch);
-  const at = { host: join(scratch, name), port: 1, database: "proj_kept", ...host.login };
-  const client = new Client(at);
+  const at = { host: join(scratch, name), port: 1, database: "proj_kept", options };
+  const client = new Client({ ...at, ...host.login });
   await client.connect();
   const { rows } = await client.query("select count(*)::int as n from ledger");
   await client.end();

@@ -39,7 +39,7 @@ type Reporter = ReturnType<typeof reporter>;
 function sqlOf(host: TestHost) {
   async function withClient<Result>(
     database: string,
-    login: { user: string; password: string },
+    login: { user: string; password: string; options?: string },
     work: (client: Client) => Promise<Result>,
   ): Promise<Result> {
     const client = new Client({ host: join(host.config.directory, "run"), database, ...login });
@@ -48,9 +48,13 @@ function sqlOf(host: TestHost) {
   }
 
   return {
-    /** As a superuser. */
+    /** As a superuser, who by default finds nothing of a tenant's without its schema. */
     sql: (database: string, text: string) =>
-      withClient(database, host.login, async (client) => (await client.query(text)).rows),
+      withClient(
+        database,
+        { ...host.login, options: "-c search_path=public" },
+        async (client) => (await client.query(text)).rows,
+      ),
     asTenant: <Result>(database: string, user: string, work: (client: Client) => Promise<Result>) =>
       withClient(database, { user, password: tenantPassword }, work),
   };
