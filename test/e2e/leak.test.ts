@@ -153,7 +153,7 @@ describe("under load", () => {
     neighbour = startLoad(urlOf(two));
   });
 
-  /** The load has come this far since it was asked. */
+  /** Resolves when a load has heard some more. */
   const goesOn = (load: ReturnType<typeof startLoad>) => {
     const { answers } = load.heard();
     return until(
@@ -165,6 +165,7 @@ describe("under load", () => {
 
   test("a new login knows nothing of what the old one left behind", async () => {
     const old = startLoad(urlOf(one));
+    await goesOn(old);
     await withClients(urlOf(one), stain);
     await tenants.createLogin({ ...renewed, verifier });
     const current = startLoad(urlOf(renewed));
@@ -184,11 +185,12 @@ describe("under load", () => {
     await twins.createTwin(twin, ownerRole);
     await say({ ...renewed, databaseName: twin }, "new");
     const load = startLoad(urlOf(renewed));
+    await goesOn(load);
     await withClients(urlOf(renewed), stain);
     expect((await host.command("database.swap", { live, twin, aside })).status).toBe(200);
     await expectClean(renewed, "transaction");
     const later = startLoad(urlOf(renewed));
-    await goesOn(later);
+    await Promise.all([goesOn(later), goesOn(load)]);
     expect([...(await later.stop()).words]).toEqual(["new"]);
     expect([...(await load.stop()).words]).toEqual(["one", "new"]);
     await twins.dropTwin(aside);
