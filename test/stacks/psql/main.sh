@@ -59,7 +59,8 @@ prepared)
     # What SQL prepares belongs to a session, so it stays within a transaction.
     text="select \$1::int + $i \\bind 5 \\g
       begin; prepare add (int) as select \$1 + $i; execute add (6); deallocate add; commit;"
-    { equals "$(printf '%s\n' "$text" | sql "$DATABASE_URL" | tr '\n' ,)" "$((i + 5)),$((i + 6)),"; } &
+    both="$((i + 5)),$((i + 6)),"
+    { equals "$(printf '%s\n' "$text" | sql "$DATABASE_URL" | tr '\n' ,)" "$both"; } &
     pids="$pids $!"
   done
   for pid in $pids; do wait "$pid"; done
