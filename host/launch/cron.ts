@@ -33,7 +33,7 @@ export function isDue(cron: string, date: Date): boolean {
   );
 }
 
-/** Milliseconds until the next full minute, never 0. */
-export function untilNextMinute(now: number): number {
-  return 60_000 - (now % 60_000);
+/** Milliseconds until the next time that divides by so many seconds, never 0. */
+export function untilNext(seconds: number, now: number): number {
+  return seconds * 1000 - (now % (seconds * 1000));
 }

@@ -139,6 +139,7 @@ function serviceEnvironment(settings: Settings, seen: Settings): Record<string, 
     [variables.port]: String(settings.port),
     [variables.databasesMax]: String(settings.databasesMax),
     [variables.resolverUrl]: settings.resolverUrl ?? "",
+    [variables.cronSeconds]: String(settings.cronSeconds),
     [variables.shownHome]: settings.home,
     [variables.shownRootfs]: settings.rootfs,
   };

@@ -21,6 +21,8 @@ export interface Settings {
   readonly databasesMax: number;
   /** Where the Worker resolves names of webhooks; undefined for its own default. */
   readonly resolverUrl: string | undefined;
+  /** How often cron triggers fire within a minute in which they are due. */
+  readonly cronSeconds: number;
   readonly shown: { readonly home: string; readonly rootfs: string };
 }
 
@@ -31,6 +33,7 @@ export const variables = {
   port: "MIOSA_PORT",
   databasesMax: "MIOSA_DATABASES_MAX",
   resolverUrl: "MIOSA_RESOLVER_URL",
+  cronSeconds: "MIOSA_CRON_SECONDS",
   /** Set for the part of a start that runs as the service user. */
   shownHome: "MIOSA_SHOWN_HOME",
   shownRootfs: "MIOSA_SHOWN_ROOTFS",
@@ -64,6 +67,7 @@ export function readSettings(env: Environment): Settings {
     port: wholeNumber(env, variables.port, 8787, 65_535),
     databasesMax: wholeNumber(env, variables.databasesMax, 300, 5000),
     resolverUrl: resolverUrl(env),
+    cronSeconds: wholeNumber(env, variables.cronSeconds, 60, 60),
     shown: {
       home: env[variables.shownHome] || home,
       rootfs: env[variables.shownRootfs] || rootfs,

@@ -105,14 +105,15 @@ async function startWorker(system: System): Promise<void> {
   const { settings, ports, record, pids } = system;
   const { log, worker } = homePaths(settings.home);
   const closed = [settings.port, ...Object.values(ports)].join(",");
-  const resolver = settings.resolverUrl === undefined ? [] : ["--resolver", settings.resolverUrl];
+  const { cronSeconds, resolverUrl } = settings;
+  const resolver = resolverUrl === undefined ? [] : ["--resolver", resolverUrl];
   const ready = Promise.withResolvers<void>();
   const kept = keepRunning({
     name: "Worker",
     args: [
       program("launch/worker.ts"),
       ...["--home", settings.home, "--port", String(settings.port), "--closed-ports", closed],
-      ...resolver,
+      ...["--cron-seconds", String(cronSeconds), ...resolver],
     ],
     // Miniflare is 5 MB of source: compiled once, it loads in half the time.
     env: { ...childEnvironment(), NODE_COMPILE_CACHE: join(worker, "compiled") },

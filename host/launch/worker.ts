@@ -1,7 +1,7 @@
 // Runs the Worker: a child of the launcher.
 //
 //   node host/launch/worker.ts --home DIRECTORY --port PORT --closed-ports PORT,PORT…
-//                              [--resolver URL]
+//                              --cron-seconds N [--resolver URL]
 //
 // Bindings  from wrangler.toml: DB (D1), NUDGE (queue), LANE and LIMITER (Durable Objects); their
 //           state is in state/ of the directory. From secrets.json: MIOSA_ADMIN_KEY (the
@@ -23,7 +23,7 @@ import type { V4ModuleDefinition, V4WorkerOptions } from "miniflare";
 import { readIfExists, writeAtomically } from "../file.ts";
 import { log, messageOf } from "../log.ts";
 import { bundlePaths, wranglerEnvironment } from "./bundle.ts";
-import { isDue, untilNextMinute } from "./cron.ts";
+import { isDue, untilNext } from "./cron.ts";
 import { type Database, migrate } from "./migrate.ts";
 import { keepSecrets } from "./secrets.ts";
 import { homePaths } from "./settings.ts";
@@ -39,17 +39,20 @@ interface Options {
   readonly home: string;
   readonly port: number;
   readonly closedPorts: string;
+  readonly cronSeconds: number;
   readonly resolver: string | undefined;
 }
 
 function readOptions(): Options {
   const text = { type: "string" } as const;
-  const options = { home: text, port: text, "closed-ports": text, resolver: text };
-  const { home, port, "closed-ports": closedPorts, resolver } = parseArgs({ options }).values;
-  if (home === undefined || port === undefined || closedPorts === undefined) {
-    throw new Error("Give --home, --port and --closed-ports.");
+  const needed = { home: text, port: text, "closed-ports": text, "cron-seconds": text } as const;
+  const { values } = parseArgs({ options: { ...needed, resolver: text } });
+  const { home, port, "closed-ports": closedPorts, "cron-seconds": seconds, resolver } = values;
+  if (!home || !port || !closedPorts || !seconds) {
+    const names = Object.keys(needed).map((name) => `--${name}`);
+    throw new Error(`Give ${names.join(", ")}.`);
   }
-  return { home, port: Number(port), closedPorts, resolver };
+  return { home, port: Number(port), closedPorts, cronSeconds: Number(seconds), resolver };
 }
 
 // workerd lives and dies with this process, also when this process is killed.
@@ -146,10 +149,10 @@ type Runtime = Awaited<ReturnType<typeof createRuntime>>["runtime"];
 const catchUpMilliseconds = 6000;
 
 /**
- * Fires triggers at each full minute; one that still runs is not fired again. The returned function
- * fires all of them once, soon.
+ * Fires triggers that are due every so many seconds; one that still runs is not fired again. The
+ * returned function fires all of them once, soon.
  */
-function fireCrons(runtime: Runtime, crons: readonly string[]): () => void {
+function fireCrons(runtime: Runtime, crons: readonly string[], seconds: number): () => void {
   const running = new Set<string>();
   const fire = async (cron: string, scheduledTime: Date) => {
     if (running.has(cron)) return;
@@ -164,12 +167,13 @@ function fireCrons(runtime: Runtime, crons: readonly string[]): () => void {
       running.delete(cron);
     }
   };
-  const onMinute = () => {
+  const wait = () => setTimeout(onTime, untilNext(seconds, Date.now()));
+  const onTime = () => {
     const now = new Date();
     for (const cron of crons) if (isDue(cron, now)) void fire(cron, now);
-    setTimeout(onMinute, untilNextMinute(Date.now()));
+    wait();
   };
-  setTimeout(onMinute, untilNextMinute(Date.now()));
+  wait();
   return () => {
     const fireAll = () => {
       for (const cron of crons) void fire(cron, new Date());
@@ -211,7 +215,7 @@ async function run(options: Options): Promise<void> {
   const db: Database = await runtime.getD1Database("DB");
   const applied = await migrate(db, join(repository, "migrations"));
   if (applied.length > 0) log("info", "Applied migrations", { names: applied.join(" ") });
-  catchUp = fireCrons(runtime, crons);
+  catchUp = fireCrons(runtime, crons, options.cronSeconds);
   watchRuntime();
   tell();
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isDue, untilNextMinute } from "../../host/launch/cron.ts";
+import { isDue, untilNext } from "../../host/launch/cron.ts";
 
 // A Monday.
 const date = new Date("2026-11-23T06:30:00Z");
@@ -27,6 +27,7 @@ test.each(["* * * *", "x * * * *", "30 6 * * MON"])("%s is refused rather than i
 });
 
 test("the next minute is never this one", () => {
-  expect(untilNextMinute(date.getTime())).toBe(60_000);
-  expect(untilNextMinute(date.getTime() + 59_999)).toBe(1);
+  expect(untilNext(60, date.getTime())).toBe(60_000);
+  expect(untilNext(60, date.getTime() + 59_999)).toBe(1);
+  expect(untilNext(5, date.getTime() + 59_000)).toBe(1000);
 });

@@ -19,12 +19,13 @@ import {
 } from "../../host/launch/settings.ts";
 
 test("without variables the state is in the clone and the API at 8787", () => {
-  const { home, port, rootfs, repository, databasesMax } = readSettings({});
-  expect({ home, port, rootfs, databasesMax }).toEqual({
+  const { home, port, rootfs, repository, databasesMax, cronSeconds } = readSettings({});
+  expect({ home, port, rootfs, databasesMax, cronSeconds }).toEqual({
     home: join(repository, ".miosa"),
     port: 8787,
     rootfs: join(repository, ".miosa/rootfs"),
     databasesMax: 300,
+    cronSeconds: 60,
   });
 });
 

@@ -73,8 +73,16 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
-/** Starts a system and waits until it is ready; `backup` is what its backup.json says. */
-export async function startSystem({ backup }: { readonly backup?: unknown } = {}) {
+/** What is not as a start has it by itself. */
+interface SystemOptions {
+  /** What backup.json says. */
+  readonly backup?: unknown;
+  /** How often cron triggers fire. */
+  readonly cronSeconds?: number;
+}
+
+/** Starts a system and waits until it is ready. */
+export async function startSystem({ backup, cronSeconds = 60 }: SystemOptions = {}) {
   const directory = makeRunDirectory();
   const home = join(directory, "home");
   if (backup !== undefined) writeBackupFile(home, backup);
@@ -84,7 +92,7 @@ export async function startSystem({ backup }: { readonly backup?: unknown } = {}
   let launcher: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    launcher = launch(home, port, log);
+    launcher = launch({ home, port, cronSeconds }, log);
     const deadline = performance.now() + readyMilliseconds;
     // The file may be there from before a crash.
     while (!isUp(launcher)) {
@@ -141,13 +149,20 @@ function writeBackupFile(home: string, backup: unknown): void {
   writeFileSync(join(home, "backup.json"), JSON.stringify(backup), { mode: 0o600 });
 }
 
-function launch(home: string, port: number, log: string): ChildProcess {
+interface Launch {
+  readonly home: string;
+  readonly port: number;
+  readonly cronSeconds: number;
+}
+
+function launch({ home, port, cronSeconds }: Launch, log: string): ChildProcess {
   const output = openSync(log, "a");
   const child = spawn(process.execPath, [join(repository, "host/launch/main.ts")], {
     env: {
       ...process.env,
       MIOSA_HOME: home,
       MIOSA_PORT: String(port),
+      MIOSA_CRON_SECONDS: String(cronSeconds),
       MIOSA_ROOTFS: rootfsDirectory(),
     },
     stdio: ["ignore", output, output],
