@@ -28,8 +28,11 @@ export interface Backup {
   readonly store: Store | undefined;
   /** The base backups in both repositories, the oldest first; a lost one has none. */
   list(): Promise<BaseBackup[]>;
-  /** Spans in which every moment can be recovered; the last one ends about now. */
-  window(): Promise<Span[]>;
+  /**
+   * Spans in which every moment can be recovered; the last one ends about now, or after the moment
+   * that is asked about, in milliseconds since the epoch.
+   */
+  window(about?: number): Promise<Span[]>;
   /** Makes the first repository anew when it is lost, with a base backup. */
   heal(): Promise<void>;
 }
@@ -96,8 +99,8 @@ export async function openBackup(
       const all = [...(await local()), ...(store?.backups() ?? [])];
       return all.sort((one, other) => one.stoppedAt - other.stoppedAt);
     },
-    async window() {
-      await archive.heartbeat();
+    async window(about) {
+      await archive.heartbeat(about);
       const wal = orNone("WAL", () => listWal(backrest));
       const [backups, segments] = await Promise.all([local(), wal]);
       const archived = new Set(segments.map((segment) => segment.wal));

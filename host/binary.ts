@@ -142,6 +142,8 @@ export interface RunOptions {
   readonly reach?: Reach;
   /** What it reads from its standard input. */
   readonly input?: string;
+  /** It takes what of the processors others leave. */
+  readonly isPatient?: boolean;
 }
 
 /** Runs a program to its end, at most to this one's: its output, or rejects with its stderr. */
@@ -149,9 +151,10 @@ export function runProgram(
   config: HostConfig,
   name: ProgramName,
   args: readonly string[],
-  { secrets = {}, reach = "cluster", input }: RunOptions = {},
+  { secrets = {}, reach = "cluster", input, isPatient = false }: RunOptions = {},
 ): Promise<string> {
-  const [file, ...rest] = commandLine(config, name, args, "dies-with-host", reach);
+  const command = commandLine(config, name, args, "dies-with-host", reach);
+  const [file, ...rest] = isPatient ? (["nice", ...command] as const) : command;
   const options = { env: { ...environment, ...secrets }, cwd: "/", maxBuffer: outputBytesMax };
   return new Promise((resolve, reject) => {
     const child = execFile(file, rest, options, (error, stdout, stderr) => {
@@ -195,7 +198,7 @@ export function streamProgram(
   config: HostConfig,
   name: ProgramName,
   args: readonly string[],
-  { secrets = {}, reach = "cluster" }: Omit<RunOptions, "input"> = {},
+  { secrets = {}, reach = "cluster" }: Pick<RunOptions, "secrets" | "reach"> = {},
 ): Streaming {
   const [file, ...rest] = commandLine(config, name, args, "dies-with-host", reach);
   const child = spawn(file, rest, {

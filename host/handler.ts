@@ -156,8 +156,10 @@ function backupHandlers({
     base_backups: async () => ({ base_backups: (await list()).map(reportBackup) }),
     "base_backup.expire": async () => ({ is_done: await base.expire() }),
     archive: async () => ({ ...(await archive.status()), store: store?.status() ?? null }),
-    recovery_window: async () => ({
-      spans: (await window()).map(({ from, to }) => ({ from: iso(from), to: iso(to) })),
+    recovery_window: async ({ about }) => ({
+      spans: (await window(about === undefined ? undefined : Date.parse(about))).map(
+        ({ from, to }) => ({ from: iso(from), to: iso(to) }),
+      ),
     }),
     "restore_point.create": ({ name }) => archive.restorePoint(name),
   };

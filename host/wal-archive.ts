@@ -24,8 +24,11 @@ export interface ArchiveStatus {
 /** The archive of one cluster. */
 export interface WalArchive {
   status(): Promise<ArchiveStatus>;
-  /** Commits now and waits until that commit is archived; the moment of the commit. */
-  heartbeat(): Promise<Heartbeat>;
+  /**
+   * Commits now and has that commit archived. Waits until it is, or until it is known that all is
+   * that was committed up to a moment; milliseconds since the epoch.
+   */
+  heartbeat(upTo?: number): Promise<void>;
   /** The same without waiting, when anything was written since the last one. */
   heartbeatIfBusy(): Promise<void>;
   /** Known commits since a moment, in order. */
@@ -118,15 +121,15 @@ export async function openWalArchive(
         wal_bytes: (await locate(control)).bytes,
       };
     },
-    async heartbeat() {
-      const heartbeat = await commit();
+    async heartbeat(upTo = Number.POSITIVE_INFINITY) {
+      const newest = await commit();
       await control.query("select pg_switch_wal()");
+      const { wal } = heartbeats.find(({ at }) => at >= upTo) ?? newest;
       const deadline = performance.now() + archivedMilliseconds;
-      while (((await readFacts(control)).last_archived_wal ?? "") < heartbeat.wal) {
+      while (((await readFacts(control)).last_archived_wal ?? "") < wal) {
         if (performance.now() > deadline) throw new Error("WAL is not archived in time.");
         await delay(20);
       }
-      return heartbeat;
     },
     async heartbeatIfBusy() {
       if ((await locate(control)).bytes - beatAtBytes > idleBytes) await commit();

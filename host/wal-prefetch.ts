@@ -79,7 +79,8 @@ export function prefetchWal(scratch: Scratch, wanted: readonly string[]): Prefet
   const work = async (options: readonly string[]) => {
     for (let wal = queue.shift(); wal !== undefined; wal = queue.shift()) {
       const part = join(files.directory, `${wal}.part`);
-      await runProgram(config, "pgbackrest", [...options, "archive-get", wal, part], { reach });
+      const line = [...options, "archive-get", wal, part];
+      await runProgram(config, "pgbackrest", line, { reach, isPatient: true });
       renameSync(part, join(directory, wal));
     }
   };

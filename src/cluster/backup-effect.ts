@@ -42,7 +42,10 @@ export function backupEffects(command: HostCommander): BackupEffects {
     baseBackups: async () => (await command("base_backups", {})).base_backups,
     expireBackups: async () => (await command("base_backup.expire", {})).is_done,
     archiveStatus: () => command("archive", {}),
-    recoveryWindow: async () => (await command("recovery_window", {})).spans,
+    recoveryWindow: async (about) => {
+      const input = about === undefined ? {} : { about: about.toISOString() };
+      return (await command("recovery_window", input)).spans;
+    },
     restorePoint: (name) => command("restore_point.create", { name }),
     startRecovery: async (recovery_id, request) => {
       await command("recovery.start", { recovery_id, request });

@@ -446,10 +446,11 @@ export const hostCommands = {
   },
   /**
    * The spans in which every moment can be recovered, the oldest first, from what is really
-   * archived; brings the end of the last one to about now.
+   * archived; brings the end of the last one to about now. Who asks about a moment that is in the
+   * archive already does not wait for that.
    */
   recovery_window: {
-    input: Nothing,
+    input: z.strictObject({ about: z.iso.datetime().optional() }),
     report: z.object({
       spans: z.array(z.object({ from: z.iso.datetime(), to: z.iso.datetime() })),
     }),

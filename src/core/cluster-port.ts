@@ -382,8 +382,14 @@ export interface ClusterPort {
   /** Takes away what no window needs; false while a recovery reads. */
   expireBackups(clusterId: string): Promise<boolean>;
   archiveStatus(clusterId: string): Promise<ArchiveStatus>;
-  /** Spans in which every moment can be recovered, oldest first; the last ends about now. */
-  recoveryWindow(clusterId: string): Promise<{ readonly from: string; readonly to: string }[]>;
+  /**
+   * Spans in which every moment can be recovered, oldest first; the last ends about now, or after
+   * the moment that is asked about.
+   */
+  recoveryWindow(
+    clusterId: string,
+    about?: Date,
+  ): Promise<{ readonly from: string; readonly to: string }[]>;
   /** Marks a point in the WAL by name. */
   restorePoint(
     clusterId: string,

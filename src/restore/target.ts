@@ -134,11 +134,11 @@ async function locatePoint(context: Context, row: DatabaseRow, name: string): Pr
 
 /**
  * The spans in which a database can be recovered, the oldest first: those of its cluster while it
- * was there.
+ * was there. They end about now, or after the moment that is asked about.
  * @throws ApiError 503 when the cluster is silent.
  */
-export async function spansOf(context: Context, row: DatabaseRow) {
-  const spans = await ask(() => context.cluster.recoveryWindow(row.clusterId));
+export async function spansOf(context: Context, row: DatabaseRow, about?: Date) {
+  const spans = await ask(() => context.cluster.recoveryWindow(row.clusterId, about));
   const created = row.createdAt.toISOString();
   const gone = row.state === "purged" ? (row.purgeAt?.toISOString() ?? created) : null;
   return spans
@@ -150,7 +150,7 @@ export async function spansOf(context: Context, row: DatabaseRow) {
 }
 
 async function checkWindow(context: Context, row: DatabaseRow, at: Date): Promise<void> {
-  const spans = await spansOf(context, row);
+  const spans = await spansOf(context, row, at);
   const isInside = spans.some(
     ({ from, to }) => Date.parse(from) <= at.getTime() && at.getTime() <= Date.parse(to),
   );

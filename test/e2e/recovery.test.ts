@@ -164,6 +164,21 @@ describe("a recovery", () => {
     expect(scratchNames()).toEqual([]);
   });
 
+  test("to a moment that is archived needs nothing that is not", async () => {
+    const about = moments.at(-1)?.time ?? "";
+    await report("recovery_window", { about });
+    await sql("postgres", "alter system set archive_command = 'false'");
+    await sql("postgres", "select pg_reload_conf()");
+    try {
+      const { spans } = await report("recovery_window", { about });
+      expect(spans.some(({ from, to }) => from <= about && about <= to)).toBe(true);
+    } finally {
+      await sql("postgres", "alter system reset archive_command");
+      await sql("postgres", "select pg_reload_conf()");
+    }
+    await report("recovery_window", {});
+  });
+
   test("to a moment that is not archived fails with words and leaves nothing", async () => {
     const future = new Date(Date.now() + 3_600_000).toISOString();
     const { status } = await recover(future, await oidOf("proj_ledger"));
