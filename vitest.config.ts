@@ -3,8 +3,13 @@
 //   node  the host program's parts, the launcher's parts, and the rules of the house
 //   e2e   the whole system: Worker, D1, host program, Postgres, PgBouncer
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { trustedFile } from "./test/support/tls-receiver.ts";
+
+// Whom workerd trusts is read when the plugin is loaded, and is nobody else's business.
+process.env.NODE_EXTRA_CA_CERTS = trustedFile;
+const { cloudflareTest, readD1Migrations } = await import("@cloudflare/vitest-plugin");
+delete process.env.NODE_EXTRA_CA_CERTS;
 
 const inNode = ["test/host/**/*.test.ts", "test/launch/**/*.test.ts", "test/*.test.ts"];
 const wholeSystem = ["test/e2e/**/*.test.ts"];
@@ -42,6 +47,7 @@ export default defineConfig({
           name: "unit",
           include: ["test/*/**/*.test.ts"],
           exclude: [...inNode, ...wholeSystem],
+          globalSetup: ["test/support/tls-receiver.ts"],
           setupFiles: ["test/support/migrate.ts"],
           // A start of workerd for each file is half of the time; tables are emptied by each test.
           isolate: false,
