@@ -160,7 +160,8 @@ export function runProgram(
     const child = execFile(file, rest, options, (error, stdout, stderr) => {
       process.off("exit", kill);
       if (error === null) return resolve(stdout);
-      reject(new Error(`${name} failed: ${lastSaid(stderr) || error.message}`));
+      const end = `it ended with ${error.code ?? error.signal}`;
+      reject(new Error(`${name} failed: ${lastSaid(stderr) || end}`));
     });
     const kill = () => child.kill("SIGKILL");
     process.on("exit", kill);

@@ -1,5 +1,8 @@
 // What went wrong in a recovery, in words: of which file, and what to do about it.
+import type { HostCommandReport } from "../src/contract/host.ts";
 import { messageOf } from "./log.ts";
+import { ManifestRefused } from "./manifest-view.ts";
+import { NoBaseBackup, NoRoom } from "./recovery-attempt.ts";
 
 /** What is known when a step fails. */
 export interface FailedStep {
@@ -15,6 +18,21 @@ const another =
   "Restore to another moment, or with `backup_id` from another base backup: the rest of the " +
   "window can be had as before.";
 
+/** What did not do; see `PassedOver` of `src/contract/host.ts`. */
+type PassedOver = HostCommandReport<"recovery.status">["passed_over"][number];
+
+/** What went wrong in one attempt. */
+export interface Problem {
+  /** The error, or what it comes to when Postgres' log says more. */
+  readonly error: unknown;
+  readonly problem: string;
+  /** A file is damaged or missing: there is something a caller may do. */
+  readonly isDamage: boolean;
+}
+
+/** The same, and of what. */
+export type Told = Problem & Pick<PassedOver, "repository" | "backup_label">;
+
 // The words of those who met the file; all other errors have the words of this program already.
 const isForeign =
   /^(pgbackrest failed|\[\w+\] |Recovery failed: recovery ended before configured recovery target)/;
@@ -24,20 +42,65 @@ function subjectOf({ step, backup_label: label, log }: FailedStep): string | und
   const [last] = [...log.matchAll(/restored log file "([0-9A-F]{24})"/g)].at(-1)?.slice(1) ?? [];
   const subjects: Readonly<Record<string, string>> = {
     choose: lists,
-    view: `The manifest of the base backup ${label} is missing or damaged. ${another}`,
-    restore: `The base backup ${label}, or one it builds on, is damaged. ${another}`,
+    view: `The manifest of the base backup ${label} is missing or damaged.`,
+    restore: `The base backup ${label}, or one it builds on, is damaged.`,
     replay:
       last === undefined
-        ? `The WAL that follows the base backup ${label} is missing. ${another}`
-        : `WAL is missing or damaged at the end of segment ${last} or after it. ${another}`,
+        ? `The WAL that follows the base backup ${label} is missing.`
+        : `WAL is missing or damaged at the end of segment ${last} or after it.`,
   };
   return subjects[step === "fetch_wal" ? "replay" : step];
 }
 
-/** The words for a caller. */
-export function recoveryProblem(error: unknown, failed: FailedStep): string {
+// Without a word of its own it was killed: by an operator, or for want of memory.
+const isKilled = /^pgbackrest failed: it ended with (SIG|1\d\d$)/;
+const isFull = /no space left on device|disk quota exceeded/i;
+
+const noRoom =
+  "The disk that holds the cluster's directory scratch/ was full before the recovery was done. " +
+  "Make room on the host's disk, then restore again.";
+
+/** What went wrong in one attempt, in words without the host's own paths. */
+export function recoveryProblem(error: unknown, failed: FailedStep): Problem {
   const words = messageOf(error).replaceAll(`${failed.directory}/`, "");
-  if (!isForeign.test(words) && !(error instanceof SyntaxError)) return words;
-  const subject = subjectOf(failed);
-  return subject === undefined ? words : `${subject} (${words})`;
+  if (isFull.test(words) || (failed.step === "replay" && isFull.test(failed.log))) {
+    const full = new NoRoom(`${noRoom} (${words})`);
+    return { error: full, problem: full.message, isDamage: false };
+  }
+  if (isKilled.test(words)) {
+    const problem = `pgBackRest was killed in the step ${failed.step}. Restore again. (${words})`;
+    return { error, problem, isDamage: false };
+  }
+  const isForeignError = isForeign.test(words) || error instanceof SyntaxError;
+  const subject = isForeignError ? subjectOf(failed) : undefined;
+  if (subject === undefined) return { error, problem: words, isDamage: false };
+  return { error, problem: `${subject} (${words})`, isDamage: failed.step !== "choose" };
+}
+
+// There is another way to a manifest, and that no more base backups are there is nobody's fault.
+const isFault = ({ error }: Problem) =>
+  !(error instanceof ManifestRefused || error instanceof NoBaseBackup);
+
+/** What a recovery could not use, of the attempts that failed. */
+export function passedOver(failures: readonly Told[]): PassedOver[] {
+  return failures.filter(isFault).map(({ repository, backup_label, problem, isDamage }) => {
+    return { repository, backup_label, problem, is_damage: isDamage };
+  });
+}
+
+/** The words for a caller: what is wrong with the best way, and which others do not do either. */
+export function failureWords(failures: readonly Told[]): string {
+  const faults = failures.filter(isFault);
+  const told = faults.length === 0 ? failures.slice(-1) : faults;
+  const words = ([1, 2] as const).flatMap((repository) => {
+    const [first, ...others] = told.filter((one) => one.repository === repository);
+    if (first === undefined) return [];
+    const labels = others.map(({ backup_label: label }) => label).filter((label) => label !== null);
+    const more = labels.length === 0 ? "" : ` Nor do other base backups: ${labels.join(", ")}.`;
+    return [{ name: repository === 1 ? "first" : "second", text: first.problem + more }];
+  });
+  const isOne = words.length === 1;
+  const lines = words.map(({ name, text }) => (isOne ? text : `${name} repository: ${text}`));
+  const isDamage = told.some((one) => one.isDamage);
+  return [...lines, ...(isDamage ? [another] : [])].join(" ") || "It was ended.";
 }

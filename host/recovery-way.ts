@@ -1,30 +1,14 @@
 // The ways in which one database can be recovered, the fastest first: from a cut-down view of the
 // first repository; as pgBackRest does it, when a manifest is not one to be cut down; and the same
-// from the second repository, when the first is lost, broken, or does not reach to the target.
+// from the second repository. Which is tried after which is in recovery-attempt.ts.
 import type { MomentRequest } from "../src/contract/host.ts";
 import { type BaseBackup, listBackups } from "./backrest.ts";
-import type { Repository } from "./backrest-config.ts";
 import type { Backup } from "./backup.ts";
-import { ManifestRefused } from "./manifest-view.ts";
+import { type Attempt, isWorthTrying, NoBaseBackup } from "./recovery-attempt.ts";
+import { isUnbroken } from "./recovery-window.ts";
 import { makeView, type RecoveryTarget, restoreFiles, type Scratch } from "./scratch.ts";
 import { fetchWal, planStock, restoreStock, walFor } from "./stock-restore.ts";
 import { localSegments, prefetchWal } from "./wal-prefetch.ts";
-
-/** How, and from which repository. */
-export interface Way {
-  readonly method: "filtered" | "stock";
-  readonly repository: Repository;
-}
-
-/** The first way to try. */
-export const firstWay: Way = { method: "filtered", repository: 1 };
-
-/** The way to try after one has failed; undefined when there is none left. */
-export function wayAfter(way: Way, error: unknown, { store }: Backup): Way | undefined {
-  if (error instanceof ManifestRefused) return { method: "stock", repository: 1 };
-  const isLeft = way.repository === 1 && store !== undefined;
-  return isLeft ? { method: "stock", repository: 2 } : undefined;
-}
 
 /** A recovery from a base backup, to be carried out. */
 export interface Prepared {
@@ -50,28 +34,43 @@ function targetOf({ target }: MomentRequest): RecoveryTarget {
   return "name" in target ? { name: target.name } : { immediate: true };
 }
 
-/** The newest backup that was over before the target. @throws Error when there is none. */
+/**
+ * The newest backup that was over before the target. When some of them do not do, it is one from
+ * before these whose WAL goes on unbroken to where they began.
+ * @throws NoBaseBackup
+ */
 export async function chooseBackup(
-  { repository }: Way,
+  { way, without }: Attempt,
+  scratch: Scratch,
   request: MomentRequest,
   { backrest, store }: Backup,
 ): Promise<BaseBackup> {
-  const isFirst = repository === 1;
+  const isFirst = way.repository === 1;
   const backups = isFirst ? await listBackups(backrest, 1) : (store?.backups() ?? []);
-  const { target } = request;
-  const at = momentOf(request);
-  const isIt = ({ label, stoppedAt }: BaseBackup) =>
-    // pgBackRest tells the second in which it was over.
-    "backup" in target ? label === target.backup : stoppedAt + 1000 <= (at ?? 0);
-  const chosen = backups.findLast(isIt);
+  const fitting = backups.filter((backup) => isBefore(request, backup));
+  const newest = fitting.at(-1);
+  if (newest !== undefined && without.length === 0) return newest;
+  const segments = isFirst ? localSegments(scratch) : (store?.segments() ?? new Set());
+  const chosen = fitting.findLast(
+    ({ label, startWal }) =>
+      isWorthTrying(label, without) && isUnbroken(segments, startWal, newest?.startWal ?? startWal),
+  );
   if (chosen !== undefined) return chosen;
-  if (!("backup" in target)) throw new Error("No base backup is older than the target.");
-  throw new Error(`There is no base backup ${target.backup} any more.`);
+  const { target } = request;
+  if (!("backup" in target)) throw new NoBaseBackup("No base backup is older than the target.");
+  throw new NoBaseBackup(`There is no base backup ${target.backup} any more.`);
+}
+
+function isBefore(request: MomentRequest, { label, stoppedAt }: BaseBackup): boolean {
+  const { target } = request;
+  if ("backup" in target) return label === target.backup;
+  // pgBackRest tells the second in which it was over.
+  return stoppedAt + 1000 <= (momentOf(request) ?? 0);
 }
 
 /** Looks what is in a base backup, and says how to go on. */
 export async function prepareWay(
-  { method, repository }: Way,
+  { method, repository }: Attempt["way"],
   scratch: Scratch,
   chosen: BaseBackup,
   request: MomentRequest,

@@ -34,6 +34,11 @@ function lastInRow(archived: ReadonlySet<string>, start: string): string | undef
   return last;
 }
 
+/** Whether all segments from one to another are there. */
+export function isUnbroken(archived: ReadonlySet<string>, start: string, end: string): boolean {
+  return (lastInRow(archived, start) ?? "") >= end;
+}
+
 // From the end of a backup to the last commit known to be in the WAL that follows it unbroken.
 function spanOf(
   backup: BaseBackup,

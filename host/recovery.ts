@@ -21,15 +21,15 @@ import { readIfExists, writeAtomically } from "./file.ts";
 import { log, messageOf } from "./log.ts";
 import type { Previews } from "./preview.ts";
 import { HostProblem } from "./problem.ts";
-import { recoveryProblem } from "./recovery-problem.ts";
+import { type Attempt, attemptAfter, NoRoom, type Tried, verdictOf } from "./recovery-attempt.ts";
 import {
-  chooseBackup,
-  firstWay,
-  type Prepared,
-  prepareWay,
-  type Way,
-  wayAfter,
-} from "./recovery-way.ts";
+  failureWords,
+  type Problem,
+  passedOver,
+  recoveryProblem,
+  type Told,
+} from "./recovery-problem.ts";
+import { chooseBackup, type Prepared, prepareWay } from "./recovery-way.ts";
 import {
   evidenceIn,
   isRunning,
@@ -112,6 +112,7 @@ const fresh = (id: string): Recovery => ({
   replayed_lsn: null,
   reached_at: null,
   evidence: null,
+  passed_over: [],
   database: null,
   error: null,
   load: null,
@@ -135,7 +136,8 @@ function checkSpace(entry: Entry, bytes: number, others: Iterable<Entry>): void 
   const free = bavail * bsize - taken.reduce((sum, each) => sum + each, 0);
   const needed = bytesNeeded(bytes);
   if (free >= needed) return;
-  throw new Error(`The recovery needs ${needed} bytes of disk, ${Math.max(free, 0)} are free.`);
+  const words = `The recovery needs ${needed} bytes of disk, ${Math.max(free, 0)} are free.`;
+  throw new NoRoom(`${words} Make room on the host's disk, then restore again.`);
 }
 
 const bytesNeeded = (bytes: number) => 3 * bytes + spareBytes;
@@ -159,44 +161,50 @@ function stepsOf(entry: Entry) {
 
 /** Tries one way after the other; the error says what became of each. */
 async function recover(house: House, entry: Entry, request: MomentRequest): Promise<void> {
-  const { backup } = house;
-  const failures: string[] = [];
-  let way = firstWay;
+  const tried: Tried[] = [];
+  const failures: Told[] = [];
   for (;;) {
+    const attempt = entry.isEnding ? undefined : attemptAfter(tried, house.backup);
+    if (attempt === undefined) throw new Error(failureWords(failures));
+    if (tried.length > 0) await clear(entry);
     try {
-      return await recoverBy(way, house, entry, request);
+      return await recoverBy(attempt, house, entry, request);
     } catch (error) {
-      // What was recovered is what it is, wherever it came from.
-      const isOver = entry.isEnding || ["settle", "admit"].includes(entry.recovery.step);
-      const next: Way | undefined = isOver ? undefined : wayAfter(way, error, backup);
-      const name = way.repository === 1 ? "first" : "second";
-      const problem = problemOf(entry, error);
-      failures.push(`${name} repository: ${problem}`);
-      if (next === undefined) throw new Error(failures.length === 1 ? problem : failures.join(" "));
-      log("warn", `A recovery goes on another way. ${failures.at(-1)}`);
-      way = next;
-      await removeScratch(entry.scratch);
-      mkdirSync(entry.scratch.files.directory, { recursive: true, mode: 0o700 });
+      const { way } = attempt;
+      const { step, backup_label: label } = entry.recovery;
+      const found = problemOf(entry, error);
+      tried.push({ way, label, verdict: verdictOf({ error: found.error, step, label }) });
+      failures.push({ ...found, repository: way.repository, backup_label: label });
+      stepsOf(entry).note({ passed_over: passedOver(failures) });
+      log("warn", `A way of recovery failed. ${found.problem}`);
     }
   }
 }
 
-function problemOf({ recovery, scratch }: Entry, error: unknown): string {
+async function clear(entry: Entry): Promise<void> {
+  const { scratch } = entry;
+  stepsOf(entry).note({ backup_label: null });
+  await removeScratch(scratch);
+  mkdirSync(scratch.files.directory, { recursive: true, mode: 0o700 });
+}
+
+function problemOf({ recovery, scratch }: Entry, error: unknown): Problem {
   const log = readIfExists(scratch.files.log) ?? "";
   const { directory } = scratch.config;
   return recoveryProblem(error, { ...recovery, log, directory });
 }
 
 async function recoverBy(
-  way: Way,
+  attempt: Attempt,
   { backup, entries }: House,
   entry: Entry,
   request: MomentRequest,
 ): Promise<void> {
   const { scratch } = entry;
   const { note, step } = stepsOf(entry);
+  const { way } = attempt;
   note({ ...way });
-  const chosen = await step("choose", () => chooseBackup(way, request, backup));
+  const chosen = await step("choose", () => chooseBackup(attempt, scratch, request, backup));
   note({ backup_label: chosen.label, start_lsn: chosen.startLsn });
   const prepared = await step("view", () => prepareWay(way, scratch, chosen, request, backup));
   try {
@@ -295,7 +303,12 @@ function scratchOf({ config, secrets }: House, id: string): Scratch {
 function persist({ scratch, request, recovery, opened }: Entry): void {
   if (!existsSync(scratch.files.directory)) return;
   const text = JSON.stringify({ request, recovery, opened });
-  writeAtomically(stateFile(scratch.files.directory), text);
+  try {
+    writeAtomically(stateFile(scratch.files.directory), text);
+  } catch (error) {
+    // It is there all the same, as long as this program is.
+    log("error", `A recovery's state cannot be kept: ${messageOf(error)}`);
+  }
 }
 
 /** @throws HostProblem 404, or 409 unless its scratch cluster is at the target */

@@ -110,12 +110,15 @@ async function recovered(
   return recoveries.statusOf(recoveryId);
 }
 
-function judge({ state, error, evidence, repository, ...recovery }: RecoveryReport) {
+function judge({ state, error, evidence, passed_over: passed, ...recovery }: RecoveryReport) {
   if (state === "failed") return { result: "failed", detail: error ?? "It failed." } as const;
   const how = `${recovery.backup_label}, ${recovery.method}: ${evidence}`;
-  // What stands in shows that the first one has failed.
-  if (repository === 1) return { result: "passed", detail: how } as const;
-  const detail = `The first repository could not be used; the second could (${how}).`;
+  const isBest = passed.length === 0 && recovery.repository === 1;
+  if (isBest) return { result: "passed", detail: how } as const;
+  // What stands in shows that the better one has failed.
+  const why = passed.map(({ problem }) => problem).join(" ") || "The first repository has none.";
+  const name = recovery.repository === 1 ? "first" : "second";
+  const detail = `${why} It could be restored all the same, from the ${name} repository (${how}).`;
   return { result: "failed", detail } as const;
 }
 

@@ -218,6 +218,17 @@ export const PreviewRequest = z.strictObject({
 });
 export type PreviewRequest = z.infer<typeof PreviewRequest>;
 
+/** What a recovery could not use, though it would have been the better way. */
+const PassedOver = z.object({
+  repository: z.union([z.literal(1), z.literal(2)]),
+  /** The base backup it began with; null when not even a list of them could be read. */
+  backup_label: z.string().nullable(),
+  /** Which file, or what else was wrong with it. */
+  problem: z.string(),
+  /** A file of it is damaged or missing, which others who need it will meet as well. */
+  is_damage: z.boolean(),
+});
+
 /** What a recovery has come to. */
 export const RecoveryReport = z.object({
   recovery_id: z.string(),
@@ -245,6 +256,8 @@ export const RecoveryReport = z.object({
   reached_at: z.string().nullable(),
   /** The line of Postgres' log that says where recovery stopped. */
   evidence: z.string().nullable(),
+  /** What was tried in vain before, in that order. */
+  passed_over: z.array(PassedOver).default([]),
   /** The database's name at the target. */
   database: z.string().nullable(),
   error: z.string().nullable(),

@@ -1,7 +1,8 @@
-// Every damage to a repository is caught: the recovery fails and names the file, what is live is as
-// it was, and once the file is whole again the same recovery succeeds.
-import { randomUUID } from "node:crypto";
+// Every damage to a repository is caught and its file named. While an older base backup is whole
+// the rows come back exactly from that one; else the recovery fails, what is live is as it was, and
+// once the file is whole again the same recovery succeeds.
 import { basename, join } from "node:path";
+import { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   all,
@@ -14,20 +15,17 @@ import {
   turnBits,
 } from "../support/damage.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";
-import {
-  momentNow,
-  type RecoveringHost,
-  recoveringHost,
-  tenantPassword,
-} from "../support/recovering.ts";
+import { momentNow, type RecoveringHost, recoveringHost } from "../support/recovering.ts";
 
 const roles = { owner: `own_${"a".repeat(20)}`, login: `usr_${"b".repeat(20)}` };
-const rows = 2000;
+const count = 2000;
 
 let host: TestHost;
 let it: RecoveringHost;
 let oid: number;
 let target: string;
+/** Of all base backups, the oldest first. */
+let labels: string[];
 let full: string;
 let incremental: string;
 /** The segment in which rows are that are in no backup. */
@@ -43,8 +41,9 @@ beforeAll(async () => {
   await run("create table changed as select generate_series(1, 20000) as n");
   await it.baseBackup();
   const { base_backups } = await it.report("base_backups", {});
-  [full = "", incremental = ""] = base_backups.slice(-2).map(({ label }) => label);
-  await run(`create table ledger as select generate_series(1, ${rows}) as n`);
+  labels = base_backups.map(({ label }) => label);
+  [full = "", incremental = ""] = labels.slice(-2);
+  await run(`create table ledger as select generate_series(1, ${count}) as n`);
   const [{ name }] = await it.sql(
     "postgres",
     "select pg_walfile_name(pg_current_wal_insert_lsn()) as name",
@@ -86,7 +85,9 @@ const inLists = /^The repository's lists, backup.info and archive.info, cannot b
 const inWal =
   /^(WAL is missing or damaged at the end of segment [0-9A-F]{24}|The WAL that follows)/;
 
-const damages: readonly (readonly [what: string, damage: () => Repair, words: RegExp])[] = [
+type Damage = readonly [what: string, damage: () => Repair, words: RegExp];
+
+const ofBackups: readonly Damage[] = [
   ["bits of the newest backup", () => each(contents(incremental), turnBits), inBackup],
   ["half of the newest backup", () => each(contents(incremental), half), inBackup],
   ["the newest backup's files", () => each(contents(incremental), take), inBackup],
@@ -103,6 +104,19 @@ const damages: readonly (readonly [what: string, damage: () => Repair, words: Re
   ["half of its manifest", () => each(manifests(incremental), half), inManifest],
   ["its manifest", () => each(manifests(incremental), take), inManifest],
   ["its manifest, for another's", () => exchangeManifests(), inBackup],
+];
+
+const ofAll: readonly Damage[] = [
+  ["bits of every backup", () => each(labels.flatMap(contents), turnBits), inBackup],
+  [
+    "every backup",
+    () =>
+      each(
+        labels.map((label) => join(backups(), label)),
+        take,
+      ),
+    inManifest,
+  ],
   ["bits of the list of backups", () => each(backupInfo(), turnBits), inLists],
   ["half of the list of backups", () => each(backupInfo(), half), inLists],
   ["the list of backups", () => each(backupInfo(), take), /^No base backup is older/],
@@ -122,25 +136,45 @@ function exchangeManifests(): Repair {
   return all(manifests(incremental).map((file, at) => replaceBy(file, others[at] ?? file)));
 }
 
-async function rowsThere(): Promise<number> {
-  const { recovery_id, status } = await it.start(target, oid);
-  expect(status.state, `${status.error}`).toBe("ready");
-  const into = `proj_${randomUUID().slice(0, 8)}`;
-  const unique = randomUUID()
-    .replaceAll(/[^a-f]/g, "")
-    .padEnd(20, "z")
-    .slice(0, 20);
-  const own = { owner: `own_${unique}`, login: `usr_${unique}` };
-  await it.makeTenant(into, own);
-  const login = { database: into, user: own.login, password: tenantPassword };
-  await it.report("recovery.load", { recovery_id, into: login });
-  const { load } = await it.settled(recovery_id, (now) => now.load?.state !== "running");
-  expect(load?.error).toBeNull();
+/** Rows of the ledger in a recovery that is ready, and their sum; ends it. */
+async function ledgerIn(recovery_id: string) {
+  const [name = ""] = it.scratchNames();
+  const socket = join(host.config.directory, "scratch", name);
+  const options = "-c search_path=public";
+  const at = { host: socket, port: 1, database: "proj_ledger", options };
+  const client = new Client({ ...at, ...host.login });
+  await client.connect();
+  const text = `select count(*)::int as n, sum(n)::int as sum,
+    (select sum(n)::int from kept) + (select sum(n)::int from changed) as others from ledger`;
+  const { rows } = await client.query(text).finally(() => client.end());
   await it.report("recovery.end", { recovery_id });
-  return (await it.sql(into, "select count(*)::int as n from ledger"))[0].n;
+  return rows[0];
 }
 
-test.each(damages)("without %s a recovery fails with words", async (_, damage, words) => {
+const exact = {
+  n: count,
+  sum: (count * (count + 1)) / 2,
+  others: 20_000 * 20_001,
+};
+
+test.each(ofBackups)("without %s the rows come back from an older one", async (...damage) => {
+  const [, inflict, words] = damage;
+  const repair = inflict();
+  try {
+    const { recovery_id, status } = await it.start(target, oid);
+    expect(status.state, `${status.error}`).toBe("ready");
+    const [first] = status.passed_over;
+    expect(first).toMatchObject({ repository: 1, backup_label: incremental });
+    expect(first?.problem).toMatch(words);
+    expect(JSON.stringify(status)).not.toContain(host.config.directory);
+    expect(status.backup_label).not.toBe(incremental);
+    expect(await ledgerIn(recovery_id)).toEqual(exact);
+  } finally {
+    repair();
+  }
+});
+
+test.each(ofAll)("without %s a recovery fails with words", async (_, damage, words) => {
   const repair = damage();
   try {
     const { status } = await it.start(target, oid);
@@ -154,6 +188,8 @@ test.each(damages)("without %s a recovery fails with words", async (_, damage, w
   expect(await run("select count(*)::int as n from kept")).toMatchObject({ rows: [{ n: 20_000 }] });
 });
 
-test("once all is whole again the same moment comes back exactly", async () => {
-  expect(await rowsThere()).toBe(rows);
+test("once all is whole again the same moment comes back from the newest", async () => {
+  const { recovery_id, status } = await it.start(target, oid);
+  expect(status).toMatchObject({ state: "ready", backup_label: incremental, passed_over: [] });
+  expect(await ledgerIn(recovery_id)).toEqual(exact);
 });
