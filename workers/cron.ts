@@ -1,6 +1,7 @@
 import { purgeIdempotencyKeys } from "../src/account/idempotency.ts";
 import { purgeEntries } from "../src/audit/keep.ts";
 import { nudgeSealers } from "../src/audit/seal.ts";
+import { resolveDamage } from "../src/backup/damage.ts";
 import { watchArchives, watchBackups } from "../src/backup/late.ts";
 import { scheduleBackups } from "../src/backup/schedule.ts";
 import { resealClusters } from "../src/cluster/reseal.ts";
@@ -54,6 +55,7 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   scheduleBackups,
   watchArchives,
   watchBackups,
+  resolveDamage,
   // Proof that they can be restored.
   scheduleVerifications,
   watchVerifications,

@@ -20,6 +20,8 @@ const about = `An alert resolves itself once its cause is gone; \`state=all\` sh
 - \`archive_late\`: WAL waits for over two minutes to be archived, or to be copied to the second
   repository.
 - \`backup_failed\`: a base backup failed, or none was taken for half as long again as it should.
+- \`backup_damaged\`: a restore met a damaged or missing file of a base backup or its WAL; others
+  stand in where they can, until it has expired.
 - \`verification_failed\`: a database did not come back whole from a backup, or none was looked at.
 - \`orphan\`: no row names a database, a role or a host's entry; it is removed when it is one an
   hour later, unless so many are that rows must be missing: more than ten databases, if they are

@@ -20,6 +20,8 @@ export const alertKinds = [
   "archive_late",
   /** A base backup failed, or none was taken for too long; subject: the cluster's id. */
   "backup_failed",
+  /** A recovery met a damaged file; subject: the cluster's id, a slash and the base backup. */
+  "backup_damaged",
   /** A backup was not proved by restoring; subject: a database's id, or its cluster's. */
   "verification_failed",
   /** A cluster has what no row names; subject: the cluster's id, a slash and the name. */

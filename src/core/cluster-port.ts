@@ -158,6 +158,14 @@ export interface ClusterDump {
   readonly stored: StoredDump | null;
 }
 
+/** What a recovery could not use, though it would have been better; see `src/contract/host.ts`. */
+export interface PassedOver {
+  readonly repository: 1 | 2;
+  readonly backup_label: string | null;
+  readonly problem: string;
+  readonly is_damage: boolean;
+}
+
 /** What a recovery has come to; see `RecoveryReport` of `src/contract/host.ts`. */
 export interface ClusterRecovery {
   readonly state: "waiting" | "running" | "ready" | "failed";
@@ -173,6 +181,7 @@ export interface ClusterRecovery {
   readonly replayed_lsn: string | null;
   readonly reached_at: string | null;
   readonly evidence: string | null;
+  readonly passed_over: readonly PassedOver[];
   readonly error: string | null;
   readonly load: {
     readonly database: string;

@@ -1,7 +1,8 @@
 // The steps every restore shares: recovering beside the live databases, loading, cleaning up.
 import { eq } from "drizzle-orm";
 import { z } from "zod";
-import type { Statement } from "../core/batch.ts";
+import { damageAlerts } from "../backup/damage.ts";
+import { commit, type Statement } from "../core/batch.ts";
 import type { ClusterRecovery, LoadTarget } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { TerminalError } from "../core/error.ts";
@@ -52,11 +53,15 @@ export async function recover(context: Context, input: Recovering): Promise<Outc
     await context.cluster.startRecovery(clusterId, recoveryId, request);
     return waitFor(lookSeconds, changeRestore(context, restoreId, { state: "running" }));
   }
+  const isOver = found.state === "ready" || found.state === "failed";
+  const alerts = isOver ? damageAlerts(context, clusterId, found.passed_over) : [];
   if (found.state === "failed") {
+    const passedOver = found.passed_over;
+    await commit(context, [...alerts, changeRestore(context, restoreId, { passedOver })]);
     throw new TerminalError("RECOVERY_FAILED", found.error ?? "The recovery failed.");
   }
   const told = changeRestore(context, restoreId, { state: "running", ...progressOf(found) });
-  return found.state === "ready" ? next(told) : waitFor(lookSeconds, told);
+  return found.state === "ready" ? next(told, ...alerts) : waitFor(lookSeconds, told);
 }
 
 function progressOf(found: ClusterRecovery): Partial<RestoreRow> {
@@ -67,6 +72,7 @@ function progressOf(found: ClusterRecovery): Partial<RestoreRow> {
     ...(found.backup_label === null ? {} : { backupLabel: found.backup_label }),
     method: found.method,
     repository: found.repository,
+    passedOver: found.passed_over,
     bytesTotal: found.bytes_total,
     stepMilliseconds: found.step_milliseconds,
     progress: {

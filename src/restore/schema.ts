@@ -15,6 +15,14 @@ function renderProgress({ bytesTotal }: RestoreRow, progress: Known): z.infer<ty
   return { ...progress, bytes_total: bytesTotal ?? 0 };
 }
 
+const PassedOver = z.object({
+  repository: z.int(),
+  backup_id: z.string().nullable().openapi({
+    description: "The base backup; null when not even a list of them could be read",
+  }),
+  problem: z.string().openapi({ description: "Which file is damaged, or what else was wrong" }),
+});
+
 /** A restore as it is answered. */
 export const Restore = z
   .object({
@@ -36,6 +44,10 @@ export const Restore = z
     }),
     repository: z.int().nullable().openapi({
       description: "Where it came from: 1 is beside the cluster, 2 the object store",
+    }),
+    passed_over: z.array(PassedOver).openapi({
+      description:
+        "What would have been nearer but could not be used; the rows are exactly the same",
     }),
     bytes_total: z.int().nullable(),
     progress: Progress.nullable(),
@@ -69,6 +81,9 @@ export function renderRestore(row: RestoreRow): z.infer<typeof Restore> {
     evidence: row.evidence,
     method: row.method,
     repository: row.repository,
+    passed_over: row.passedOver.map(({ repository, backup_label, problem }) => {
+      return { repository, backup_id: backup_label, problem };
+    }),
     bytes_total: row.bytesTotal,
     progress: row.progress === null ? null : renderProgress(row, row.progress),
     step_milliseconds: row.stepMilliseconds,

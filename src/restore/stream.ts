@@ -25,7 +25,8 @@ export async function streamRestore(
     isFirst = false;
     const isOver = row.finishedAt !== null;
     const { step, bytes_restored: bytes, replayed_lsn: lsn, position } = row.progress ?? {};
-    const version = [row.state, step, position, bytes, lsn].join("-");
+    const passed = row.passedOver.length;
+    const version = [row.state, step, position, bytes, lsn, passed].join("-");
     const isNews = version !== told || isOver;
     told = version;
     const event = { type: isOver ? "done" : "restore", id: version, data: renderRestore(row) };

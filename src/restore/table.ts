@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { PassedOver } from "../core/cluster-port.ts";
 import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
 
 /** How far a recovery is, as its cluster told it last. */
@@ -47,6 +48,11 @@ export const restore = sqliteTable(
       .$type<Record<string, number>>()
       .notNull()
       .default({}),
+    /** What its recovery could not use, in the order it was tried. */
+    passedOver: text("passed_over", { mode: "json" })
+      .$type<readonly PassedOver[]>()
+      .notNull()
+      .default([]),
     progress: text("progress", { mode: "json" }).$type<Progress>(),
     errorMessage: text("error_message"),
     /** The preview whose recovery is loaded, when there was one. */

@@ -24,6 +24,7 @@ const aRecovery: ClusterRecovery = {
   replayed_lsn: "0/1",
   reached_at: "2026-01-01T00:00:00.000000Z",
   evidence: "recovery stopping before commit of transaction 1, time 2026-01-01",
+  passed_over: [],
   error: null,
   load: null,
 };

@@ -1,0 +1,1 @@
+ALTER TABLE `restore` ADD `passed_over` text DEFAULT '[]' NOT NULL;
