@@ -74,15 +74,18 @@ export class NoBaseBackup extends Error {
 }
 
 // pgBackRest's numbers of errors that say nothing about files: a host that cannot be reached, a
-// lock, a signal, want of memory, a silent process, a service that fails.
-const isCircumstance =
-  /\[0(49|50|63|66|94)\]|\[101\]|timeout|HTTP request failed|unable to connect/;
+// lock, a signal, a disk that takes no writes, a silent process, want of memory, a failing service.
+const numbers = /\[0(49|50|63|64|66|94)\]|\[10[15]\]|ServiceError|HostConnectError/;
+const network = /timeout|HTTP request failed|unable to connect|TLS error|Connection reset/;
+
+/** Whether pgBackRest's words are of what may be otherwise the next time. */
+export const isCircumstance = (words: string) => numbers.test(words) || network.test(words);
 
 // Its own words have the number of an error; without one it was killed.
 function isOfFile(error: unknown): boolean {
   if (error instanceof SyntaxError) return true;
   if (!(error instanceof Error) || !/\[\d{3}\]/.test(error.message)) return false;
-  return !isCircumstance.test(error.message);
+  return !isCircumstance(error.message);
 }
 
 /** What a failure says. */

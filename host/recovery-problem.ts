@@ -1,12 +1,15 @@
 // What went wrong in a recovery, in words: of which file, and what to do about it.
 import type { HostCommandReport } from "../src/contract/host.ts";
+import type { Repository } from "./backrest-config.ts";
 import { messageOf } from "./log.ts";
 import { ManifestRefused } from "./manifest-view.ts";
-import { NoBaseBackup, NoRoom } from "./recovery-attempt.ts";
+import { isCircumstance, NoBaseBackup, NoRoom } from "./recovery-attempt.ts";
+import { storeProblem } from "./store-problem.ts";
 
 /** What is known when a step fails. */
 export interface FailedStep {
   readonly step: string;
+  readonly repository: Repository | null;
   readonly backup_label: string | null;
   /** What the scratch cluster's Postgres has written. */
   readonly log: string;
@@ -37,24 +40,29 @@ export type Told = Problem & Pick<PassedOver, "repository" | "backup_label">;
 const isForeign =
   /^(pgbackrest failed|\[\w+\] |Recovery failed: recovery ended before configured recovery target)/;
 
-function subjectOf({ step, backup_label: label, log }: FailedStep): string | undefined {
+function subjectOf({ step, backup_label: label, log }: FailedStep, words: string) {
   const lists = "The repository's lists, backup.info and archive.info, cannot be read.";
+  const otherKey = "They are damaged, or were encrypted with another key than the cluster's.";
+  const isForeignWal = /WAL file is from different database system/.test(log);
   const [last] = [...log.matchAll(/restored log file "([0-9A-F]{24})"/g)].at(-1)?.slice(1) ?? [];
   const subjects: Readonly<Record<string, string>> = {
-    choose: lists,
+    choose: /(Crypto|Format|Checksum)Error/.test(words) ? `${lists} ${otherKey}` : lists,
     view: `The manifest of the base backup ${label} is missing or damaged.`,
     restore: `The base backup ${label}, or one it builds on, is damaged.`,
-    replay:
-      last === undefined
+    fetch_wal: `WAL that follows the base backup ${label} is missing or damaged.`,
+    replay: isForeignWal
+      ? `Among the WAL that follows the base backup ${label} is another cluster's.`
+      : last === undefined
         ? `The WAL that follows the base backup ${label} is missing.`
         : `WAL is missing or damaged at the end of segment ${last} or after it.`,
   };
-  return subjects[step === "fetch_wal" ? "replay" : step];
+  return subjects[step];
 }
 
 // Without a word of its own it was killed: by an operator, or for want of memory.
 const isKilled = /^pgbackrest failed: it ended with (SIG|1\d\d$)/;
-const isFull = /no space left on device|disk quota exceeded/i;
+// Of a write that was cut short pgBackRest gives no reason.
+const isFull = /no space left on device|disk quota exceeded|\[064\]: (?!.*: \[\d+\] )/i;
 
 const noRoom =
   "The disk that holds the cluster's directory scratch/ was full before the recovery was done. " +
@@ -71,8 +79,15 @@ export function recoveryProblem(error: unknown, failed: FailedStep): Problem {
     const problem = `pgBackRest was killed in the step ${failed.step}. Restore again. (${words})`;
     return { error, problem, isDamage: false };
   }
+  if (isForeign.test(words) && isCircumstance(words)) {
+    const problem =
+      failed.repository === 2
+        ? `The store could not be read: ${storeProblem(words)}`
+        : `pgBackRest could not work in the step ${failed.step}. Restore again. (${words})`;
+    return { error, problem, isDamage: false };
+  }
   const isForeignError = isForeign.test(words) || error instanceof SyntaxError;
-  const subject = isForeignError ? subjectOf(failed) : undefined;
+  const subject = isForeignError ? subjectOf(failed, words) : undefined;
   if (subject === undefined) return { error, problem: words, isDamage: false };
   return { error, problem: `${subject} (${words})`, isDamage: failed.step !== "choose" };
 }
@@ -83,7 +98,8 @@ const isFault = ({ error }: Problem) =>
 
 /** What a recovery could not use, of the attempts that failed. */
 export function passedOver(failures: readonly Told[]): PassedOver[] {
-  return failures.filter(isFault).map(({ repository, backup_label, problem, isDamage }) => {
+  const faults = failures.filter((one) => isFault(one) && !(one.error instanceof NoRoom));
+  return faults.map(({ repository, backup_label, problem, isDamage }) => {
     return { repository, backup_label, problem, is_damage: isDamage };
   });
 }

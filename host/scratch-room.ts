@@ -1,7 +1,7 @@
 // Where scratch directories come to be and where they go.
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type HostConfig, layout } from "./config.ts";
@@ -26,7 +26,13 @@ export function discard(config: HostConfig, directory: string): void {
   const { trash } = layout(config.directory);
   mkdirSync(trash, { recursive: true, mode: 0o700 });
   const place = join(trash, randomUUID());
-  renameSync(directory, place);
+  try {
+    renameSync(directory, place);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+    // It is on a disk of its own.
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  }
   remove(place);
 }
 

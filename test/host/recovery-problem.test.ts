@@ -8,7 +8,13 @@ import {
   type Told,
 } from "../../host/recovery-problem.ts";
 
-const failedStep = { step: "restore", backup_label: "20260101-000000F", log: "", directory: "/c" };
+const failedStep = {
+  step: "restore",
+  repository: 1 as 1 | 2,
+  backup_label: "20260101-000000F",
+  log: "",
+  directory: "/c",
+};
 const problemIn = (message: string, change: Partial<typeof failedStep> = {}) =>
   recoveryProblem(new Error(message), { ...failedStep, ...change });
 
@@ -32,6 +38,7 @@ test("a full disk is told as such, whoever met it", () => {
   const full = "No space left on device";
   const met = [
     problemIn(`pgbackrest failed: ERROR: [064]: unable to write '/c/scratch/x': [28] ${full}`),
+    problemIn("pgbackrest failed: ERROR: [064]: raised from local-1 protocol: unable to write 'x'"),
     problemIn(`ENOSPC: ${full.toLowerCase()}, write`, { step: "view" }),
     problemIn("Recovery failed: it ended", { step: "replay", log: `FATAL: could not: ${full}` }),
   ];
@@ -44,9 +51,23 @@ test("a full disk is told as such, whoever met it", () => {
   }
 });
 
+test("a disk that takes no writes for another reason is told as it is", () => {
+  const words = "pgbackrest failed: ERROR: [064]: unable to write 'x': [5] Input/output error";
+  const { problem, isDamage } = problemIn(words);
+  expect(problem).toMatch(/^pgBackRest could not work in the step restore\. .*Input\/output error/);
+  expect(isDamage).toBe(false);
+});
+
 test("pgBackRest that was killed is no damage", () => {
   const { problem, isDamage } = problemIn("pgbackrest failed: it ended with SIGKILL");
   expect(problem).toMatch(/^pgBackRest was killed in the step restore\. Restore again\./);
+  expect(isDamage).toBe(false);
+});
+
+test("a store that cannot be read is told with what to look at, and no damage", () => {
+  const words = "pgbackrest failed: ERROR: [042]: timeout after 10000ms waiting for read";
+  const { problem, isDamage } = problemIn(words, { repository: 2 });
+  expect(problem).toMatch(/^The store could not be read: .* check that it is up, and backup\.s3\./);
   expect(isDamage).toBe(false);
 });
 
