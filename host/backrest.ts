@@ -71,7 +71,9 @@ export async function listBackups(
   backrest: Backrest,
   repository: Repository,
 ): Promise<BaseBackup[]> {
-  const [cluster] = Info.parse(JSON.parse(await backrest("info", ["--output=json"])));
+  const told = await backrest("info", ["--output=json"]);
+  // Of a file it cannot read it quotes the bytes as they are.
+  const [cluster] = Info.parse(JSON.parse(told.replaceAll(/\p{Cc}/gu, " ")));
   const broken = cluster?.repo.find(({ status }) => status.code === unreadable);
   if (broken !== undefined) throw new Error(broken.status.message);
   return (cluster?.backup ?? [])

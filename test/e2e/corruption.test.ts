@@ -1,11 +1,18 @@
 // Every damage to a repository is caught and its file named. While an older base backup is whole
 // the rows come back exactly from that one; else the recovery fails, what is live is as it was, and
 // once the file is whole again the same recovery succeeds.
-import { basename, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
+import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { layout } from "../../host/config.ts";
+import { cipherPassOf } from "../../host/manifest-view.ts";
+import { keepSecrets } from "../../host/secret.ts";
+import { decrypted, encrypted } from "../support/backrest-cipher.ts";
 import {
   all,
+  change,
   close,
   cut,
   filesIn,
@@ -21,6 +28,8 @@ const roles = { owner: `own_${"a".repeat(20)}`, login: `usr_${"b".repeat(20)}` }
 const count = 2000;
 
 let host: TestHost;
+/** Of another cluster. */
+let other: TestHost;
 let it: RecoveringHost;
 let oid: number;
 let target: string;
@@ -32,7 +41,7 @@ let incremental: string;
 let segment: string;
 
 beforeAll(async () => {
-  host = await startTestHost();
+  [host, other] = await Promise.all([startTestHost(), startTestHost()]);
   it = recoveringHost(host);
   await it.makeTenant("proj_ledger", roles);
   oid = await it.oidOf("proj_ledger");
@@ -54,7 +63,10 @@ beforeAll(async () => {
   await it.report("recovery_window", {});
 }, 120_000);
 
-afterAll(() => host?.stop());
+afterAll(async () => {
+  await host?.stop();
+  await other?.stop();
+});
 
 const run = (text: string) =>
   it.asTenant("proj_ledger", roles.login, (client) => client.query(text));
@@ -82,6 +94,8 @@ const empty = (file: string) => cut(file, 0);
 const inBackup = /^The base backup \d{8}-\d{6}F\S*, or one it builds on, is damaged/;
 const inManifest = /^The manifest of the base backup \d{8}-\d{6}F\S* is missing or damaged/;
 const inLists = /^The repository's lists, backup.info and archive.info, cannot be read/;
+const withOtherKey = /^The repository's lists, .* were encrypted with another key than/;
+const inOtherWal = /^Among the WAL that follows the base backup \S+ is another cluster's/;
 const inWal =
   /^(WAL is missing or damaged at the end of segment [0-9A-F]{24}|The WAL that follows)/;
 
@@ -127,9 +141,36 @@ const ofAll: readonly Damage[] = [
   ["a segment of WAL", () => each(wal(), take), inWal],
   ["all but the name of a segment of WAL", () => each(wal(), empty), inWal],
   ["a segment of WAL, for another", () => each(wal(), (to) => replaceBy(to, otherWal())), inWal],
+  ["the segment of WAL, for another cluster's", () => each(wal(), foreignWal), inWal],
+  ["a segment of WAL of this cluster", () => each(wal(), exchangeCluster), inOtherWal],
+  ["the key of its lists", () => each([...backupInfo(), ...archiveInfo()], foreign), withOtherKey],
   ["access to the backups", () => close(backups()), inLists],
   ["access to the archive", () => close(archive()), inLists],
 ];
+
+const foreignRepository = () => join(other.config.directory, "repository");
+/** The file of the same name in another cluster's repository, which has another key. */
+const foreign = (file: string) =>
+  replaceBy(file, join(foreignRepository(), relative(repository(), file)));
+const foreignWal = (file: string) => {
+  const archived = filesIn(join(foreignRepository(), "archive", "main"));
+  return replaceBy(file, archived.find((one) => /\/[0-9A-F]{24}-[^/]+$/.test(one)) ?? "");
+};
+
+// In a segment's first page its cluster's number is at this byte.
+const systemAt = 24;
+
+/** Has a segment be of another cluster, and all else as it was. */
+function exchangeCluster(file: string): Repair {
+  const secrets = keepSecrets(layout(host.config.directory).secrets);
+  const info = readFileSync(join(archive(), "archive.info"));
+  const pass = cipherPassOf(decrypted(info, secrets.repository_key).toString()) ?? "";
+  return change(file, (before) => {
+    const bytes = zstdDecompressSync(decrypted(before, pass));
+    bytes.writeBigUInt64LE(bytes.readBigUInt64LE(systemAt) + 1n, systemAt);
+    return encrypted(zstdCompressSync(bytes), pass);
+  });
+}
 
 function exchangeManifests(): Repair {
   const others = manifests(full);

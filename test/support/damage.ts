@@ -13,7 +13,7 @@ import { join } from "node:path";
 export type Repair = () => void;
 
 /** Changes a file's bytes; the repair puts them back. */
-function change(file: string, bytes: (before: Buffer) => Buffer): Repair {
+export function change(file: string, bytes: (before: Buffer) => Buffer): Repair {
   const before = readFileSync(file);
   writeFileSync(file, bytes(Buffer.from(before)));
   return () => writeFileSync(file, before);
