@@ -1,7 +1,7 @@
 // pgBackRest as this program runs it, and what its answers mean.
 import { z } from "zod";
 import { backrestFiles, type Repository, stanza } from "./backrest-config.ts";
-import { runProgram } from "./binary.ts";
+import { runProgram, withoutContent } from "./binary.ts";
 import type { HostConfig } from "./config.ts";
 import type { Secrets } from "./secret.ts";
 
@@ -75,7 +75,7 @@ export async function listBackups(
   // Of a file it cannot read it quotes the bytes as they are.
   const [cluster] = Info.parse(JSON.parse(told.replaceAll(/\p{Cc}/gu, " ")));
   const broken = cluster?.repo.find(({ status }) => status.code === unreadable);
-  if (broken !== undefined) throw new Error(broken.status.message);
+  if (broken !== undefined) throw new Error(withoutContent(broken.status.message));
   return (cluster?.backup ?? [])
     .filter(({ error }) => error !== true)
     .map((backup) => ({

@@ -176,7 +176,21 @@ export function runProgram(
 const command = /^Command was: [\s\S]*?(?=^pg_restore: |(?![\s\S]))/gm;
 const chatter = /^pg_restore: (?!error: |from TOC entry ).*\n?/gm;
 
+// pgBackRest says first what is wrong, and then of what, over many lines.
+const backrestError = /^.*ERROR: \[\d{3}\]/gm;
+const saidMax = 2000;
+
+/** pgBackRest's words without what it quotes of a file it cannot read: that may be a key. */
+export function withoutContent(said: string): string {
+  return said
+    .replaceAll(/(at line \d+)\b.*/g, "$1")
+    .replaceAll(/[^\x20-\x7e\n]+/g, " ")
+    .trim();
+}
+
 function lastSaid(stderr: string): string {
+  const error = [...stderr.matchAll(backrestError)].at(-1);
+  if (error !== undefined) return withoutContent(stderr.slice(error.index)).slice(0, saidMax);
   const said = stderr.replaceAll(command, "").replaceAll(chatter, "").trim();
   const about = said.lastIndexOf("pg_restore: from TOC entry");
   return about < 0

@@ -183,7 +183,12 @@ async function recover(house: House, entry: Entry, request: MomentRequest): Prom
 
 async function clear(entry: Entry): Promise<void> {
   const { scratch } = entry;
-  stepsOf(entry).note({ backup_label: null });
+  stepsOf(entry).note({
+    backup_label: null,
+    bytes_restored: 0,
+    start_lsn: null,
+    replayed_lsn: null,
+  });
   await removeScratch(scratch);
   mkdirSync(scratch.files.directory, { recursive: true, mode: 0o700 });
 }

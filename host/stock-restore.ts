@@ -7,6 +7,7 @@ import type { BaseBackup } from "./backrest.ts";
 import { backrestFiles, stanza } from "./backrest-config.ts";
 import type { Reach } from "./binary.ts";
 import { layout } from "./config.ts";
+import { messageOf } from "./log.ts";
 import { stockBytes } from "./manifest-view.ts";
 import { type Heartbeat, nextWal } from "./recovery-window.ts";
 import {
@@ -16,6 +17,9 @@ import {
   type Scratch,
   writeBackrestConfig,
 } from "./scratch.ts";
+
+// Of silence, for each of six tries: who waits for a store that is down may have another way left.
+const lookSeconds = 3;
 
 /** What pgBackRest may touch: for an object store the network, but no repository. */
 function reachOf({ config, files, reach }: Scratch, { repository }: BaseBackup): Reach {
@@ -39,7 +43,8 @@ export async function planStock(
   writeBackrestConfig(scratch, backup.repository);
   const path = `backup/${stanza}/${backup.label}/backup.manifest`;
   const reach = reachOf(scratch, backup);
-  const bytes = stockBytes(await pgbackrest(scratch, ["repo-get", path], { reach }), oid);
+  const look = [`--io-timeout=${lookSeconds}`, "repo-get", path];
+  const bytes = stockBytes(await pgbackrest(scratch, look, { reach }), oid);
   if (bytes === undefined) return { bytes: backup.databaseBytes, options: [] };
   return { bytes, options: [`--db-include=${oid}`] };
 }
@@ -85,7 +90,9 @@ export async function fetchWal(
   const reach = reachOf(scratch, backup);
   for (const wal of wanted) {
     const line = [`--pg1-path=${files.data}`, "archive-get", wal, join(directory, wal)];
-    await pgbackrest(scratch, line, { reach });
+    await pgbackrest(scratch, line, { reach }).catch((error) => {
+      throw new Error(`${messageOf(error)} (segment ${wal})`);
+    });
   }
   return `restore_command = 'mv "${directory}/%f" "%p"'\n`;
 }

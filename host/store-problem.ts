@@ -16,14 +16,19 @@ const remedies: readonly (readonly [RegExp, string])[] = [
       "backup.s3.prefix",
   ],
   [
-    /timeout|unable to connect|TLS error|unable to get address|HostConnect/i,
-    "the store does not answer: check that it is up, and backup.s3.endpoint, port and address",
+    /timeout|unable to connect|TLS error|Connection reset|ServiceError|unable to get address|HostConnect/i,
+    "the store does not answer as it should: check that it is up, and backup.s3.endpoint, port " +
+      "and address",
   ],
 ];
 
+// Of a request that was refused, all but the answer's content.
+const headers =
+  / ?\*\*\* (?:Path\/Query|Request Headers|Response Headers) \*\*\*: .*?(?= \*\*\* |$)/g;
+
 /** One line: the remedy where one is known, and what pgBackRest said. */
 export function storeProblem(said: string): string {
-  const words = said.replaceAll(/\s+/g, " ").trim();
+  const words = said.replaceAll(/\s+/g, " ").replaceAll(headers, "").trim();
   const remedy = remedies.find(([pattern]) => pattern.test(words))?.[1];
   return remedy === undefined ? words : `${remedy} (${words})`;
 }

@@ -157,6 +157,24 @@ describe("without the first repository", () => {
   });
 });
 
+/** Asks a store for its backups as another host of the same cluster would. */
+function askedWith(change: Partial<NonNullable<HostConfig["backup"]["s3"]>>) {
+  const home = mkdtempSync(join(store.directory, "host-"));
+  const s3 = { ...store.s3, ...change };
+  const config = { ...host.config, directory: home, backup: { ...host.config.backup, s3 } };
+  const { backrest, run } = layout(home);
+  for (const directory of [backrest, run]) mkdirSync(directory);
+  const secrets = keepSecrets(layout(host.config.directory).secrets);
+  writePasswd(config);
+  configureBackrest(config, secrets);
+  return listBackups(createBackrest(config, secrets, 2), 2);
+}
+
+test("a store is reached by virtual host as well", async () => {
+  const listed = await askedWith({ uri_style: "host" });
+  expect(listed.map(({ label }) => label)).toEqual((await backupsOf(2)).map(({ label }) => label));
+});
+
 describe("a store that cannot be used", () => {
   const other = { key: "AKIASOMEBODY", key_secret: "another/secret", bucket: "another" };
   const cases = [
@@ -168,15 +186,7 @@ describe("a store that cannot be used", () => {
   ] as const;
 
   test.each(cases)("with %s is told in words that name the setting", async (_, change, words) => {
-    const home = mkdtempSync(join(store.directory, "host-"));
-    const s3 = { ...store.s3, ...change };
-    const config = { ...host.config, directory: home, backup: { ...host.config.backup, s3 } };
-    const { backrest, run } = layout(home);
-    for (const directory of [backrest, run]) mkdirSync(directory);
-    const secrets = keepSecrets(layout(home).secrets, undefined);
-    writePasswd(config);
-    configureBackrest(config, secrets);
-    const asked = listBackups(createBackrest(config, secrets, 2), 2);
+    const asked = askedWith(change);
     const problem = await asked.then(String, (error) => storeProblem(error.message));
     expect(problem).toContain(words);
   });

@@ -4,8 +4,9 @@
 //
 // DIRECTORY/server.json says what it is to be (S3ServerSettings), server.crt and server.key are
 // its certificate, bucket/ its objects. One bucket, by path and by virtual host. The control port
-// takes POST /<fault>: `none`; `refuse` resets every connection, `hang` answers nothing, `corrupt`
-// changes a byte of every object it gives.
+// takes POST /<fault>: `none`; `refuse` resets every connection, `hang` answers nothing, `forbid`
+// answers 403 and `fail` 500 to all, `corrupt` changes a byte of every object it gives. It answers
+// how often it has misbehaved since then, to GET as well.
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -22,12 +23,13 @@ export interface S3ServerSettings extends S3Login {
 }
 
 /** How a server misbehaves. */
-export type S3Fault = "none" | "refuse" | "hang" | "corrupt";
+export type S3Fault = "none" | "refuse" | "hang" | "forbid" | "fail" | "corrupt";
 
 const [directory = ""] = process.argv.slice(2);
 const settings: S3ServerSettings = JSON.parse(readFileSync(join(directory, "server.json"), "utf8"));
 const pageMax = 1000;
 let fault: S3Fault = "none";
+let faults = 0;
 
 const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 const unescaped = (text: string) => text.replaceAll("&lt;", "<").replaceAll("&amp;", "&");
@@ -84,7 +86,10 @@ function get(store: S3Store, { request, response, key }: Asked) {
   const end = range?.[2] ? Math.min(Number(range[2]) + 1, size) : size;
   const wanted = store.read(key, Number(range?.[1] ?? 0), end);
   const middle = Math.floor(wanted.length / 2);
-  if (fault === "corrupt") wanted[middle] = (wanted[middle] ?? 0) ^ 1;
+  if (fault === "corrupt") {
+    wanted[middle] = (wanted[middle] ?? 0) ^ 1;
+    faults += 1;
+  }
   response.writeHead(range === null ? 200 : 206, {
     "content-length": wanted.length,
     "last-modified": new Date().toUTCString(),
@@ -127,7 +132,10 @@ async function serve(store: S3Store, request: IncomingMessage, response: ServerR
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
   const body = Buffer.concat(chunks);
+  if (fault === "hang" || fault === "forbid" || fault === "fail") faults += 1;
   if (fault === "hang") return;
+  if (fault === "forbid") return refuse(response, 403, "AccessDenied");
+  if (fault === "fail") return refuse(response, 500, "InternalError");
   const refusal = refusalOf(request, body, settings);
   if (refusal !== undefined) return refuse(response, 403, refusal);
   const key = keyOf(request);
@@ -149,11 +157,16 @@ const server = createTlsServer(certificate, (request, response) => {
   serve(store, request, response).catch(() => response.destroy());
 });
 server.on("connection", (socket: Socket) => {
-  if (fault === "refuse") socket.resetAndDestroy();
+  if (fault !== "refuse") return;
+  faults += 1;
+  socket.resetAndDestroy();
 });
 server.listen(settings.port, "127.0.0.1");
 createServer((request, response) => {
-  fault = (request.url ?? "").slice(1) as S3Fault;
-  server.closeAllConnections();
-  response.end();
+  if (request.method === "POST") {
+    fault = (request.url ?? "").slice(1) as S3Fault;
+    faults = 0;
+    server.closeAllConnections();
+  }
+  response.end(String(faults));
 }).listen(settings.controlPort, "127.0.0.1");

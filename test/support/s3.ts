@@ -59,6 +59,10 @@ export async function startS3() {
     directory,
     /** Makes it misbehave, or behave again with `none`. */
     misbehave: command,
+    /** How often it has, since it was told to. */
+    async faults(): Promise<number> {
+      return Number(await (await fetch(`http://127.0.0.1:${controlPort}/`)).text());
+    },
     async stop(): Promise<void> {
       const ended = once(child, "exit");
       child.kill();
