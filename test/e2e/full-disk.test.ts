@@ -35,8 +35,8 @@ const run = (text: string) =>
 async function withDisk<Result>(kibibytes: number, work: () => Promise<Result>): Promise<Result> {
   const scratch = join(host.config.directory, "scratch");
   const options = `size=${kibibytes}k,mode=700,uid=65534,gid=65534`;
-  execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", scratch]);
-  return work().finally(() => execFileSync("umount", ["--lazy", scratch]));
+  execFileSync("/usr/bin/mount", ["-t", "tmpfs", "-o", options, "tmpfs", scratch]);
+  return work().finally(() => execFileSync("/usr/bin/umount", ["--lazy", scratch]));
 }
 
 // Only root has disks to give.
