@@ -16,15 +16,14 @@ const remedies: readonly (readonly [RegExp, string])[] = [
       "backup.s3.prefix",
   ],
   [
-    /timeout|unable to connect|TLS error|Connection reset|ServiceError|unable to get address|HostConnect/i,
-    "the store does not answer as it should: check that it is up, and backup.s3.endpoint, port " +
-      "and address",
+    /timeout|unable to connect|TLS error|unable to get address|HostConnect|reset|ServiceError/i,
+    "the store does not answer as it should: check that it is up, and backup.s3.endpoint, " +
+      "port and address",
   ],
 ];
 
 // Of a request that was refused, all but the answer's content.
-const headers =
-  / ?\*\*\* (?:Path\/Query|Request Headers|Response Headers) \*\*\*: .*?(?= \*\*\* |$)/g;
+const headers = / ?\*{3} (?:Path\/Query|Request Headers|Response Headers) \*{3}: .*?(?= \*{3} |$)/g;
 
 /** One line: the remedy where one is known, and what pgBackRest said. */
 export function storeProblem(said: string): string {

@@ -112,9 +112,9 @@ restoreRoutes.openapi(
     description:
       "`mode` new (the default) makes a new database of the project; `in_place` gives this one " +
       "its former content at the same URL, and can be undone for 7 days; `preview` is read-only, " +
-      "beside both, and ends after an hour. A purged database is restored as `new`. A base backup " +
-      "that turns out damaged is passed over for another one, with the same rows in the end; " +
-      "`passed_over` says so.",
+      "beside both, and ends after an hour. A purged database is restored as `new`. A base " +
+      "backup that turns out damaged is passed over for another one, with the same rows in the " +
+      "end; `passed_over` says so.",
     tags: ["restores"],
     request: { params: IdParameters, body: body(CreateRestore) },
     responses: {

@@ -158,13 +158,14 @@ describe("without the first repository", () => {
 });
 
 /** Asks a store for its backups as another host of the same cluster would. */
-function askedWith(change: Partial<NonNullable<HostConfig["backup"]["s3"]>>) {
+function askedWith(change: Partial<NonNullable<HostConfig["backup"]["s3"]>>, key?: string) {
   const home = mkdtempSync(join(store.directory, "host-"));
   const s3 = { ...store.s3, ...change };
   const config = { ...host.config, directory: home, backup: { ...host.config.backup, s3 } };
   const { backrest, run } = layout(home);
   for (const directory of [backrest, run]) mkdirSync(directory);
-  const secrets = keepSecrets(layout(host.config.directory).secrets);
+  const own = keepSecrets(layout(host.config.directory).secrets);
+  const secrets = key === undefined ? own : { ...own, repository_key: key };
   writePasswd(config);
   configureBackrest(config, secrets);
   return listBackups(createBackrest(config, secrets, 2), 2);
@@ -189,5 +190,11 @@ describe("a store that cannot be used", () => {
     const asked = askedWith(change);
     const problem = await asked.then(String, (error) => storeProblem(error.message));
     expect(problem).toContain(words);
+  });
+
+  test("with another encryption key is told in words that name it", async () => {
+    const asked = askedWith({}, "k".repeat(43));
+    const problem = await asked.then(String, (error) => storeProblem(error.message));
+    expect(problem).toContain("check backup.encryption_key");
   });
 });

@@ -55,3 +55,19 @@ test("the store is reached at its port and prefix, by path or by virtual host", 
 test("words of pgBackRest that are not known are told as they are, on one line", () => {
   expect(storeProblem("something\n   else")).toBe("something else");
 });
+
+test("of a request that a store refused its answer is told, not the headers", () => {
+  const said = [
+    "HTTP request failed with 403 (Forbidden):",
+    "*** Path/Query ***:",
+    "GET /backups/miosa/backup/main/backup.info",
+    "*** Request Headers ***:",
+    "authorization: <redacted>",
+    "*** Response Content ***:",
+    "<Error><Code>AccessDenied</Code></Error>",
+  ];
+  expect(storeProblem(said.join("\n"))).toMatch(
+    /^the key may not do that: .*\(HTTP request failed with 403 \(Forbidden\): \*{3} Response Content/,
+  );
+  expect(storeProblem(said.join("\n"))).not.toMatch(/authorization|GET/);
+});
