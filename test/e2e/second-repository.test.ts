@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { call, createProject, query, until } from "../support/client.ts";
+import { all, filesIn, turnBits } from "../support/damage.ts";
 import { command } from "../support/host-command.ts";
 import { startS3, type TestS3 } from "../support/s3.ts";
 import { type OwnSystem, startSystem } from "../support/system.ts";
@@ -75,6 +76,22 @@ describe("a dropped table comes back at the same URL, and is undone,", () => {
     expect(await rows()).toBe(300);
     await undo(restore.id);
     await expect(rows()).rejects.toMatchObject({ code: "42P01" });
+  });
+
+  test("with a damaged base backup, which is told to the caller and to the operator", async () => {
+    await inStore(await momentNow());
+    const backups = join(system.home, "cluster", "repository", "backup", "main");
+    // `latest` is a link to one of them.
+    const files = filesIn(backups).filter((file) => /[FI]\/bundle\/\d+$/.test(file));
+    const repair = all(files.map((file) => turnBits(file)));
+    const restore = await restoreInPlace(moment).finally(repair);
+    expect(restore, restore.error_message).toMatchObject({ state: "succeeded", repository: 2 });
+    const [passed] = restore.passed_over;
+    expect(passed.problem).toMatch(/^The base backup \S+, or one it builds on, is damaged/);
+    expect(await rows()).toBe(300);
+    const { body } = await call(system, "GET", "/admin/alerts?kind=backup_damaged");
+    expect(body.data[0].message).toContain(passed.problem);
+    await undo(restore.id);
   });
 
   test("from the store alone", async () => {

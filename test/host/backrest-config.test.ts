@@ -67,7 +67,7 @@ test("of a request that a store refused its answer is told, not the headers", ()
     "<Error><Code>AccessDenied</Code></Error>",
   ];
   expect(storeProblem(said.join("\n"))).toMatch(
-    /^the key may not do that: .*\(HTTP request failed with 403 \(Forbidden\): \*{3} Response Content/,
+    /^the key may not do that: .*\(HTTP request failed with 403 \(Forbidden\): \*{3} Response/,
   );
   expect(storeProblem(said.join("\n"))).not.toMatch(/authorization|GET/);
 });
