@@ -11,9 +11,9 @@ const remedies: readonly (readonly [RegExp, string])[] = [
     "the store's certificate is not trusted: check backup.s3.ca_file and endpoint",
   ],
   [
-    /CryptoError|cipher|unable to flush/i,
-    "what is stored was encrypted with another key: check backup.encryption_key, or use an empty " +
-      "backup.s3.prefix",
+    /CryptoError|FormatError|cipher|unable to flush/i,
+    "what is stored was encrypted with another key, or is damaged: check backup.encryption_key, " +
+      "or use an empty backup.s3.prefix",
   ],
   [
     /timeout|unable to connect|TLS error|unable to get address|HostConnect|reset|ServiceError/i,
