@@ -119,14 +119,15 @@ function commandLine(
   args: readonly string[],
   attachment: Attachment,
   reach: Reach = "cluster",
+  before: readonly string[] = [],
 ): CommandLine {
   const path = programPath(config, name);
   if (config.binaries.kind === "native") {
     if (reach === "cluster") return [path, ...args];
-    return [...confine(config, attachment, reach), path, ...args];
+    return [...confine(config, attachment, reach), ...before, path, ...args];
   }
   const { path: root, bwrap } = config.binaries;
-  return [...sandbox(config, root, bwrap, attachment, reach), path, ...args];
+  return [...sandbox(config, root, bwrap, attachment, reach), ...before, path, ...args];
 }
 
 /** initdb wants its user to have a name, which the root file system may not know. */
@@ -144,6 +145,19 @@ export interface RunOptions {
   readonly input?: string;
   /** It takes what of the processors others leave. */
   readonly isPatient?: boolean;
+  /** What it writes is of no use after a crash: where libeatmydata is, it waits for no disk. */
+  readonly isDisposable?: boolean;
+}
+
+const libraries = ["x86_64", "aarch64"].map((machine) => {
+  return `/usr/lib/${machine}-linux-gnu/libeatmydata.so.1`;
+});
+
+/** What makes a program not wait for disks, as the words before it; none without the library. */
+export function withoutSync({ binaries }: Pick<HostConfig, "binaries">): string[] {
+  const root = binaries.kind === "rootfs" ? binaries.path : "/";
+  const found = libraries.find((file) => existsSync(join(root, file)));
+  return found === undefined ? [] : ["/usr/bin/env", `LD_PRELOAD=${found}`];
 }
 
 /** Runs a program to its end, at most to this one's: its output, or rejects with its stderr. */
@@ -151,9 +165,16 @@ export function runProgram(
   config: HostConfig,
   name: ProgramName,
   args: readonly string[],
-  { secrets = {}, reach = "cluster", input, isPatient = false }: RunOptions = {},
+  {
+    secrets = {},
+    reach = "cluster",
+    input,
+    isPatient = false,
+    isDisposable = false,
+  }: RunOptions = {},
 ): Promise<string> {
-  const command = commandLine(config, name, args, "dies-with-host", reach);
+  const words = isDisposable ? withoutSync(config) : [];
+  const command = commandLine(config, name, args, "dies-with-host", reach, words);
   const [file, ...rest] = isPatient ? (["nice", ...command] as const) : command;
   const options = { env: { ...environment, ...secrets }, cwd: "/", maxBuffer: outputBytesMax };
   return new Promise((resolve, reject) => {

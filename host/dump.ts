@@ -12,8 +12,10 @@ import { readIfExists } from "./file.ts";
 import { type Scratch, scratchPort, scratchSession } from "./scratch.ts";
 
 const jobs = "2";
-// Each job sorts in memory what it indexes, alone: the other job is the second core's work.
-const loadOptions = "-c maintenance_work_mem=96MB -c max_parallel_maintenance_workers=0";
+// Each job sorts in memory what it indexes, alone: the other job is the second core's work. Nothing
+// of it counts before the commit that puts it in its place, which makes all WAL before it safe.
+const loadOptions =
+  "-c maintenance_work_mem=96MB -c max_parallel_maintenance_workers=0 -c synchronous_commit=off";
 
 /** Who a database belongs to, as its scratch cluster has it. */
 export interface ScratchTenant {

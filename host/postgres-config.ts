@@ -48,6 +48,8 @@ export function renderPostgresConfig(config: HostConfig): string {
     // Compiling costs each backend memory and short queries time.
     jit: "off",
     wal_level: "'replica'",
+    // Pages written whole are most of WAL, and compressing them costs less than archiving them.
+    wal_compression: "'lz4'",
     archive_mode: "on",
     archive_command: quote(archiveCommand(config)),
     archive_timeout: `'${config.backup.archive_timeout_seconds}s'`,

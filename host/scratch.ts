@@ -65,12 +65,17 @@ export function scratchIn(config: HostConfig, secrets: Secrets, directory: strin
 export function pgbackrest(
   scratch: Scratch,
   options: readonly string[],
-  { input, key, reach = scratch.reach }: { input?: string; key?: string; reach?: Reach } = {},
+  {
+    input,
+    key,
+    reach = scratch.reach,
+  }: { readonly input?: string; readonly key?: string; readonly reach?: Reach } = {},
 ): Promise<string> {
   const { config, files } = scratch;
   const args = [`--config=${files.config}`, `--stanza=${stanza}`, ...options];
   return runProgram(config, "pgbackrest", args, {
     reach,
+    isDisposable: true,
     ...(input === undefined ? {} : { input }),
     ...(key === undefined ? {} : { secrets: { PGBACKREST_CIPHER_PASS: key } }),
   });

@@ -80,7 +80,7 @@ export function prefetchWal(scratch: Scratch, wanted: readonly string[]): Prefet
     for (let wal = queue.shift(); wal !== undefined; wal = queue.shift()) {
       const part = join(files.directory, `${wal}.part`);
       const line = [...options, "archive-get", wal, part];
-      await runProgram(config, "pgbackrest", line, { reach, isPatient: true });
+      await runProgram(config, "pgbackrest", line, { reach, isPatient: true, isDisposable: true });
       renameSync(part, join(directory, wal));
     }
   };

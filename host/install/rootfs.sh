@@ -5,7 +5,7 @@
 set -eu
 umask 022
 target=$1 mirror=$2 security=${3:-}
-packages=postgresql-17,pgbouncer,pgbackrest,openssl,ca-certificates
+packages=postgresql-17,pgbouncer,pgbackrest,libeatmydata1,openssl,ca-certificates
 
 mkdir -p "$(dirname "$target")"
 exec 9>>"$target.lock"
