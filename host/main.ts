@@ -71,7 +71,9 @@ async function serve(cluster: Cluster) {
   const keys = { clusterId: config.cluster_id, keys: config.control_keys };
   const gate = createTokenGate({ ...keys, now: Date.now });
   const caps = { tenantConnectionsMax: 5000, controlConnectionsMax: 500 };
-  const proxy = createProxy({ targets: proxyTargets(config), gate, ...caps });
+  const targets = proxyTargets(config);
+  const { transaction_port: transaction, session_port: session } = config.listen;
+  const proxy = createProxy({ targets, gate, ports: { transaction, session }, ...caps });
   let open: { readonly handlers: CommandHandlers; readonly dumps: Dumps } | undefined;
   const opened = () => {
     if (open !== undefined) return open;
@@ -87,7 +89,8 @@ async function serve(cluster: Cluster) {
     });
     return asked;
   };
-  const server = createHostServer({ gate, ...work, proxy, notReady }, readKeyPair(config));
+  const options = { gate, ...work, proxy, pooler: targets.transaction, notReady };
+  const server = createHostServer(options, readKeyPair(config));
   await listen(server, config);
   return {
     open: (handlers: CommandHandlers, dumps: Dumps) => {

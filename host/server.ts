@@ -1,13 +1,15 @@
-// The host's HTTP: GET /healthz, POST /commands, GET and PUT /dumps/:id, and the upgrade to
-// WebSocket at /v1.
+// The host's HTTP: GET /healthz, POST /commands, GET and PUT /dumps/:id, POST /sql for tenants, and
+// the upgrade to WebSocket at /v1, for tenants also at /v2.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server } from "node:https";
+import type { NetConnectOpts } from "node:net";
 import { type CommandHandlers, dispatch } from "./command.ts";
 import type { HostConfig } from "./config.ts";
 import { sendDump } from "./dump-http.ts";
 import type { Dumps } from "./dump-queue.ts";
 import { log, messageOf } from "./log.ts";
 import { HostProblem } from "./problem.ts";
+import { createSqlHandler } from "./sql-http.ts";
 import type { ProgramId } from "./supervise.ts";
 import type { TokenGate } from "./token.ts";
 import type { createProxy } from "./websocket.ts";
@@ -26,6 +28,8 @@ export interface ServerOptions {
   /** The same. */
   readonly dumps: () => Dumps;
   readonly proxy: ReturnType<typeof createProxy>;
+  /** Where the transaction pooler listens. */
+  readonly pooler: NetConnectOpts;
   /** What does not answer or take commands at the moment; empty when all is well. */
   readonly notReady: () => Promise<readonly (ProgramId | "host")[]>;
 }
@@ -107,8 +111,13 @@ async function drain(request: IncomingMessage): Promise<void> {
   }
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, options: ServerOptions) {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: ServerOptions & { readonly sql: ReturnType<typeof createSqlHandler> },
+) {
   const route = `${request.method} ${request.url?.split("?")[0]}`;
+  if (route === "POST /sql" || route === "OPTIONS /sql") return options.sql(request, response);
   const [, method, id = ""] = dumpRoute.exec(route) ?? [];
   if (method === "GET" || method === "PUT") return dump(method, id, [request, response], options);
   if (route === "GET /healthz") return healthz(response, options);
@@ -116,7 +125,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
   throw new HostProblem(
     404,
     "not_found",
-    "There are GET /healthz, POST /commands, /dumps/:id and /v1.",
+    "There are GET /healthz, POST /commands, /dumps/:id, POST /sql, /v1 and /v2.",
   );
 }
 
@@ -144,8 +153,9 @@ export function createHostServer(options: ServerOptions, keyPair?: KeyPair) {
     requestTimeout: requestMilliseconds,
     keepAliveTimeout: 65_000,
   };
+  const sql = createSqlHandler(options.pooler, readBody);
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
-    answer(request, response, options).catch((error) => fail(response, error));
+    answer(request, response, { ...options, sql }).catch((error) => fail(response, error));
   };
   const server =
     keyPair === undefined

@@ -1,4 +1,5 @@
-// GET /v1?address=…: Postgres' own protocol in WebSocket messages, to a few named places only.
+// GET /v1?address=…: Postgres' own protocol in WebSocket messages, to a few named places only. GET
+// /v2?address=HOST:PORT is the same for tenants' drivers, which know the poolers by their ports.
 import type { IncomingMessage } from "node:http";
 import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { type Duplex, pipeline } from "node:stream";
@@ -17,6 +18,8 @@ export type Targets = Readonly<Record<HostAddress, NetConnectOpts>>;
 export interface ProxyOptions {
   readonly targets: Targets;
   readonly gate: TokenGate;
+  /** Ports of the poolers, as they stand in tenants' URLs. */
+  readonly ports: Readonly<Record<"transaction" | "session", number>>;
   /** Connections at once: those without a token can never take the places of those with one. */
   readonly tenantConnectionsMax: number;
   readonly controlConnectionsMax: number;
@@ -24,10 +27,21 @@ export interface ProxyOptions {
 
 const openToTenants: ReadonlySet<HostAddress> = new Set(["transaction", "session"]);
 
+// The host's name in an address is the caller's word for this one: it leads nowhere else.
+function poolerOf(address: string | null, { ports }: ProxyOptions): HostAddress {
+  const port = Number(/:(\d{1,5})$/.exec(address ?? "")?.[1]);
+  if (port === ports.transaction) return "transaction";
+  if (port === ports.session) return "session";
+  const message = `address: HOST:PORT with port ${ports.transaction} or ${ports.session}.`;
+  throw new HostProblem(403, "address_not_allowed", message);
+}
+
 /** Checks an upgrade request: what it asks for, and whether it may. */
-async function admit(url: string, gate: TokenGate): Promise<HostAddress> {
+async function admit(url: string, options: ProxyOptions): Promise<HostAddress> {
+  const { gate } = options;
   const { pathname, searchParams } = new URL(url, "http://host");
-  if (pathname !== "/v1") throw new HostProblem(404, "not_found", "WebSockets are at /v1.");
+  if (pathname === "/v2") return poolerOf(searchParams.get("address"), options);
+  if (pathname !== "/v1") throw new HostProblem(404, "not_found", "WebSockets are at /v1 and /v2.");
   const address = HostAddress.safeParse(searchParams.get("address"));
   if (!address.success) {
     const names = HostAddress.options.join(", ");
@@ -79,7 +93,7 @@ function dropSilentPeers(server: WebSocketServer): NodeJS.Timeout {
 
 /** The upgrade handler of the HTTP server, and a way to end all connections. */
 export function createProxy(options: ProxyOptions) {
-  const { targets, gate } = options;
+  const { targets } = options;
   const server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -103,7 +117,7 @@ export function createProxy(options: ProxyOptions) {
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on("error", () => socket.destroy());
     try {
-      const address = await admit(request.url ?? "/", gate);
+      const address = await admit(request.url ?? "/", options);
       if (socket.destroyed) return;
       // Counted until the TCP connection under it closes, also when the handshake fails.
       socket.once("close", take(address));

@@ -113,6 +113,12 @@ export const Credentials = z
     recommended_url: z.string(),
     database_url: z.string(),
     database_url_session: z.string(),
+    database_http_url: z.string().openapi({
+      description:
+        "Where `@neondatabase/serverless` sends SQL: its `neonConfig.fetchEndpoint`. Its " +
+        "`neonConfig.wsProxy` is the same without scheme, and with `/v2` in place of `/sql`; " +
+        "`neonConfig.pipelineConnect` is false.",
+    }),
     host: z.string(),
     port: z.int(),
     session_port: z.int(),
@@ -187,6 +193,7 @@ export function renderCredentials(urls: DatabaseUrls): z.infer<typeof Credential
     recommended_url: urls.databaseUrl,
     database_url: urls.databaseUrl,
     database_url_session: urls.databaseUrlSession,
+    database_http_url: urls.databaseHttpUrl,
     host: urls.host,
     port: urls.port,
     session_port: urls.sessionPort,

@@ -9,6 +9,8 @@ import type { DatabaseRow } from "./table.ts";
 export interface DatabaseUrls {
   readonly databaseUrl: string;
   readonly databaseUrlSession: string;
+  /** Where SQL goes over HTTP; beside it, at /v2, Postgres' own protocol over WebSocket. */
+  readonly databaseHttpUrl: string;
   readonly host: string;
   readonly port: number;
   readonly sessionPort: number;
@@ -23,7 +25,7 @@ export async function urlsOf(
   row: Pick<DatabaseRow, "id" | "clusterId" | "databaseName" | "loginRole" | "passwordSealed">,
   cluster?: ClusterRow,
 ): Promise<DatabaseUrls> {
-  const { publicHost, transactionPort, sessionPort } =
+  const { publicHost, transactionPort, sessionPort, hostUrl } =
     cluster ?? (await getCluster(context, row.clusterId));
   const password = await openPassword(context, row);
   const urlAt = (port: number) =>
@@ -32,6 +34,7 @@ export async function urlsOf(
   return {
     databaseUrl: urlAt(transactionPort),
     databaseUrlSession: urlAt(sessionPort),
+    databaseHttpUrl: new URL("/sql", hostUrl).href,
     host: publicHost,
     port: transactionPort,
     sessionPort,

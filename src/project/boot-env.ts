@@ -86,6 +86,7 @@ async function envOf(context: Context, databases: readonly PlacedDatabase[]) {
     for (const prefix of row.isPrimary ? ["", ...named] : named) {
       env[`${prefix}DATABASE_URL`] = urls.databaseUrl;
       env[`${prefix}DATABASE_URL_SESSION`] = urls.databaseUrlSession;
+      env[`${prefix}DATABASE_HTTP_URL`] = urls.databaseHttpUrl;
     }
     if (row.isPrimary) env.DIRECT_URL = urls.databaseUrlSession;
   }

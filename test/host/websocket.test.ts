@@ -37,6 +37,7 @@ beforeEach(async () => {
       "session-console": target,
     },
     gate: createTokenGate({ clusterId, keys: [signer.publicJwk], now: Date.now }),
+    ports: { transaction: 6432, session: 6433 },
     tenantConnectionsMax: 2,
     controlConnectionsMax: 2,
   });

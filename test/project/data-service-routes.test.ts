@@ -46,8 +46,10 @@ it("puts a named one beside the primary, in the variable of its name", async () 
   const path = `/api/v1/projects/${projectId}/environments/production/boot-env`;
   const { env } = (await api.call("GET", path)).body.data;
   expect(Object.keys(env).sort()).toEqual([
+    "ANALYTICS_DATABASE_HTTP_URL",
     "ANALYTICS_DATABASE_URL",
     "ANALYTICS_DATABASE_URL_SESSION",
+    "DATABASE_HTTP_URL",
     "DATABASE_URL",
     "DATABASE_URL_SESSION",
     "DIRECT_URL",
