@@ -1,4 +1,5 @@
 // A hostile tenant on the real stack: what it says and how it logs in, at every port it is given.
+import { neon, neonConfig } from "@neondatabase/serverless";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connected, createProject, operatorQuery, query } from "../support/client.ts";
@@ -24,6 +25,7 @@ let victim: Client;
 let before: unknown;
 
 beforeAll(async () => {
+  neonConfig.fetchEndpoint = new URL("/sql", system.dev().host_url).href;
   [mine, theirs] = await Promise.all([
     createProject(system).then(({ database }) => database),
     createProject(system).then(({ database }) => database),
@@ -90,6 +92,39 @@ describe.each(["database_url", "database_url_session"] as const)("at %s is refus
       code,
       message: expect.stringMatching(words),
     });
+  });
+});
+
+// Over HTTP each statement is one of its own; what stands between dollars is one.
+const statementsIn = (text: string) =>
+  (text.match(/(?:\$(\w*)\$[\s\S]*?\$\1\$|'[^']*'|[^;$'])+/g) ?? [])
+    .map((each) => each.trim())
+    .filter((each) => each !== "" && each !== "begin");
+
+describe("over HTTP is refused", () => {
+  const ask = (change: (url: URL) => void, text: string) => {
+    const url = new URL(mine.database_url);
+    change(url);
+    const sql = neon(url.href);
+    const all = statementsIn(text);
+    return text.includes(";")
+      ? sql.transaction(all.map((each) => sql.query(each)))
+      : sql.query(text);
+  };
+
+  test.each(statements)("with %s: %s", async (code, text) => {
+    await expect(ask(() => undefined, aimed(text, target))).rejects.toMatchObject({ code });
+  });
+
+  test.each(loginAttacks)("a login $what", async ({ code, words, login }) => {
+    const { user, password, database, options } = aimedLogin(login, target);
+    const entry = ask((url) => {
+      if (options !== undefined) url.searchParams.set("options", options);
+      if (user !== undefined) url.username = user;
+      if (typeof password === "string") url.password = password;
+      if (database !== undefined) url.pathname = `/${database}`;
+    }, "select 1");
+    await expect(entry).rejects.toMatchObject({ code, message: expect.stringMatching(words) });
   });
 });
 
