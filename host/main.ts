@@ -7,7 +7,7 @@
 //             SIGHUP takes a renewed certificate into use.
 // Ports       listen.transaction_port, listen.session_port: PgBouncer, for tenants.
 //             listen.http_port: GET /healthz, POST /commands, GET and PUT /dumps/:id, WebSocket
-//             /v1 (HTTPS with `tls`).
+//             /v1; for tenants POST /sql and WebSocket /v2 (HTTPS with `tls`).
 //             Postgres has none: it listens on a Unix socket only this user can reach.
 // Directory   data/          Postgres' data directory, data.part-…/ while it is being made
 //             run/           sockets and pid files: Postgres' own, transaction/, session/
@@ -24,6 +24,7 @@
 //             secret.json    passwords; control.json the control plane's login, once all is ready
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { type Admission, createAdmission } from "./admission.ts";
 import { prepareCertificate } from "./certificate.ts";
 import {
   type Cluster,
@@ -47,6 +48,7 @@ import { createPreviews } from "./preview.ts";
 import { HostProblem } from "./problem.ts";
 import { openRecoveries, type Recoveries } from "./recovery.ts";
 import { createHostServer, listen, renewKeyPair } from "./server.ts";
+import { createSqlHttp } from "./sql-http.ts";
 import { type ProgramId, supervise } from "./supervise.ts";
 import { proxyTargets } from "./target.ts";
 import { createTokenGate } from "./token.ts";
@@ -65,21 +67,28 @@ function readKeyPair(config: HostConfig) {
   return { cert: readFileSync(certificate_file, "utf8"), key: readFileSync(key_file, "utf8") };
 }
 
+/** What takes commands and lets tenants in, once all servers run. */
+interface Opened {
+  readonly handlers: CommandHandlers;
+  readonly dumps: Dumps;
+  readonly admission: Admission;
+}
+
 /** Serves HTTP at once; commands are refused until `open` is called. */
 async function serve(cluster: Cluster) {
   const { config } = cluster;
   const keys = { clusterId: config.cluster_id, keys: config.control_keys };
   const gate = createTokenGate({ ...keys, now: Date.now });
   const caps = { tenantConnectionsMax: 5000, controlConnectionsMax: 500 };
-  const targets = proxyTargets(config);
-  const { transaction_port: transaction, session_port: session } = config.listen;
-  const proxy = createProxy({ targets, gate, ports: { transaction, session }, ...caps });
-  let open: { readonly handlers: CommandHandlers; readonly dumps: Dumps } | undefined;
+  let open: Opened | undefined;
   const opened = () => {
     if (open !== undefined) return open;
     throw new HostProblem(503, "starting", "The host is starting: try again in a second.");
   };
+  const admission = () => opened().admission;
+  const proxy = createProxy({ targets: proxyTargets(config), gate, admission, ...caps });
   const work = { handlers: () => opened().handlers, dumps: () => opened().dumps };
+  const sql = createSqlHttp(config, admission);
   let asked: Promise<ProgramId[]> | undefined;
   const notReady = async () => {
     // Servers of an earlier host program answer before this one takes commands.
@@ -89,12 +98,11 @@ async function serve(cluster: Cluster) {
     });
     return asked;
   };
-  const options = { gate, ...work, proxy, pooler: targets.transaction, notReady };
-  const server = createHostServer(options, readKeyPair(config));
+  const server = createHostServer({ gate, ...work, proxy, sql, notReady }, readKeyPair(config));
   await listen(server, config);
   return {
-    open: (handlers: CommandHandlers, dumps: Dumps) => {
-      open = { handlers, dumps };
+    open: (now: Opened) => {
+      open = now;
     },
     renew: () => {
       const keyPair = readKeyPair(config);
@@ -166,7 +174,8 @@ async function run(config: HostConfig): Promise<void> {
   const { whileLoading } = databases;
   const beside = { dumps: store, previews, whileLoading };
   recoveries = await openRecoveries(config, cluster.secrets, backup, beside);
-  http.open(createHandlers(cluster, databases, backup, recoveries, dumps), dumps);
+  const handlers = createHandlers(cluster, databases, backup, recoveries, dumps);
+  http.open({ handlers, dumps, admission: createAdmission(databases.file) });
   log("info", "Ready", { milliseconds: Math.round(performance.now() - startedAt) });
   onSignals(["SIGHUP"], () => renew(cluster, http));
   keepHouse(cluster);

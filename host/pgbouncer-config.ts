@@ -45,11 +45,11 @@ export function renderLine(config: HostConfig, database: string, limits: PoolLim
 /**
  * Rules apply from the top. A role of the platform never comes in but to the console, over its
  * Unix socket; a database of the platform is never reached, not even with a wrong password.
- * `addresses` are those that alone may reach a database, beside the platform's own probe: that
- * comes over the Unix socket, as the cluster's own address may be none of them.
+ * `addresses` are those that alone may reach a database over TCP. Over the Unix socket comes this
+ * program alone: the platform's own probe, and clients of HTTP and WebSocket, whose addresses it
+ * has looked at itself.
  */
 export function renderHba(addresses: ReadonlyMap<string, readonly string[]>): string {
-  const probed = [...addresses.keys()].map((database) => `local ${database} all scram-sha-256`);
   const restricted = [...addresses].flatMap(([database, allowed]) => [
     ...allowed.map((address) => `host ${database} all ${networkOf(address)} scram-sha-256`),
     `host ${database} all all reject`,
@@ -57,8 +57,8 @@ export function renderHba(addresses: ReadonlyMap<string, readonly string[]>): st
   return [
     `local pgbouncer ${controlUser} scram-sha-256`,
     `local all ${controlUser},${poolerUser} reject`,
-    ...probed,
-    "local all all reject",
+    `local ${reservedDatabases.join(",")} all reject`,
+    "local all all scram-sha-256",
     `host all ${controlUser},${poolerUser} all reject`,
     `host ${reservedDatabases.join(",")} all all reject`,
     ...restricted,

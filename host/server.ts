@@ -1,21 +1,19 @@
-// The host's HTTP: GET /healthz, POST /commands, GET and PUT /dumps/:id, POST /sql for tenants, and
-// the upgrade to WebSocket at /v1, for tenants also at /v2.
+// The host's HTTP: GET /healthz, POST /commands, POST /sql, GET and PUT /dumps/:id, and the upgrade
+// to WebSocket at /v1 and /v2.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server } from "node:https";
-import type { NetConnectOpts } from "node:net";
 import { type CommandHandlers, dispatch } from "./command.ts";
 import type { HostConfig } from "./config.ts";
 import { sendDump } from "./dump-http.ts";
 import type { Dumps } from "./dump-queue.ts";
+import { readBody, send } from "./http.ts";
 import { log, messageOf } from "./log.ts";
 import { HostProblem } from "./problem.ts";
-import { createSqlHandler } from "./sql-http.ts";
 import type { ProgramId } from "./supervise.ts";
 import type { TokenGate } from "./token.ts";
 import type { createProxy } from "./websocket.ts";
 
 const bodyBytesMax = 1024 * 1024;
-const bodyMilliseconds = 30_000;
 const drainedBytesMax = 32 * bodyBytesMax;
 // An archive takes as long as it takes; a command has half a minute.
 const requestMilliseconds = 6 * 3_600_000;
@@ -28,38 +26,10 @@ export interface ServerOptions {
   /** The same. */
   readonly dumps: () => Dumps;
   readonly proxy: ReturnType<typeof createProxy>;
-  /** Where the transaction pooler listens. */
-  readonly pooler: NetConnectOpts;
+  /** Answers /sql. */
+  readonly sql: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   /** What does not answer or take commands at the moment; empty when all is well. */
   readonly notReady: () => Promise<readonly (ProgramId | "host")[]>;
-}
-
-function send(response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(text),
-    "cache-control": "no-store",
-  });
-  response.end(text);
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const timeUp = setTimeout(() => request.destroy(), bodyMilliseconds);
-  try {
-    for await (const chunk of request) {
-      bytes += chunk.length;
-      if (bytes > bodyBytesMax) {
-        throw new HostProblem(413, "body_too_large", `The body may have ${bodyBytesMax} bytes.`);
-      }
-      chunks.push(chunk);
-    }
-  } finally {
-    clearTimeout(timeUp);
-  }
-  return Buffer.concat(chunks);
 }
 
 function tokenOf(request: IncomingMessage): string {
@@ -70,7 +40,7 @@ function tokenOf(request: IncomingMessage): string {
 
 async function command(request: IncomingMessage, options: ServerOptions): Promise<unknown> {
   const token = tokenOf(request);
-  const body = await readBody(request);
+  const body = await readBody(request, bodyBytesMax);
   await options.gate.admitCommand(token, body);
   return { report: await dispatch(options.handlers(), body.toString("utf8")) };
 }
@@ -111,11 +81,7 @@ async function drain(request: IncomingMessage): Promise<void> {
   }
 }
 
-async function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  options: ServerOptions & { readonly sql: ReturnType<typeof createSqlHandler> },
-) {
+async function answer(request: IncomingMessage, response: ServerResponse, options: ServerOptions) {
   const route = `${request.method} ${request.url?.split("?")[0]}`;
   if (route === "POST /sql" || route === "OPTIONS /sql") return options.sql(request, response);
   const [, method, id = ""] = dumpRoute.exec(route) ?? [];
@@ -125,7 +91,7 @@ async function answer(
   throw new HostProblem(
     404,
     "not_found",
-    "There are GET /healthz, POST /commands, /dumps/:id, POST /sql, /v1 and /v2.",
+    "There are GET /healthz, POST /commands, POST /sql, /dumps/:id, /v1 and /v2.",
   );
 }
 
@@ -153,9 +119,8 @@ export function createHostServer(options: ServerOptions, keyPair?: KeyPair) {
     requestTimeout: requestMilliseconds,
     keepAliveTimeout: 65_000,
   };
-  const sql = createSqlHandler(options.pooler, readBody);
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
-    answer(request, response, { ...options, sql }).catch((error) => fail(response, error));
+    answer(request, response, options).catch((error) => fail(response, error));
   };
   const server =
     keyPair === undefined

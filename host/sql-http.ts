@@ -1,117 +1,137 @@
-// POST /sql: SQL over HTTP for tenants, as `@neondatabase/serverless` speaks it. Browsers may: who
-// has the password of a database may reach it from anywhere.
+// POST /sql: statements of tenants over HTTP, in the protocol of `@neondatabase/serverless`. They
+// go through the transaction pooler with the tenant's own login, so its limits hold here as well.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { NetConnectOpts } from "node:net";
-import { messageOf } from "./log.ts";
+import type { Admission } from "./admission.ts";
+import type { HostConfig } from "./config.ts";
+import { readBody, send } from "./http.ts";
+import { poolerFiles, poolerPort } from "./pgbouncer-config.ts";
 import { HostProblem } from "./problem.ts";
-import { parseSqlRequest, type SqlRequest } from "./sql-request.ts";
-import { createAnswerRoom, runSql, type SqlResult } from "./sql-run.ts";
+import { createBudget, defaultSqlBounds, type Holder, type SqlBounds } from "./sql-bound.ts";
+import { openSqlConnection } from "./sql-connection.ts";
+import { createSqlPool } from "./sql-pool.ts";
+import { SqlProblem, sqlErrorBody } from "./sql-problem.ts";
+import { loginOf, sqlRequestOf } from "./sql-request.ts";
+import { runRequest } from "./sql-run.ts";
 
-/** Requests at once; more of one database wait at its pooler, or are refused there with words. */
-const requestsMax = 1000;
-const requestsPerDatabaseMax = 200;
-/** A statement that takes longer belongs on a connection of its own. */
-const requestMilliseconds = 60_000;
+const sendMilliseconds = 60_000;
 
-const allowed = {
+const corsHeaders = {
   "access-control-allow-origin": "*",
   "access-control-allow-methods": "POST, OPTIONS",
-  "access-control-allow-headers":
-    "authorization, content-type, neon-connection-string, neon-raw-text-output, neon-array-mode, " +
-    "neon-batch-isolation-level, neon-batch-read-only, neon-batch-deferrable",
+  "access-control-allow-headers": [
+    ...["authorization", "content-type", "neon-connection-string", "neon-raw-text-output"],
+    ...["neon-array-mode", "neon-pool-opt-in", "neon-batch-isolation-level"],
+    ...["neon-batch-read-only", "neon-batch-deferrable"],
+  ].join(", "),
   "access-control-max-age": "86400",
 };
 
-const errorFields = [
-  ...["severity", "code", "detail", "hint", "position", "internalPosition", "internalQuery"],
-  ...["where", "schema", "table", "column", "dataType", "constraint", "file", "line", "routine"],
-] as const;
-
-function send(response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    ...allowed,
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(text),
-    "cache-control": "no-store",
-  });
-  response.end(text);
-}
-
-/** What Postgres or the pooler said, field by field; anything else says no more than it may. */
-function shapeError(error: unknown): Record<string, unknown> {
-  const facts = error as Readonly<Record<string, unknown>>;
-  const isSqlState = /^[0-9A-Z]{5}$/.test(String(facts.code));
-  if (!isSqlState) {
-    const message = `No connection could be made: ${messageOf(error)}`;
-    return { message, severity: "FATAL", code: "08006" };
-  }
-  return Object.fromEntries([
-    ["message", messageOf(error)],
-    ...errorFields.map((name) => [name, facts[name]]),
-  ]);
-}
-
-/** Counts requests by database. */
-function createRoom() {
-  const open = new Map<string, number>();
-  let all = 0;
-  return (database: string): (() => void) => {
-    const own = open.get(database) ?? 0;
-    if (all >= requestsMax || own >= requestsPerDatabaseMax) {
-      const message = "Too many requests are under way: try again in a second.";
-      throw new HostProblem(503, "too_many_requests", message);
-    }
-    open.set(database, own + 1);
-    all += 1;
-    return () => {
-      all -= 1;
-      const left = (open.get(database) ?? 1) - 1;
-      if (left === 0) open.delete(database);
-      else open.set(database, left);
-    };
+/** Aborts with what to tell the client: it is too late, or the client is gone. */
+function watchClient(response: ServerResponse, milliseconds: number) {
+  const controller = new AbortController();
+  const seconds = milliseconds / 1000;
+  const message = `Over HTTP a request may take ${seconds} s: connect for what takes longer.`;
+  const late = () => controller.abort(new SqlProblem("57014", message));
+  const timer = setTimeout(late, milliseconds);
+  const gone = () => controller.abort(new SqlProblem("57014", "The client is gone."));
+  response.once("close", gone);
+  return {
+    controller,
+    end: () => {
+      clearTimeout(timer);
+      response.off("close", gone);
+    },
   };
 }
 
-function bodyOf({ begin }: SqlRequest, results: readonly SqlResult[]): unknown {
-  return begin === null ? results[0] : { results };
+function sendAnswer(response: ServerResponse, chunks: readonly Buffer[], holder: Holder): void {
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  const timer = setTimeout(() => response.destroy(), sendMilliseconds);
+  response.once("close", () => {
+    clearTimeout(timer);
+    holder.release();
+  });
+  response.writeHead(200, {
+    "content-type": "application/json",
+    "content-length": length,
+    "cache-control": "no-store",
+  });
+  for (const chunk of chunks) response.write(chunk);
+  response.end();
 }
 
-/** Makes the handler; `read` reads a request's body. */
-export function createSqlHandler(
-  target: NetConnectOpts,
-  read: (request: IncomingMessage) => Promise<Buffer>,
-) {
-  const take = createRoom();
-  const roomOfOne = createAnswerRoom();
+function sendError(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) return void response.destroy();
+  if (!(error instanceof HostProblem)) {
+    send(response, 400, sqlErrorBody(error));
+    return;
+  }
+  const { status, code, message } = error;
+  if (status === 429 || status === 503) response.setHeader("retry-after", "1");
+  if (status === 413) response.setHeader("connection", "close");
+  send(response, status, { code, message });
+}
 
-  async function run(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const wanted = parseSqlRequest(request.headers, (await read(request)).toString("utf8"));
-    const leave = take(wanted.login.database);
-    const ending = new AbortController();
-    const room = roomOfOne();
-    const timer = setTimeout(() => ending.abort(), requestMilliseconds);
-    response.once("close", () => ending.abort());
+async function readHeld(request: IncomingMessage, bytesMax: number, holder: Holder) {
+  return readBody(request, bytesMax, (bytes) => {
+    holder.add(bytes);
+    if (!holder.isOver()) return;
+    throw new HostProblem(503, "too_busy", "Too many large requests at once: try again.");
+  });
+}
+
+/** Answers /sql; `admission` throws until the host has started. */
+export function createSqlHttp(
+  config: HostConfig,
+  admission: () => Admission,
+  bounds: SqlBounds = defaultSqlBounds,
+) {
+  const { socketDirectory: directory } = poolerFiles(config, "transaction");
+  const target = { directory, port: poolerPort(config, "transaction") };
+  const pool = createSqlPool({
+    ...bounds,
+    open: (login, signal) => openSqlConnection(target, login, signal),
+    // Enough to keep each backend busy while answers are on their way.
+    connectionsMax: (database) => 2 * admission().backendsOf(database),
+  });
+  const holderOf = createBudget(bounds);
+  let requests = 0;
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const login = loginOf(request.headers);
+    admission().admit({ ...login, peer: request.socket.remoteAddress });
+    const holder = holderOf(login.database);
+    const watch = watchClient(response, bounds.requestMilliseconds);
     try {
-      const results = await runSql(wanted, target, { room, signal: ending.signal });
-      send(response, 200, bodyOf(wanted, results));
-    } finally {
-      clearTimeout(timer);
-      // What is sent is in memory until it is gone.
-      if (response.writableFinished || response.destroyed) room.release();
-      else response.once("close", room.release);
-      leave();
+      const body = await readHeld(request, bounds.bodyBytesMax, holder);
+      const asked = sqlRequestOf(request.headers, body);
+      const { controller } = watch;
+      const held = { answerBytesMax: bounds.answerBytesMax, holder };
+      const chunks = await pool.use(login, controller.signal, (connection) =>
+        runRequest(connection, asked, controller, held),
+      );
+      watch.end();
+      sendAnswer(response, chunks, holder);
+    } catch (error) {
+      watch.end();
+      holder.release();
+      throw watch.controller.signal.aborted ? watch.controller.signal.reason : error;
     }
   }
 
-  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (request.method === "OPTIONS") return void response.writeHead(204, allowed).end();
+  return async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const [name, value] of Object.entries(corsHeaders)) response.setHeader(name, value);
+    if (request.method === "OPTIONS") return void response.writeHead(204).end();
+    requests++;
     try {
-      await run(request, response);
+      if (requests > bounds.requestsMax) {
+        throw new HostProblem(503, "too_many_requests", "Too many requests at once: try again.");
+      }
+      await answer(request, response);
     } catch (error) {
-      if (response.headersSent || response.destroyed) return;
-      if (!(error instanceof HostProblem)) return send(response, 400, shapeError(error));
-      send(response, error.status, { message: error.message, code: error.code });
+      sendError(response, error);
+    } finally {
+      requests--;
     }
   };
 }

@@ -1,132 +1,138 @@
-// What a request to POST /sql asks for, in the protocol of `@neondatabase/serverless` over HTTP:
-// who asks stands in a header as a connection string, statements and their values in the body.
+// Requests of POST /sql, as `@neondatabase/serverless` makes them.
 import type { IncomingHttpHeaders } from "node:http";
 import { z } from "zod";
 import { HostProblem } from "./problem.ts";
+import { SqlProblem } from "./sql-problem.ts";
 
-const queriesMax = 500;
-const parametersMax = 65_535;
-
-const Query = z.object({
-  query: z.string().min(1),
-  // The driver has made text of them; of others their JSON is what Postgres gets.
-  params: z.array(z.unknown()).max(parametersMax).default([]),
-});
-
-const Body = z.union([Query, z.object({ queries: z.array(Query).min(1).max(queriesMax) })]);
-
-/** One statement, with a text or null for each `$n`. */
-export interface SqlQuery {
-  readonly text: string;
-  readonly values: readonly (string | null)[];
-}
-
-/** Who asks, as the pooler is told. */
-export interface SqlLogin {
+/** Who wants to run SQL where. Host and port of the connection string are not asked for. */
+export interface Login {
   readonly user: string;
   readonly password: string;
   readonly database: string;
+  readonly applicationName: string;
+  /** Startup options, for the pooler to refuse. */
+  readonly options: string;
 }
 
-/** A whole request. */
-export interface SqlRequest {
-  readonly login: SqlLogin;
-  readonly queries: readonly SqlQuery[];
-  /** What begins the transaction of all of them; null for one statement by itself. */
-  readonly begin: string | null;
-  /** Rows as lists, not as objects. */
-  readonly isArray: boolean;
+/** One statement; values are texts, as Postgres reads them. */
+export interface Statement {
+  readonly query: string;
+  readonly params: readonly (string | null)[];
 }
+
+/** What a request asks for. */
+export interface SqlRequest {
+  /** Null for a single statement; the statement that begins the transaction of a batch. */
+  readonly begin: string | null;
+  readonly statements: readonly Statement[];
+  /** Rows as lists in place of objects. */
+  readonly isArrayMode: boolean;
+}
+
+const withoutNul = "must not contain the character U+0000";
+const hasNoNul = (text: string) => !text.includes("\0");
+const Value = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const StatementBody = z.object({
+  query: z.string().refine(hasNoNul, withoutNul),
+  params: z.array(Value, "must be a list of texts, numbers, booleans and nulls").default([]),
+});
+const Body = z.union([
+  z.object({ queries: z.array(StatementBody).max(10_000, "must have at most 10000 entries") }),
+  StatementBody,
+]);
 
 const isolationLevels: Readonly<Record<string, string>> = {
-  readuncommitted: "read uncommitted",
-  readcommitted: "read committed",
-  repeatableread: "repeatable read",
-  serializable: "serializable",
+  readuncommitted: "READ UNCOMMITTED",
+  readcommitted: "READ COMMITTED",
+  repeatableread: "REPEATABLE READ",
+  serializable: "SERIALIZABLE",
 };
-
-function bad(message: string): HostProblem {
-  return new HostProblem(400, "bad_request", message);
-}
-
-const connectionHeader = "neon-connection-string";
 
 function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   return typeof value === "string" ? value : undefined;
 }
 
-function loginOf(headers: IncomingHttpHeaders): SqlLogin {
-  const text = headerOf(headers, connectionHeader);
-  const remedy = "give the database's own URL, postgresql://user:password@host/database.";
-  if (text === undefined) throw bad(`Neon-Connection-String: is missing; ${remedy}`);
-  // It holds a password: what is wrong with it is not quoted.
-  const url = /^postgres(ql)?:\/\//.test(text) ? URL.parse(text.replace(/^\w+:/, "http:")) : null;
-  // As the poolers say it.
-  if (url?.searchParams.has("options")) {
-    throw new HostProblem(400, "08P01", "unsupported startup parameter: options");
-  }
+function flagOf(headers: IncomingHttpHeaders, name: string): boolean | undefined {
+  const value = headerOf(headers, name)?.toLowerCase();
+  if (value === undefined) return undefined;
+  if (value === "true" || value === "false") return value === "true";
+  throw new HostProblem(400, "invalid_header", `${name}: must be true or false.`);
+}
+
+const hint = "Neon-Connection-String: must be postgresql://user:password@host/database.";
+
+/** @throws HostProblem 400 unless the header is there, whole and safe to send to the pooler. */
+export function loginOf(headers: IncomingHttpHeaders): Login {
+  const text = headerOf(headers, "neon-connection-string") ?? "";
   try {
-    const user = decodeURIComponent(url?.username ?? "");
-    const password = decodeURIComponent(url?.password ?? "");
-    const database = decodeURIComponent(url?.pathname.slice(1) ?? "");
-    if (user !== "" && password !== "" && database !== "") return { user, password, database };
+    const [scheme = ""] = /^postgres(?:ql)?:(?=\/\/)/.exec(text) ?? [];
+    // Only of a scheme it knows does the parser take user and host apart.
+    const { username, password, pathname, searchParams } = new URL(
+      `http:${text.slice(scheme === "" ? text.length : scheme.length)}`,
+    );
+    const login = {
+      user: decodeURIComponent(username),
+      password: decodeURIComponent(password),
+      database: decodeURIComponent(pathname.slice(1)),
+      applicationName: searchParams.get("application_name") ?? "",
+      options: searchParams.get("options") ?? "",
+    };
+    const { user, password: secret, database } = login;
+    const isWhole = user !== "" && secret !== "" && database !== "";
+    if (isWhole && Object.values(login).every(hasNoNul)) return login;
   } catch {
-    // A % that stands for itself.
+    // The error would repeat the password.
   }
-  throw bad(`Neon-Connection-String: names no user, password and database; ${remedy}`);
+  throw new HostProblem(400, "invalid_header", hint);
 }
 
-function isOn(headers: IncomingHttpHeaders, name: string): boolean {
-  return headerOf(headers, name)?.toLowerCase() === "true";
-}
-
+/** The statement a batch begins with. */
 function beginOf(headers: IncomingHttpHeaders): string {
-  const level = headerOf(headers, "neon-batch-isolation-level") ?? "ReadCommitted";
-  const isolation = isolationLevels[level.toLowerCase()];
-  if (isolation === undefined) {
+  const level = headerOf(headers, "neon-batch-isolation-level");
+  const isolation = level === undefined ? undefined : isolationLevels[level.toLowerCase()];
+  if (level !== undefined && isolation === undefined) {
     const names = "ReadUncommitted, ReadCommitted, RepeatableRead, Serializable";
-    throw bad(`Neon-Batch-Isolation-Level: one of ${names}.`);
+    const message = `Neon-Batch-Isolation-Level: must be one of ${names}.`;
+    throw new HostProblem(400, "invalid_header", message);
   }
-  const words = [`begin isolation level ${isolation}`];
-  if (isOn(headers, "neon-batch-read-only")) words.push("read only");
-  if (isOn(headers, "neon-batch-deferrable")) words.push("deferrable");
-  return words.join(" ");
+  const readOnly = flagOf(headers, "neon-batch-read-only");
+  const deferrable = flagOf(headers, "neon-batch-deferrable");
+  return [
+    "BEGIN",
+    ...(isolation === undefined ? [] : [`ISOLATION LEVEL ${isolation}`]),
+    ...(readOnly === undefined ? [] : [readOnly ? "READ ONLY" : "READ WRITE"]),
+    ...(deferrable === undefined ? [] : [deferrable ? "DEFERRABLE" : "NOT DEFERRABLE"]),
+  ].join(" ");
 }
 
-function textOf(parameter: unknown): string | null {
-  if (parameter === null || parameter === undefined) return null;
-  return typeof parameter === "string" ? parameter : JSON.stringify(parameter);
+function statementOf({ query, params }: z.infer<typeof StatementBody>): Statement {
+  return { query, params: params.map((value) => (value === null ? null : String(value))) };
 }
 
-function queryOf({ query, params }: z.infer<typeof Query>): SqlQuery {
-  return { text: query, values: params.map(textOf) };
-}
-
-function bodyOf(text: string): z.infer<typeof Body> {
+function parseBody(body: Buffer): z.infer<typeof Body> {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(body.toString("utf8"));
   } catch {
-    throw bad("body: is not JSON.");
+    throw new SqlProblem("08P01", "The body must be JSON.");
   }
-  const parsed = Body.safeParse(json);
+  // Told apart beforehand, so that the error names the field.
+  const isBatch = typeof json === "object" && json !== null && "queries" in json;
+  const parsed = (isBatch ? Body.options[0] : StatementBody).safeParse(json);
   if (parsed.success) return parsed.data;
-  throw bad(
-    `body: give {"query", "params"} or {"queries": [{"query", "params"}]} with at most ` +
-      `${queriesMax} queries.`,
-  );
+  const [issue] = parsed.error.issues;
+  const where = issue?.path.join(".") || "the body";
+  throw new SqlProblem("08P01", `${where}: ${issue?.message ?? "is wrong"}.`);
 }
 
-/** @throws HostProblem 400 that names the header or the field. */
-export function parseSqlRequest(headers: IncomingHttpHeaders, text: string): SqlRequest {
-  const login = loginOf(headers);
-  const body = bodyOf(text);
-  const isBatch = "queries" in body;
+/** @throws HostProblem or SqlProblem that names what is wrong. */
+export function sqlRequestOf(headers: IncomingHttpHeaders, body: Buffer): SqlRequest {
+  const parsed = parseBody(body);
+  const isBatch = "queries" in parsed;
   return {
-    login,
-    queries: isBatch ? body.queries.map(queryOf) : [queryOf(body)],
     begin: isBatch ? beginOf(headers) : null,
-    isArray: isOn(headers, "neon-array-mode"),
+    statements: (isBatch ? parsed.queries : [parsed]).map(statementOf),
+    isArrayMode: flagOf(headers, "neon-array-mode") ?? false,
   };
 }

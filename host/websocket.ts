@@ -1,69 +1,78 @@
-// GET /v1?address=…: Postgres' own protocol in WebSocket messages, to a few named places only. GET
-// /v2?address=HOST:PORT is the same for tenants' drivers, which know the poolers by their ports.
+// Postgres' own protocol in WebSocket messages, to a few named places only.
+//
+//   GET /v1?address=NAME        the control plane's way
+//   GET /v2?address=HOST:PORT   the way of tenants with `@neondatabase/serverless`; of the address
+//                               the port alone counts, it must be one of the poolers'
 import type { IncomingMessage } from "node:http";
-import { connect, type NetConnectOpts, type Socket } from "node:net";
+import { connect, type NetConnectOpts } from "node:net";
 import { type Duplex, pipeline } from "node:stream";
 import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws";
 import { HostAddress } from "../src/contract/host.ts";
+import type { Admission } from "./admission.ts";
 import { HostProblem } from "./problem.ts";
 import type { TokenGate } from "./token.ts";
+import { meetClient, turnAway } from "./websocket-login.ts";
 
 const messageBytesMax = 16 * 1024 * 1024;
 const idleMilliseconds = 60 * 60 * 1000;
 const pingMilliseconds = 30 * 1000;
 
-/** Where each name leads. */
-export type Targets = Readonly<Record<HostAddress, NetConnectOpts>>;
+/** Where each name leads, and each port a tenant may name. */
+export interface Targets {
+  readonly names: Readonly<Record<HostAddress, NetConnectOpts>>;
+  readonly ports: ReadonlyMap<number, NetConnectOpts>;
+}
 
 export interface ProxyOptions {
   readonly targets: Targets;
   readonly gate: TokenGate;
-  /** Ports of the poolers, as they stand in tenants' URLs. */
-  readonly ports: Readonly<Record<"transaction" | "session", number>>;
+  /** Throws until the host has started. */
+  readonly admission: () => Pick<Admission, "admit">;
   /** Connections at once: those without a token can never take the places of those with one. */
   readonly tenantConnectionsMax: number;
   readonly controlConnectionsMax: number;
 }
 
-const openToTenants: ReadonlySet<HostAddress> = new Set(["transaction", "session"]);
-
-// The host's name in an address is the caller's word for this one: it leads nowhere else.
-function poolerOf(address: string | null, { ports }: ProxyOptions): HostAddress {
-  const port = Number(/:(\d{1,5})$/.exec(address ?? "")?.[1]);
-  if (port === ports.transaction) return "transaction";
-  if (port === ports.session) return "session";
-  const message = `address: HOST:PORT with port ${ports.transaction} or ${ports.session}.`;
-  throw new HostProblem(403, "address_not_allowed", message);
+/** Where a WebSocket leads, and on whose account. */
+interface Way {
+  readonly kind: "tenant" | "control";
+  readonly target: NetConnectOpts;
 }
 
 /** Checks an upgrade request: what it asks for, and whether it may. */
-async function admit(url: string, options: ProxyOptions): Promise<HostAddress> {
-  const { gate } = options;
+async function admit(url: string, { gate, targets }: ProxyOptions): Promise<Way> {
   const { pathname, searchParams } = new URL(url, "http://host");
-  if (pathname === "/v2") return poolerOf(searchParams.get("address"), options);
-  if (pathname !== "/v1") throw new HostProblem(404, "not_found", "WebSockets are at /v1 and /v2.");
-  const address = HostAddress.safeParse(searchParams.get("address"));
+  const text = searchParams.get("address");
+  if (pathname === "/v2") return wayOfPort(text, targets);
+  if (pathname !== "/v1") {
+    throw new HostProblem(404, "not_found", "WebSockets are at /v1 and /v2.");
+  }
+  const address = HostAddress.safeParse(text);
   if (!address.success) {
     const names = HostAddress.options.join(", ");
     throw new HostProblem(403, "address_not_allowed", `address: one of ${names}.`);
   }
-  if (openToTenants.has(address.data)) return address.data;
   const token = searchParams.get("token");
   if (token === null) throw new HostProblem(401, "invalid_token", "This address needs a token.");
   await gate.admitSql(token, address.data);
-  return address.data;
+  return { kind: "control", target: targets.names[address.data] };
+}
+
+function wayOfPort(address: string | null, { ports }: Targets): Way {
+  const target = ports.get(Number(/:(\d{1,5})$/.exec(address ?? "")?.[1]));
+  if (target !== undefined) return { kind: "tenant", target };
+  const message = "address: must be host:port with the port of a DATABASE_URL.";
+  throw new HostProblem(403, "address_not_allowed", message);
 }
 
 /** Two connections made one. Streams keep the slower side from filling this program's memory. */
-function join(webSocket: WebSocket, target: NetConnectOpts): Socket {
+function join(webSocket: WebSocket, stream: Duplex, target: NetConnectOpts): void {
   const socket = connect({ ...target, noDelay: true });
   socket.setTimeout(idleMilliseconds, () => socket.destroy());
-  const stream = createWebSocketStream(webSocket);
   pipeline(stream, socket, stream, () => {
     socket.destroy();
     webSocket.terminate();
   });
-  return socket;
 }
 
 function refuse(socket: Duplex, { status, code, message }: HostProblem): void {
@@ -93,7 +102,6 @@ function dropSilentPeers(server: WebSocketServer): NodeJS.Timeout {
 
 /** The upgrade handler of the HTTP server, and a way to end all connections. */
 export function createProxy(options: ProxyOptions) {
-  const { targets } = options;
   const server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -103,8 +111,7 @@ export function createProxy(options: ProxyOptions) {
   const timer = dropSilentPeers(server);
   const open = { tenant: 0, control: 0 };
 
-  function take(address: HostAddress): () => void {
-    const kind = openToTenants.has(address) ? "tenant" : "control";
+  function take(kind: Way["kind"]): () => void {
     if (open[kind] >= options[`${kind}ConnectionsMax`]) {
       throw new HostProblem(503, "too_many_connections", "Too many WebSockets are open here.");
     }
@@ -114,16 +121,30 @@ export function createProxy(options: ProxyOptions) {
     };
   }
 
+  async function follow(webSocket: WebSocket, way: Way, peer: string | undefined): Promise<void> {
+    const stream = createWebSocketStream(webSocket);
+    if (way.kind === "control") return join(webSocket, stream, way.target);
+    stream.on("error", () => webSocket.terminate());
+    try {
+      const admission = options.admission();
+      await meetClient(stream, ({ user, database }) => admission.admit({ user, database, peer }));
+      join(webSocket, stream, way.target);
+    } catch (error) {
+      turnAway(stream, error);
+    }
+  }
+
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on("error", () => socket.destroy());
     try {
-      const address = await admit(request.url ?? "/", options);
+      const way = await admit(request.url ?? "/", options);
+      if (way.kind === "tenant") options.admission();
       if (socket.destroyed) return;
       // Counted until the TCP connection under it closes, also when the handshake fails.
-      socket.once("close", take(address));
+      socket.once("close", take(way.kind));
       server.handleUpgrade(request, socket, head, (webSocket) => {
         server.emit("connection", webSocket, request);
-        join(webSocket, targets[address]);
+        void follow(webSocket, way, request.socket.remoteAddress);
       });
     } catch (error) {
       const internal = new HostProblem(500, "internal", "The host could not answer.");

@@ -73,8 +73,8 @@ export const DatabaseSettings = z.strictObject({
     .min(backendBytesMin)
     .max(2 ** 40),
   /**
-   * New clients are let in from these networks alone; none is from everywhere. Clients that come
-   * through the WebSocket proxy have the address of the host itself.
+   * New clients are let in from these networks alone, over HTTP and WebSocket, too; none is from
+   * everywhere.
    */
   allowed_addresses: z.array(Cidr).max(100),
 });
@@ -533,7 +533,7 @@ export const HostError = z.object({
   error: z.object({ code: z.string(), message: z.string() }),
 });
 
-/** Names `GET /v1?address=` knows. The first two need no token: Postgres asks for the password. */
+/** Names `GET /v1?address=` knows; each needs a token. */
 export const HostAddress = z.enum([
   "transaction",
   "session",

@@ -99,8 +99,8 @@ export const UpdateDatabase = z
       z.array(Network, "must be a list").max(100, "must have at most 100 entries"),
     ).openapi({
       description:
-        "Networks or single addresses that new connections may come from; none is from " +
-        "everywhere. WebSocket connections come from the cluster's own address.",
+        "Networks or single addresses that new connections, HTTP requests and WebSockets may " +
+        "come from; none is from everywhere.",
       example: ["203.0.113.0/24"],
     }),
   })

@@ -1,5 +1,5 @@
 // A hostile tenant on the real stack: what it says and how it logs in, at every port it is given.
-import { neon, neonConfig } from "@neondatabase/serverless";
+import { type NeonDbError, neon, neonConfig } from "@neondatabase/serverless";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connected, createProject, operatorQuery, query } from "../support/client.ts";
@@ -124,7 +124,14 @@ describe("over HTTP is refused", () => {
       if (typeof password === "string") url.password = password;
       if (database !== undefined) url.pathname = `/${database}`;
     }, "select 1");
-    await expect(entry).rejects.toMatchObject({ code, message: expect.stringMatching(words) });
+    const refusal = await entry.then(
+      () => expect.unreachable("it was let in"),
+      (error: NeonDbError) => error,
+    );
+    expect(refusal.message).toMatch(words);
+    // The poolers have one code for all that they refuse; over HTTP drivers look for this one.
+    const isUnknown = /authentication failed|no such user/.test(refusal.message);
+    expect(refusal.code).toBe(isUnknown ? "28P01" : code);
   });
 });
 

@@ -7,20 +7,27 @@ import { system } from "../support/shared-system.ts";
 
 let url: string;
 let sessionUrl: string;
+let endpoint: string;
 
-beforeAll(async () => {
-  const { host } = new URL(system.dev().host_url);
-  neonConfig.fetchEndpoint = () => `http://${host}/sql`;
-  neonConfig.wsProxy = (name, port) => `${host}/v2?address=${name}:${port}`;
-  neonConfig.useSecureWebSocket = false;
+/** As the README says. */
+function configure(httpUrl: string): void {
+  const { host, protocol } = new URL(httpUrl);
+  neonConfig.fetchEndpoint = httpUrl;
+  neonConfig.wsProxy = `${host}/v2`;
+  neonConfig.useSecureWebSocket = protocol === "https:";
   // Otherwise it sends the password as it is, before anybody asks for it.
   neonConfig.pipelineConnect = false;
   neonConfig.webSocketConstructor = WebSocket;
-  const { database } = await createProject(system);
-  url = database.database_url;
-  const session = new URL(url);
-  session.port = String(system.dev().ports.session);
-  sessionUrl = session.href;
+}
+
+beforeAll(async () => {
+  const { project } = await createProject(system);
+  const path = `/projects/${project.id}/environments/production/boot-env`;
+  const { env } = (await call(system, "GET", path)).body.data;
+  url = env.DATABASE_URL;
+  sessionUrl = env.DATABASE_URL_SESSION;
+  endpoint = env.DATABASE_HTTP_URL;
+  configure(endpoint);
 });
 
 const failure = (promise: Promise<unknown>) =>
@@ -44,6 +51,17 @@ describe("over HTTP", () => {
     });
     expect(row?.moment).toEqual(new Date(0));
     expect([...(row?.bytes ?? [])]).toEqual([0, 255]);
+  });
+
+  test("odd names and letters are what they are", async () => {
+    const sql = neon(url);
+    const odd = "E'\\u0001\\u2028é🐘\"\\\\'";
+    const [row] = await sql.query(`select ${odd} as odd, '{}'::int[] as empty`);
+    expect(row).toEqual({ odd: '\u0001\u2028é🐘"\\', empty: [] });
+    const body = JSON.stringify({ query: `select 1 as "__proto__", 2 as n, 3 as n` });
+    const headers = { "neon-connection-string": url };
+    const answer = await fetch(endpoint, { method: "POST", headers, body });
+    expect(await answer.text()).toContain(`"rows":[{"__proto__":"1","n":"3"}]`);
   });
 
   test("rows come as lists, and with what is known of them", async () => {
@@ -101,8 +119,10 @@ describe("over HTTP", () => {
 
   test("nobody enters without the password, or another's database with it", async () => {
     const wrong = new URL(url);
-    wrong.password = "wrong";
-    expect(String(await failure(neon(wrong.href)`select 1`))).toMatch(/password|SASL/);
+    wrong.password = "certainly-not-it";
+    const refused = await failure(neon(wrong.href)`select 1`);
+    expect(refused).toMatchObject({ code: "28P01" });
+    expect(JSON.stringify(refused)).not.toContain(wrong.password);
     const other = new URL((await createProject(system)).database.database_url);
     const foreign = new URL(url);
     foreign.pathname = other.pathname;
@@ -131,10 +151,10 @@ describe("over HTTP", () => {
 
   test("an answer that is too large is refused with words", async () => {
     const sql = neon(url);
-    const large = sql`select repeat('x', 1000000) from generate_series(1, 60)`;
+    const large = sql`select repeat('x', 1000000) from generate_series(1, 80)`;
     expect(await failure(large)).toMatchObject({
       code: "54000",
-      message: expect.stringMatching(/DATABASE_URL/),
+      message: expect.stringMatching(/ask for less/),
     });
   });
 
@@ -149,11 +169,15 @@ describe("over HTTP", () => {
     };
     const login = { "Neon-Connection-String": url };
     for (const [headers, body, words] of [
-      [{}, "{}", /Neon-Connection-String/],
-      [{ "Neon-Connection-String": "postgresql://x" }, "{}", /names no user/],
-      [login, "no", /not JSON/],
-      [login, "{}", /queries/],
-      [{ ...login, "Neon-Batch-Isolation-Level": "x" }, '{"queries":[{"query":"x"}]}', /Isolation/],
+      [{}, "{}", /Neon-Connection-String/i],
+      [{ "Neon-Connection-String": "postgresql://x" }, "{}", /must be postgresql/],
+      [login, "no", /must be JSON/],
+      [login, "{}", /query: /],
+      [
+        { ...login, "Neon-Batch-Isolation-Level": "x" },
+        '{"queries":[{"query":"x"}]}',
+        /Isolation-Level/,
+      ],
     ] as const) {
       const { status, text } = await ask(headers, body);
       expect({ status, text }).toEqual({ status: 400, text: expect.stringMatching(words) });
@@ -161,7 +185,7 @@ describe("over HTTP", () => {
     }
   });
 
-  test("a database that is stopped says so, and one that sleeps wakes", async () => {
+  test("a database that is stopped says so until it is started", async () => {
     const { database } = await createProject(system, { name: "Sleeper" });
     const sql = neon(database.database_url);
     await call(system, "POST", `/databases/${database.id}/stop`);
@@ -169,6 +193,65 @@ describe("over HTTP", () => {
     await call(system, "POST", `/databases/${database.id}/start`);
     expect(await sql`select 1 as n`).toEqual([{ n: 1 }]);
   });
+});
+
+test("an address that a database does not allow is refused over HTTP and WebSocket", async () => {
+  const { database } = await createProject(system, { name: "Guarded" });
+  const allow = (list: string[]) =>
+    call(system, "PATCH", `/databases/${database.id}`, { body: { allowed_addresses: list } });
+  const sql = neon(database.database_url);
+  const viaWebSocket = async () => {
+    const client = new Client(database.database_url);
+    await client.connect();
+    const { rows } = await client.query("select 1 as n").finally(() => client.end());
+    return rows;
+  };
+  await allow(["203.0.113.0/24"]);
+  await until(
+    "The rule",
+    () => failure(sql`select 1`),
+    ({ code }) => code === "08P01",
+  );
+  await expect(viaWebSocket()).rejects.toThrow(/does not allow this address/);
+  await allow(["127.0.0.0/8"]);
+  await until(
+    "The rule",
+    () => sql`select 1 as n`.catch(() => []),
+    ({ length }) => length === 1,
+  );
+  expect(await viaWebSocket()).toEqual([{ n: 1 }]);
+});
+
+test("a flood of one tenant's requests leaves another's answered", async () => {
+  const { database } = await createProject(system, { name: "Flooding" });
+  const flooding = neon(database.database_url);
+  const flood = Array.from({ length: 700 }, () => flooding`select pg_sleep(0.2)`.catch(() => []));
+  let isOver = false;
+  const all = Promise.all(flood).then(() => {
+    isOver = true;
+  });
+  const sql = neon(url);
+  for (let n = 0; n < 10; n++) expect(await sql`select ${n}::int as n`).toEqual([{ n }]);
+  expect(isOver).toBe(false);
+  await all;
+});
+
+test("what a request leaves behind, no other finds", async () => {
+  const sql = neon(url);
+  const own = await sql.transaction([
+    sql`select set_config('app.tenant', 'mine', false) as value`,
+    sql`create temp table left_behind (n int)`,
+    sql`prepare left_prepared as select 1`,
+  ]);
+  expect(own[0]).toEqual([{ value: "mine" }]);
+  const { database } = await createProject(system, { name: "Beside" });
+  const beside = neon(database.database_url);
+  const look = (ask: typeof sql) =>
+    ask`select coalesce(current_setting('app.tenant', true), '') as value,
+      (select count(*)::int from pg_prepared_statements where name = 'left_prepared') as prepared,
+      to_regclass('pg_temp.left_behind')::text as temp`;
+  const found = await Promise.all(Array.from({ length: 50 }, () => look(beside)));
+  for (const [row] of found) expect(row).toEqual({ value: "", prepared: 0, temp: null });
 });
 
 describe("over WebSocket", () => {
@@ -204,8 +287,11 @@ describe("over WebSocket", () => {
   });
 
   test("no other address is reached", async () => {
+    const console = new URL(url);
+    console.pathname = "/pgbouncer";
+    await expect(new Client(console.href).connect()).rejects.toThrow("login rejected");
     for (const address of ["127.0.0.1:5432", "localhost:22", "postgres", ""]) {
-      const { host } = new URL(system.dev().host_url);
+      const { host } = new URL(endpoint);
       const socket = new WebSocket(`ws://${host}/v2?address=${address}`);
       const status = await new Promise((resolve) => {
         socket.on("unexpected-response", (_, { statusCode }) => resolve(statusCode));

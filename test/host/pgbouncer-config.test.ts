@@ -67,7 +67,8 @@ describe("the rules of who comes in", () => {
     expect(rules.filter((rule) => rule.startsWith("local"))).toEqual([
       "local pgbouncer miosa_control scram-sha-256",
       "local all miosa_control,pgbouncer reject",
-      "local all all reject",
+      "local postgres,template0,template1,pgbouncer,pgb_auth,miosa_template all reject",
+      "local all all scram-sha-256",
     ]);
   });
 
@@ -87,8 +88,7 @@ describe("a database with allowed addresses", () => {
   test("is open to them alone, and every other database to everybody", () => {
     const rules = renderHba(new Map([["proj_a", ["203.0.113.0/24", "2001:db8::/32"]]])).split("\n");
     expect(rules.filter((rule) => !rule.includes("pgbouncer"))).toEqual([
-      "local proj_a all scram-sha-256",
-      "local all all reject",
+      "local all all scram-sha-256",
       "host proj_a all 203.0.113.0/24 scram-sha-256",
       "host proj_a all 2001:db8:0:0:0:0:0:0/32 scram-sha-256",
       "host proj_a all all reject",
