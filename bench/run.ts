@@ -6,6 +6,7 @@ const figures: Record<string, () => Promise<{ readonly run: () => Promise<void> 
   lifecycle: () => import("./lifecycle.ts"),
   restore: () => import("./restore.ts"),
   verification: () => import("./verification.ts"),
+  serverless: () => import("./serverless.ts"),
   webhooks: () => import("./webhook.ts"),
 };
 
