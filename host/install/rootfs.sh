@@ -5,7 +5,8 @@
 set -eu
 umask 022
 target=$1 mirror=$2 security=${3:-}
-packages=postgresql-17,pgbouncer,pgbackrest,libeatmydata1,openssl,ca-certificates
+packages=postgresql-17,postgresql-17-pgvector,pgbouncer,pgbackrest,libeatmydata1
+packages=$packages,openssl,ca-certificates
 
 mkdir -p "$(dirname "$target")"
 exec 9>>"$target.lock"
@@ -50,5 +51,7 @@ with_debootstrap() {
 }
 
 with_mmdebstrap || with_debootstrap
+# Its own words do not say so, but a tenant may have it as it may have what Postgres comes with.
+echo "trusted = true" >>"$part/usr/share/postgresql/17/extension/vector.control"
 chmod 755 "$part"
 mv "$part" "$target"

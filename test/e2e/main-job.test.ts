@@ -65,6 +65,19 @@ describe("a project created with postgres", () => {
     });
   });
 
+  test("finds what is near by pgvector", async () => {
+    await withSql(made.database.database_url, async (client) => {
+      await client.query("begin");
+      await client.query("create extension vector");
+      await client.query("create table place (name text, at vector(2))");
+      await client.query("insert into place values ('far', '[9,9]'), ('near', '[1,1]')");
+      await client.query("create index on place using hnsw (at vector_l2_ops)");
+      const { rows } = await client.query("select name from place order by at <-> '[0,0]' limit 1");
+      await client.query("rollback");
+      expect(rows).toEqual([{ name: "near" }]);
+    });
+  });
+
   test("answers to psql with the URL as it is", async () => {
     const { stdout } = await promisify(execFile)(
       "sh",
