@@ -1,5 +1,5 @@
 // The certificate of poolers and HTTP: the operator's, or on loopback one of this host's own CA.
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
@@ -61,7 +61,8 @@ async function makeOwn(config: HostConfig): Promise<void> {
 
 /**
  * Brings `tls/server.crt` and `tls/server.key` up to date; true when they changed. The operator's
- * files are copied, so that a server in a sandbox sees their renewal.
+ * files are copied, so that a server in a sandbox sees their renewal; a pair that does not fit, or
+ * is over, is refused, and what is in use stays.
  */
 export async function prepareCertificate(config: HostConfig): Promise<boolean> {
   const { tls } = layout(config.directory);
@@ -70,8 +71,29 @@ export async function prepareCertificate(config: HostConfig): Promise<boolean> {
   if (config.tls === undefined) {
     await makeOwn(config);
   } else {
-    writeIfChanged(join(tls, "server.key"), readFileSync(config.tls.key_file, "utf8"));
-    writeIfChanged(file, readFileSync(config.tls.certificate_file, "utf8"));
+    const { certificate, key } = readPair(config.tls);
+    writeIfChanged(join(tls, "server.key"), key);
+    writeIfChanged(file, certificate);
   }
   return readFileSync(file, "utf8") !== before;
+}
+
+/** Who vouches for the certificate, in PEM; undefined when every system knows them. */
+export function authoritiesOf({ directory, tls }: HostConfig): string | undefined {
+  if (tls === undefined) return readIfExists(join(layout(directory).tls, "ca.crt"));
+  return tls.ca_file === undefined ? undefined : readFileSync(tls.ca_file, "utf8");
+}
+
+// Between the renewal of one file and that of the other the two do not fit.
+function readPair({ certificate_file, key_file }: NonNullable<HostConfig["tls"]>) {
+  const certificate = readFileSync(certificate_file, "utf8");
+  const key = readFileSync(key_file, "utf8");
+  const parsed = new X509Certificate(certificate);
+  if (!parsed.checkPrivateKey(createPrivateKey(key))) {
+    throw new Error("tls.key_file is not the key of tls.certificate_file: give those of one pair.");
+  }
+  if (Date.parse(parsed.validTo) < Date.now()) {
+    throw new Error(`tls.certificate_file ended ${parsed.validTo}: give one that is valid.`);
+  }
+  return { certificate, key };
 }

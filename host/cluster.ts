@@ -1,15 +1,15 @@
 // The three servers of one cluster and the sessions with them: brought up in order, taken down.
-import { existsSync } from "node:fs";
 import { backrestFiles, configureBackrest } from "./backrest-config.ts";
 import { type Backup, makeFirstBackup, openBackup, prepareRepositories } from "./backup.ts";
 import { writePasswd } from "./binary.ts";
-import { prepareCertificate } from "./certificate.ts";
+import { authoritiesOf, prepareCertificate } from "./certificate.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { readWanted, renderTexts } from "./database-file.ts";
-import { makePrivateDirectories, writeAtomically } from "./file.ts";
+import { makePrivateDirectories, writeIfChanged } from "./file.ts";
 import { log } from "./log.ts";
 import { configurePooler, consoleSession, poolerProgram } from "./pgbouncer.ts";
 import { type PoolMode, renderUsers } from "./pgbouncer-config.ts";
+import { backendsOf } from "./plan.ts";
 import { configurePostgres, controlSession, initialize, postgresProgram } from "./postgres.ts";
 import { prepareCluster, readControlVerifier } from "./prepare.ts";
 import { readPreviews } from "./preview-line.ts";
@@ -90,7 +90,13 @@ export async function startCluster(cluster: Cluster, signal: AbortSignal): Promi
   }
   const { control: file } = layout(config.directory);
   const login = { user: controlUser, password: secrets.control_password };
-  if (!existsSync(file)) writeAtomically(file, JSON.stringify(login));
+  const [running] = await control.query<{ connections_max: number }>(
+    "select current_setting('max_connections')::int as connections_max",
+  );
+  // A Postgres that was taken over still runs with what it was started with.
+  const backendsMax = backendsOf(running?.connections_max ?? 0);
+  const facts = { ...login, backends_max: backendsMax, ca_certificates: authoritiesOf(config) };
+  writeIfChanged(file, JSON.stringify(facts));
   return backup;
 }
 

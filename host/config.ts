@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { z } from "zod";
+import { smallBackends } from "../src/contract/host.ts";
 
 /** Postgres has no TCP port; this number only names its socket. */
 export const postgresPort = 5432;
@@ -103,8 +104,19 @@ export const HostConfig = z
     public_host: z.string().regex(/^[A-Za-z0-9.:-]{1,253}$/),
     /** Public keys that may command; private parts are refused. */
     control_keys: z.array(ControlKey).min(1),
-    tls: z.strictObject({ certificate_file: AbsolutePath, key_file: AbsolutePath }).optional(),
+    /** Renewed files are seen within a minute, or at once with SIGHUP. */
+    tls: z
+      .strictObject({
+        certificate_file: AbsolutePath,
+        key_file: AbsolutePath,
+        /** Who vouches for it, when the clients' own systems do not know them. */
+        ca_file: AbsolutePath.optional(),
+      })
+      .optional(),
     databases_max: z.int().min(1).max(5000).default(300),
+    /** Backends for tenants, and clients of one pooler, in place of what host/plan.ts plans. */
+    backends_max: z.int().min(smallBackends).max(50_000).optional(),
+    clients_max: z.int().min(100).max(1_000_000).optional(),
     backup: BackupSettings.prefault({}),
   })
   .superRefine((config, context) => {

@@ -74,6 +74,8 @@ interface Opened {
   readonly admission: Admission;
 }
 
+type Http = Awaited<ReturnType<typeof serve>>;
+
 /** Serves HTTP at once; commands are refused until `open` is called. */
 async function serve(cluster: Cluster) {
   const { config } = cluster;
@@ -116,9 +118,10 @@ async function serve(cluster: Cluster) {
   };
 }
 
-function keepHouse(cluster: Cluster): NodeJS.Timeout {
+function keepHouse(cluster: Cluster, http: Http): NodeJS.Timeout {
   const { config } = cluster;
   const keep = async () => {
+    await renew(cluster, http, { always: false });
     pruneLogs(layout(config.directory).log);
     const modes = ["transaction", "session"] as const;
     const isLong = modes.map((mode) => rotatePoolerLog(poolerFiles(config, mode).log));
@@ -133,11 +136,18 @@ function onSignals(signals: readonly NodeJS.Signals[], act: (signal: string) => 
   for (const signal of signals) process.on(signal, () => act(signal).catch(giveUp));
 }
 
-async function renew(cluster: Cluster, http: Awaited<ReturnType<typeof serve>>): Promise<void> {
+/** Takes a renewed certificate into use; connections that are open go on with the former one. */
+async function renew(
+  cluster: Cluster,
+  http: Http,
+  { always }: { readonly always: boolean },
+): Promise<void> {
   try {
-    await prepareCertificate(cluster.config);
+    const isNew = await prepareCertificate(cluster.config);
+    if (!isNew && !always) return;
     await reloadPoolers(cluster);
     http.renew();
+    if (isNew) log("info", "The certificate is a new one");
   } catch (error) {
     log("error", `The certificate stays as it was: ${messageOf(error)}`);
   }
@@ -177,8 +187,8 @@ async function run(config: HostConfig): Promise<void> {
   const handlers = createHandlers(cluster, databases, backup, recoveries, dumps);
   http.open({ handlers, dumps, admission: createAdmission(databases.file) });
   log("info", "Ready", { milliseconds: Math.round(performance.now() - startedAt) });
-  onSignals(["SIGHUP"], () => renew(cluster, http));
-  keepHouse(cluster);
+  onSignals(["SIGHUP"], () => renew(cluster, http, { always: true }));
+  keepHouse(cluster, http);
   const programs = Object.values(cluster.programs);
   working.push(...programs.map((program) => supervise(program, ending.signal)));
   working.push(databases.keep(ending.signal));

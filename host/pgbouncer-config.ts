@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { join } from "node:path";
 import { defaultPools, type PoolLimits, reservedDatabases } from "../src/contract/host.ts";
 import type { HostConfig } from "./config.ts";
 import { isLoopback, layout, postgresPort } from "./config.ts";
 import { networkOf } from "./network.ts";
+import { planOf } from "./plan.ts";
 import { controlUser, poolerDatabase, poolerUser, type Secrets } from "./secret.ts";
 
 export type PoolMode = "transaction" | "session";
@@ -72,23 +72,6 @@ export function renderUsers(secrets: Secrets, controlVerifier: string): string {
   return `"${poolerUser}" "${secrets.pooler_password}"\n"${controlUser}" "${controlVerifier}"\n`;
 }
 
-/** Open files this program, and so a pooler, may have at most. */
-function filesMax(): number {
-  const limits = readFileSync("/proc/self/limits", "utf8");
-  const hard = Number(/^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1]);
-  return Number.isFinite(hard) ? hard : 1_048_576;
-}
-
-/** Clients of all databases together in one pooler: what its open files allow. */
-export function clientsMax(config: HostConfig, files = filesMax()): number {
-  const servers = 100 + 3 * config.databases_max;
-  const clients = Math.min(20_000, files - servers - 100);
-  if (clients >= 100) return clients;
-  throw new Error(
-    `At most ${files} open files are allowed: raise \`ulimit -Hn\` to 16384 or more.`,
-  );
-}
-
 /** The settings file of one pooler. */
 export function renderPoolerConfig(config: HostConfig, mode: PoolMode): string {
   const files = poolerFiles(config, mode);
@@ -103,7 +86,7 @@ export function renderPoolerConfig(config: HostConfig, mode: PoolMode): string {
     log_connections: 0,
     log_disconnections: 0,
     pool_mode: mode,
-    max_client_conn: clientsMax(config),
+    max_client_conn: planOf(config).clientsMax,
     // Protocol-level prepared statements work in transaction mode too; session mode needs no help.
     max_prepared_statements: mode === "transaction" ? 200 : 0,
     auth_type: "hba",

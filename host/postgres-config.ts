@@ -3,6 +3,7 @@ import { programPath } from "./binary.ts";
 import type { HostConfig } from "./config.ts";
 import { layout, postgresPort } from "./config.ts";
 import { postgresLinePrefix } from "./log-line.ts";
+import { planOf } from "./plan.ts";
 
 /** Who may log in how: over the Unix socket, with a password. */
 export const hbaFile = "local all all scram-sha-256\n";
@@ -31,8 +32,7 @@ export function renderPostgresConfig(config: HostConfig): string {
     unix_socket_directories: quote(`"${paths.run}"`),
     unix_socket_permissions: "0700",
     password_encryption: "'scram-sha-256'",
-    // A database takes 3 on average; the few that are busy share what the idle ones leave.
-    max_connections: 100 + 3 * config.databases_max,
+    max_connections: planOf(config).connectionsMax,
     superuser_reserved_connections: 20,
     // For PgBouncer's look-ups: without them a full server would turn away every login.
     reserved_connections: 8,

@@ -5,6 +5,7 @@ import {
   copyFileSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -16,6 +17,7 @@ import { type Reach, runProgram, type Started, startServer } from "./binary.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { readIfExists } from "./file.ts";
 import { cipherPassOf, filterManifest, type ManifestView } from "./manifest-view.ts";
+import { planOf } from "./plan.ts";
 import { endProcess, findProcess } from "./process.ts";
 import { discard } from "./scratch-room.ts";
 import { controlUser, type Secrets } from "./secret.ts";
@@ -205,9 +207,18 @@ export async function restoredBytes({ files }: Scratch): Promise<number> {
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
+// A standby has at least what the cluster had, by its base backup or later.
+function connectionsMax({ config, files }: Scratch): number {
+  const text = readFileSync(join(files.data, "postgresql.conf"), "utf8");
+  const before = Number(/^max_connections = (\d+)$/m.exec(text)?.[1] ?? 0);
+  return Math.max(before, planOf(config).connectionsMax);
+}
+
 /** Starts the scratch cluster; it begins to replay. `more` are settings of Postgres. */
-export function startScratch({ config, files, reach }: Scratch, more = ""): Started {
-  appendFileSync(join(files.data, "postgresql.auto.conf"), settings(files) + more);
+export function startScratch(scratch: Scratch, more = ""): Started {
+  const { config, files, reach } = scratch;
+  const connections = `max_connections = ${connectionsMax(scratch)}\n`;
+  appendFileSync(join(files.data, "postgresql.auto.conf"), settings(files) + connections + more);
   writeFileSync(files.hba, `local all ${controlUser} scram-sha-256\n`, { mode: 0o600 });
   return startServer(config, "postgres", ["-D", files.data], files.log, "true", reach);
 }

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import { totalmem } from "node:os";
 import type { HostCommandReport } from "../src/contract/host.ts";
 import { runProgram } from "./binary.ts";
 import type { HostConfig } from "./config.ts";
+import { backendsOf, memoryBytes } from "./plan.ts";
 import type { Session } from "./session.ts";
 
 const postgresFacts = `
@@ -26,12 +26,6 @@ export const hostVersion: string = JSON.parse(
 /** `pgBackRest 2.55.1` → `2.55.1`. */
 function versionIn(text: string): string {
   return /\d+(\.\d+)+/.exec(text)?.[0] ?? text.trim();
-}
-
-/** Memory this program's control group may use, or the machine has. */
-function memoryBytes(): number {
-  const constrained = process.constrainedMemory();
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
 /** Makes the handler of the command `status`. */
@@ -58,6 +52,7 @@ export function createStatus(config: HostConfig, control: Session, poolerConsole
       disk_free_bytes: disk.bavail * disk.bsize,
       memory_total_bytes: memoryBytes(),
       databases_max: config.databases_max,
+      backends_max: backendsOf(postgres.max_connections),
     };
   };
 }

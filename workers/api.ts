@@ -7,6 +7,7 @@ import { workspaceRoutes } from "../src/account/routes.ts";
 import { alertRoutes } from "../src/alert/routes.ts";
 import { auditRoutes } from "../src/audit/routes.ts";
 import { clusterBackupRoutes } from "../src/backup/routes.ts";
+import { caRoutes } from "../src/cluster/ca-routes.ts";
 import { clusterRoutes } from "../src/cluster/routes.ts";
 import type { Context } from "../src/core/context.ts";
 import { ApiError } from "../src/core/error.ts";
@@ -130,6 +131,7 @@ function createOpen(contextOf: ContextOf): OpenAPIHono<ApiEnv> {
   }
   open.route("/", downloadRoutes);
   open.route("/", certificateKeyRoutes);
+  open.route("/", caRoutes);
   return open;
 }
 

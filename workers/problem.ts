@@ -66,6 +66,13 @@ const violations: Record<string, () => ApiError> = {
     new ApiError(503, "NO_CAPACITY", "The last place of the cluster was just taken; try again.", {
       retryAfterSeconds: 1,
     }),
+  "cluster.backends_count": () =>
+    new ApiError(
+      503,
+      "NO_CAPACITY",
+      "The cluster has no backends left for this: take a smaller size, or delete a database.",
+      { retryAfterSeconds: 30 },
+    ),
   organization_has_room: () =>
     new ApiError(
       403,

@@ -42,6 +42,8 @@ export interface Registration {
   readonly control_user: string;
   readonly control_password: string;
   readonly databases_max: number;
+  readonly backends_max: number;
+  readonly ca_certificates: string | undefined;
 }
 
 /** Adds the cluster, or tells the control plane where a known one is now. */

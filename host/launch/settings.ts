@@ -19,6 +19,9 @@ export interface Settings {
   readonly rootfs: string;
   readonly port: number;
   readonly databasesMax: number;
+  /** In place of what the host plans. */
+  readonly backendsMax: number | undefined;
+  readonly clientsMax: number | undefined;
   /** Where the Worker resolves names of webhooks; undefined for its own default. */
   readonly resolverUrl: string | undefined;
   /** How often cron triggers fire within a minute in which they are due. */
@@ -32,6 +35,8 @@ export const variables = {
   rootfs: "MIOSA_ROOTFS",
   port: "MIOSA_PORT",
   databasesMax: "MIOSA_DATABASES_MAX",
+  backendsMax: "MIOSA_BACKENDS_MAX",
+  clientsMax: "MIOSA_CLIENTS_MAX",
   resolverUrl: "MIOSA_RESOLVER_URL",
   cronSeconds: "MIOSA_CRON_SECONDS",
   /** Set for the part of a start that runs as the service user. */
@@ -46,6 +51,10 @@ function wholeNumber(env: Environment, name: string, standard: number, max: numb
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= 1 && value <= max) return value;
   throw new Error(`${name} is ${JSON.stringify(text)}: give a whole number from 1 to ${max}.`);
+}
+
+function optionalNumber(env: Environment, name: string, max: number): number | undefined {
+  return env[name] ? wholeNumber(env, name, max, max) : undefined;
 }
 
 function resolverUrl(env: Environment): string | undefined {
@@ -66,6 +75,8 @@ export function readSettings(env: Environment): Settings {
     rootfs,
     port: wholeNumber(env, variables.port, 8787, 65_535),
     databasesMax: wholeNumber(env, variables.databasesMax, 300, 5000),
+    backendsMax: optionalNumber(env, variables.backendsMax, 50_000),
+    clientsMax: optionalNumber(env, variables.clientsMax, 1_000_000),
     resolverUrl: resolverUrl(env),
     cronSeconds: wholeNumber(env, variables.cronSeconds, 60, 60),
     shown: {

@@ -62,6 +62,8 @@ function writeHostConfig(system: System, binaries: Binaries): void {
     public_host: "127.0.0.1",
     control_keys: [publicKey(secrets)],
     databases_max: settings.databasesMax,
+    backends_max: settings.backendsMax,
+    clients_max: settings.clientsMax,
     backup: readBackupSettings(settings.home),
   };
   writeAtomically(host, `${JSON.stringify(config, null, 2)}\n`);
@@ -157,6 +159,8 @@ async function register({ settings, secrets, ports }: System): Promise<void> {
     control_user: login.user,
     control_password: login.password,
     databases_max: settings.databasesMax,
+    backends_max: login.backends_max,
+    ca_certificates: login.ca_certificates,
   });
 }
 

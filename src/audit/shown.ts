@@ -10,7 +10,7 @@ const names = new Set([
   ...["target_time", "backup_id", "restore_point", "before", "operation_id"],
   ...["workspace_id", "project_id", "environment_id", "database_id"],
   ...["external_workspace_id", "external_user_id", "external_project_id"],
-  ...["public_host", "transaction_port", "session_port", "databases_max"],
+  ...["public_host", "transaction_port", "session_port", "databases_max", "backends_max"],
   ...["scopes", "key_type", "purpose", "expires_at", "expires_in_days", "allowed_ips"],
   ...["rate_limit_rpm", "events", "retry_count", "since", "replay_id"],
 ]);

@@ -4,12 +4,24 @@ import type { Context } from "../core/context.ts";
 import { unavailable } from "../core/error.ts";
 import { cluster } from "./table.ts";
 
-/** The emptiest active clusters that have room, as a query for the caller's read batch. */
-export function clustersWithRoom(context: Pick<Context, "db">) {
+/** A number of backends, or an expression for one. */
+type Backends = number | SQL;
+
+/**
+ * The emptiest active clusters that have room for one more database with so many backends, as a
+ * query for the caller's read batch.
+ */
+export function clustersWithRoom(context: Pick<Context, "db">, backends: Backends) {
   return context.db
     .select({ id: cluster.id })
     .from(cluster)
-    .where(and(eq(cluster.state, "active"), lt(cluster.databasesCount, cluster.databasesMax)))
+    .where(
+      and(
+        eq(cluster.state, "active"),
+        lt(cluster.databasesCount, cluster.databasesMax),
+        sql`${cluster.backendsCount} + ${backends} <= ${cluster.backendsMax}`,
+      ),
+    )
     .orderBy(asc(cluster.databasesCount), asc(cluster.seq))
     .limit(1);
 }
@@ -18,37 +30,66 @@ export function clustersWithRoom(context: Pick<Context, "db">) {
  * Chooses a cluster for one more database.
  * @throws ApiError 503 NO_CAPACITY when every cluster is full or draining, or none is registered.
  */
-export async function place(context: Pick<Context, "db">): Promise<string> {
-  const [chosen] = await clustersWithRoom(context);
+export async function place(context: Pick<Context, "db">, backends: Backends): Promise<string> {
+  const [chosen] = await clustersWithRoom(context, backends);
   if (chosen !== undefined) return chosen.id;
   throw unavailable(
     "NO_CAPACITY",
-    "No cluster has room for another database. Delete one, or ask the operator to add a cluster.",
+    "No cluster has room for another database of this size. Delete one, take a smaller size, or " +
+      "ask the operator to add a cluster.",
     30,
   );
 }
 
-/** Takes one place; the table's check aborts the batch when somebody else took the last one. */
-export function reserve(context: Context, clusterId: string): Statement {
-  return move(context, clusterId, 1);
+/**
+ * Takes one place and the backends that go with it; the batch aborts when somebody else took the
+ * last ones.
+ */
+export function reserve(context: Context, clusterId: string, backends: Backends): Statement {
+  return change(context, clusterId, {
+    databasesCount: sql`databases_count + 1`,
+    backendsCount: countedOn(sql`${backends}`),
+  });
 }
 
-/** Gives one place back. */
-export function release(context: Context, clusterId: string): Statement {
-  return move(context, clusterId, -1);
+/** Gives one place back, with its backends. */
+export function release(context: Context, clusterId: string, backends: Backends): Statement {
+  return change(context, clusterId, {
+    databasesCount: sql`databases_count - 1`,
+    backendsCount: countedOn(sql`-${backends}`),
+  });
 }
 
-/** Sets how many databases a cluster has to what `placed` counts in the same batch. */
-export function correctCount(context: Context, clusterId: string, placed: SQL): Statement {
+/** Takes `by` backends more, or gives some back; the batch aborts when there are not as many. */
+export function moveBackends(context: Context, clusterId: string, by: SQL): Statement {
+  return change(context, clusterId, { backendsCount: countedOn(by) });
+}
+
+/** Sets what a cluster has to what is counted in the same batch. */
+export function correctCount(
+  context: Context,
+  clusterId: string,
+  counted: { readonly databases: SQL; readonly backends: SQL },
+): Statement {
+  return change(context, clusterId, {
+    databasesCount: counted.databases,
+    backendsCount: counted.backends,
+  });
+}
+
+function change(
+  context: Context,
+  clusterId: string,
+  counts: { readonly databasesCount?: SQL; readonly backendsCount: SQL },
+): Statement {
   return context.db
     .update(cluster)
-    .set({ databasesCount: sql`${placed}`, updatedAt: context.now() })
+    .set({ ...counts, updatedAt: context.now() })
     .where(eq(cluster.id, clusterId));
 }
 
-function move(context: Context, clusterId: string, by: 1 | -1): Statement {
-  return context.db
-    .update(cluster)
-    .set({ databasesCount: sql`databases_count + ${by}`, updatedAt: context.now() })
-    .where(eq(cluster.id, clusterId));
+// NOT NULL aborts what goes beyond. Less is taken always: a maximum may be lowered below the count.
+function countedOn(by: SQL): SQL {
+  return sql`case when ${by} <= 0 or backends_count + ${by} <= backends_max
+    then max(0, backends_count + ${by}) end`;
 }

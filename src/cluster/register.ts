@@ -1,3 +1,4 @@
+import { smallBackends } from "../contract/host.ts";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { seal, unseal } from "../core/seal.ts";
@@ -13,7 +14,10 @@ export interface ClusterRegistration {
   readonly sessionPort: number;
   readonly controlUser: string;
   readonly controlPassword: string;
+  readonly caCertificates?: string | undefined;
   readonly databasesMax: number;
+  /** Backends for tenants, as its host has planned; as many as small databases take if absent. */
+  readonly backendsMax?: number | undefined;
 }
 
 /** Adds a cluster, or tells where a known one is now. The same input twice changes nothing. */
@@ -21,7 +25,10 @@ export async function registerCluster(
   context: Context,
   input: ClusterRegistration,
 ): Promise<{ readonly row: ClusterRow; readonly isNew: boolean }> {
-  const { controlPassword, id, ...facts } = input;
+  const { controlPassword, id, ...said } = input;
+  const backendsMax = input.backendsMax ?? input.databasesMax * smallBackends;
+  const caCertificates = input.caCertificates ?? null;
+  const facts = { ...said, backendsMax, caCertificates };
   const purpose = controlPasswordPurpose(id);
   const controlPasswordSealed = await seal(context.keyring, context, purpose, controlPassword);
   const now = context.now();

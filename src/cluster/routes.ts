@@ -36,7 +36,9 @@ clusterRoutes.openapi(
       sessionPort: input.session_port,
       controlUser: input.control_user,
       controlPassword: input.control_password,
+      caCertificates: input.ca_certificates,
       databasesMax: input.databases_max,
+      backendsMax: input.backends_max,
     });
     return c.json({ data: renderCluster(row) }, isNew ? 201 : 200);
   },

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { smallBackends } from "../contract/host.ts";
 import { Slug, Time } from "../core/schema.ts";
 import { isLoopback } from "./loopback.ts";
 import type { ClusterRow } from "./table.ts";
@@ -23,7 +24,30 @@ export const RegisterCluster = z
     session_port: Port,
     control_user: z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, "must be a role name"),
     control_password: z.string().min(16).max(200),
+    ca_certificates: z
+      .string()
+      .max(100_000)
+      // Certificates alone: what stands here is public.
+      .regex(/^(-----BEGIN CERTIFICATE-----[\w+/=\s]+-----END CERTIFICATE-----\s*)+$/, {
+        error: "must be certificates in PEM, and nothing else",
+      })
+      .optional()
+      .openapi({
+        description:
+          "Who vouches for its certificate, when clients' systems do not know them: anybody gets " +
+          "them at `/.well-known/miosa-ca.pem`. Both during a change from one to another.",
+      }),
     databases_max: z.int().min(1).max(5000),
+    backends_max: z
+      .int()
+      .min(smallBackends)
+      .max(100_000)
+      .optional()
+      .openapi({
+        description:
+          "Backends tenants may have at once: `backends_max` of its host's configuration. When " +
+          `absent, ${smallBackends} for each of \`databases_max\`, as the size small has.`,
+      }),
   })
   .openapi("RegisterCluster");
 
@@ -38,6 +62,8 @@ export const Cluster = z
     session_port: z.int(),
     databases_max: z.int(),
     databases_count: z.int(),
+    backends_max: z.int(),
+    backends_count: z.int().openapi({ description: "Backends its databases may have at once" }),
     state: z.enum(["active", "draining"]),
     created_at: Time,
     updated_at: Time,
@@ -55,6 +81,8 @@ export function renderCluster(row: ClusterRow): z.infer<typeof Cluster> {
     session_port: row.sessionPort,
     databases_max: row.databasesMax,
     databases_count: row.databasesCount,
+    backends_max: row.backendsMax,
+    backends_count: row.backendsCount,
     state: row.state,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),

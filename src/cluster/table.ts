@@ -17,9 +17,15 @@ export const cluster = sqliteTable(
     sessionPort: integer("session_port").notNull(),
     controlUser: text("control_user").notNull(),
     controlPasswordSealed: text("control_password_sealed").notNull(),
+    /** In PEM: who vouches for its certificate; null when clients' systems know them. */
+    caCertificates: text("ca_certificates"),
     databasesMax: integer("databases_max").notNull(),
     /** Databases placed here; moved in the batch that places or releases one. */
     databasesCount: integer("databases_count").notNull().default(0),
+    /** Backends its Postgres has for tenants; what is over is none of theirs. */
+    backendsMax: integer("backends_max").notNull().default(0),
+    /** What its databases may have of them at once: the sum of their `backends`. */
+    backendsCount: integer("backends_count").notNull().default(0),
     /** A draining cluster keeps its databases and takes no new one. */
     state: text("state", { enum: ["active", "draining"] }).notNull(),
     /** Up to which of its host's transitions the rows of its databases were brought. */

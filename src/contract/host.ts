@@ -34,9 +34,18 @@ export const backendBytesMin = 64 * 1024 * 1024;
 
 /** The limits of a database that has no line of its own: those of the size `small`. */
 export const defaultPools = {
-  transaction: { pool_size: 8, client_connections_max: 100 },
-  session: { pool_size: 10, client_connections_max: 10 },
+  transaction: { pool_size: 4, client_connections_max: 100 },
+  session: { pool_size: 4, client_connections_max: 4 },
 } as const;
+
+/** Backends of such a database on both ports: what each of a cluster's databases takes at least. */
+export const smallBackends = defaultPools.transaction.pool_size + defaultPools.session.pool_size;
+
+/**
+ * Clients a cluster's poolers are ready for, by backend. A size has no more; a database that was
+ * given more clients than that counts as one with more backends.
+ */
+export const clientsPerBackend = 16;
 
 const Nothing = z.strictObject({});
 
@@ -54,6 +63,8 @@ export const StatusReport = z.object({
   memory_total_bytes: z.int(),
   /** How many databases the operator wants here at most. */
   databases_max: z.int(),
+  /** How many backends tenants may have at once, as the host has planned. */
+  backends_max: z.int(),
 });
 
 const OneDatabase = z.strictObject({ database: DatabaseName });
@@ -575,5 +586,12 @@ export const HostTokenClaims = z.discriminatedUnion("scope", [
 ]);
 export type HostTokenClaims = z.infer<typeof HostTokenClaims>;
 
-/** `control.json`: the control plane's superuser login, reachable only through the host. */
-export const ControlLogin = z.object({ user: z.string(), password: z.string().min(32) });
+/** `control.json`: what a cluster is registered with. */
+export const ControlLogin = z.object({
+  /** The control plane's superuser, reachable only through the host. */
+  user: z.string(),
+  password: z.string().min(32),
+  backends_max: z.int(),
+  /** In PEM: who vouches for its certificate, when clients' systems do not know them. */
+  ca_certificates: z.string().optional(),
+});

@@ -7,6 +7,7 @@ import { invalid } from "../core/error.ts";
 import { driveMilliseconds, router } from "../core/route.ts";
 import { body, dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { commitExclusively } from "../operation/find.ts";
+import { requireBackends, requireBackendsOfPlan } from "./backend.ts";
 import { beginConfigure } from "./configure.ts";
 import { laneOf } from "./create.ts";
 import { followPlans } from "./limit.ts";
@@ -77,12 +78,14 @@ databaseAdminRoutes.openapi(
     path: "/admin/organizations/{id}/plan",
     operationId: "organizations.setPlan",
     summary: "Give an organization other limits than the published ones",
-    description: "By size; what is left out is as published. Its databases follow at once.",
+    description:
+      "By size; what is left out is as published. Its databases follow at once. 409 when a " +
+      "cluster has too few backends left for them.",
     tags: ["admin"],
     request: { params: IdParameters, body: body(Plan) },
     responses: {
       200: json("The organization", dataOf(Organization)),
-      ...errors(400, 401, 403, 404, 422),
+      ...errors(400, 401, 403, 404, 409, 422),
     },
   }),
   async (c) => {
@@ -98,6 +101,7 @@ databaseAdminRoutes.openapi(
       checkLimits(`${size}.storage_mb`, limitsOf({ size, planLimits: limits, ownLimits: {} }));
       if (Object.keys(limits).length > 0) plan[size] = limits;
     }
+    await requireBackendsOfPlan(context, id, plan);
     await commit(context, [setPlan(context, id, plan)]);
     await followPlans(context);
     return c.json({ data: renderOrganization(await findOrganization(context, id)) }, 200);
@@ -110,7 +114,9 @@ databaseAdminRoutes.openapi(
     path: "/admin/databases/{id}/limits",
     operationId: "databases.setLimits",
     summary: "Give one database limits of its own",
-    description: "They come before its plan's; null takes one back.",
+    description:
+      "They come before its plan's; null takes one back. 409 when its cluster has too few " +
+      "backends left.",
     tags: ["admin"],
     request: { params: IdParameters, body: body(LimitFields) },
     responses: {
@@ -129,6 +135,7 @@ databaseAdminRoutes.openapi(
     const fields = c.req.valid("json");
     const ownLimits: LimitOverrides = limitsFrom(fields, row.ownLimits);
     checkLimits("storage_mb", limitsOf({ ...row, ownLimits }));
+    await requireBackends(context, row, { ...row, ownLimits });
     const { operationId, statements } = beginConfigure(context, row, { ownLimits }, requestId);
     await commitExclusively(context, [row.id], statements);
     await context.drive(laneOf(row.projectId), driveMilliseconds);

@@ -6,7 +6,8 @@ import type { Context } from "../core/context.ts";
 import { driveMilliseconds, type RouteEnv, router } from "../core/route.ts";
 import { body, dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { commitExclusively, findOperation } from "../operation/find.ts";
-import { beginConfigure, type SettingChange } from "./configure.ts";
+import { requireBackends } from "./backend.ts";
+import { beginConfigure, changed, type SettingChange } from "./configure.ts";
 import { laneOf } from "./create.ts";
 import { findDatabase } from "./find.ts";
 import { beginPause } from "./pause.ts";
@@ -91,7 +92,9 @@ async function permittedChange(
   if (change === null) return null;
   await permit(context, row, change.size === undefined ? "configure" : "resize");
   if (change.size === undefined) return change;
-  return { ...change, ...(await changeOfSize(context, row, change.size)) };
+  const sized = { ...change, ...(await changeOfSize(context, row, change.size)) };
+  await requireBackends(context, row, changed(row, sized));
+  return sized;
 }
 
 /** Drives what was begun, then answers the database: 202 while the operation is not over. */

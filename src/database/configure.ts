@@ -12,6 +12,7 @@ import {
   type Undo,
 } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
+import { backendsFor, holdBackends } from "./backend.ts";
 import { changeDatabase, moveDatabase } from "./change.ts";
 import { laneOf } from "./create.ts";
 import { loadDatabase } from "./load.ts";
@@ -41,22 +42,34 @@ function defined(change: SettingChange): Partial<DatabaseRow> {
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
 }
 
+/** A row as a change is to make it. */
+export function changed(row: DatabaseRow, change: SettingChange): DatabaseRow {
+  return { ...row, ...defined(change) };
+}
+
+// What the cluster keeps for the database, once the change has come to its end or is undone.
+function keep(context: Context, row: DatabaseRow, change: SettingChange): Statement[] {
+  const backends = backendsFor(changed(row, change));
+  return backends === row.backends ? [] : holdBackends(context, row, backends);
+}
+
 const apply: Do<ConfigureInput> = async (context, { input }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await applySettings(context, { ...row, ...defined(input.change) });
+  await applySettings(context, changed(row, input.change));
   return next();
 };
 
 const restore: Undo<ConfigureInput> = async (context, { input }) => {
   const { row } = await loadDatabase(context, input.databaseId);
   await applySettings(context, row);
-  return [];
+  return keep(context, row, {});
 };
 
 const publish: Do<ConfigureInput> = async (context, { input, operationId }) => {
   const { row } = await loadDatabase(context, input.databaseId);
   return next(
     changeDatabase(context, row.id, defined(input.change)),
+    ...keep(context, row, input.change),
     tell(context, row, input.change, operationId),
   );
 };
@@ -103,7 +116,10 @@ export const configure = operationOf("database.configure");
 /** `database.resize`: the same with another size. */
 export const resize = operationOf("database.resize");
 
-/** Begins to change a database's settings; a second active operation on it aborts the batch. */
+/**
+ * Begins to change a database's settings; a second active operation on it aborts the batch, and so
+ * does a cluster without the backends that it takes more.
+ */
 export function beginConfigure(
   context: Context,
   row: DatabaseRow,
@@ -117,5 +133,7 @@ export function beginConfigure(
   const operation = begin(context, definition, subject, { databaseId: row.id, change });
   // The state may have changed since it was read: then nothing is begun.
   const guard = moveDatabase(context, row, row.state);
-  return { operationId: operation.id, statements: [guard, operation.statement] };
+  const isMore = backendsFor(changed(row, change)) > row.backends;
+  const more = isMore ? keep(context, row, change) : [];
+  return { operationId: operation.id, statements: [guard, operation.statement, ...more] };
 }

@@ -6,6 +6,7 @@ import type { Context } from "../core/context.ts";
 import { newId, type ProjectId } from "../core/id.ts";
 import { begin } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
+import { backendsOfNew, heldBackends } from "./backend.ts";
 import { newPassword } from "./credential.ts";
 import { newDatabaseNames } from "./name.ts";
 import { provision } from "./provision.ts";
@@ -72,7 +73,8 @@ export async function newDatabase(context: Context, input: NewDatabase) {
  * @throws ApiError 503 NO_CAPACITY
  */
 export async function newDatabaseRow(context: Context, input: NewDatabase) {
-  const clusterId = input.clusterId ?? (await place(context));
+  const backends = backendsOfNew(input.organizationId, input.size);
+  const clusterId = input.clusterId ?? (await place(context, backends));
   const id = newId(context);
   const now = context.now();
   const { passwordSealed } = await newPassword(context, id);
@@ -96,10 +98,10 @@ export async function newDatabaseRow(context: Context, input: NewDatabase) {
     updatedAt: now,
   };
   const statements: Statement[] = [
-    reserve(context, clusterId),
     context.db
       .insert(database)
-      .values({ ...row, planLimits: planLimitsOf(row.organizationId, row.size) }),
+      .values({ ...row, backends, planLimits: planLimitsOf(row.organizationId, row.size) }),
+    reserve(context, clusterId, heldBackends(id)),
   ];
   return { row, statements };
 }

@@ -5,6 +5,7 @@ import { release } from "../cluster/place.ts";
 import type { Context } from "../core/context.ts";
 import { begin, type Do, defineOperation, next } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
+import { heldBackends } from "./backend.ts";
 import { changeDatabase, moveDatabase } from "./change.ts";
 import { laneOf } from "./create.ts";
 import { loadDatabase } from "./load.ts";
@@ -32,7 +33,7 @@ const forget: Do<DestroyInput> = async (context, { input, operationId }) => {
   const fact = { deletedAt: row.deletedAt ?? now, purgeAt: row.purgeAt ?? now };
   return next(
     changeDatabase(context, row.id, { state: "purged", ...fact }),
-    ...(input.hasPlace !== false ? [release(context, row.clusterId)] : []),
+    ...(input.hasPlace !== false ? [release(context, row.clusterId, heldBackends(row.id))] : []),
     ...(isNew ? [recordEvent(context, "database.deleted", row, { operationId })] : []),
     recordEvent(context, "database.purged", row, { operationId }),
   );

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { release } from "../cluster/place.ts";
 import { type Do, defineOperation, next, type Undo } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
+import { heldBackends } from "./backend.ts";
 import { changeDatabase } from "./change.ts";
 import { openPassword, scramVerifier } from "./credential.ts";
 import { loadDatabase } from "./load.ts";
@@ -35,7 +36,7 @@ const drop: Undo<ProvisionInput> = async (context, { input, failure, operationId
   return [
     changeDatabase(context, row.id, { state: "failed", errorMessage }),
     recordEvent(context, "database.failed", row, { operationId, data: { reason: errorMessage } }),
-    release(context, input.clusterId),
+    release(context, input.clusterId, heldBackends(row.id)),
   ];
 };
 

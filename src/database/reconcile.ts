@@ -1,10 +1,11 @@
 // Compares what D1 says with what the clusters have, and repairs drift. Law: a cluster is read
 // before the rows, and a row is there before its effect, so what no row names is nobody's.
-import { and, count, eq, inArray, notInArray, sql } from "drizzle-orm";
+import { and, count, eq, inArray, notInArray, type SQL, sql } from "drizzle-orm";
 import { type NewAlert, openAlerts, raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { type AlertKind, type AlertRow, alert } from "../alert/table.ts";
 import { allClusters } from "../cluster/find.ts";
 import { correctCount } from "../cluster/place.ts";
+import type { ClusterRow } from "../cluster/table.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { isActive, operation } from "../operation/table.ts";
@@ -126,8 +127,16 @@ async function read(context: Context, clusterId: string) {
     busy: new Set(operations.map(({ resourceId }) => resourceId)),
     inputs: operations.map(({ input }) => input),
     alerts: open.filter(({ details }) => details.cluster_id === clusterId),
-    isMiscounted: cluster !== undefined && cluster.databasesCount !== rows.length,
+    isMiscounted: cluster !== undefined && isMiscounted(cluster, rows),
   };
+}
+
+function isMiscounted(
+  { databasesCount, backendsCount }: ClusterRow,
+  rows: readonly { readonly backends: number }[],
+): boolean {
+  const backends = rows.reduce((sum, row) => sum + row.backends, 0);
+  return databasesCount !== rows.length || backendsCount !== backends;
 }
 
 const wantedColumns = {
@@ -142,6 +151,7 @@ const wantedColumns = {
   size: database.size,
   planLimits: database.planLimits,
   ownLimits: database.ownLimits,
+  backends: database.backends,
   suspendAfterSeconds: database.suspendAfterSeconds,
   allowedAddresses: database.allowedAddresses,
   storageState: database.storageState,
@@ -214,6 +224,9 @@ function resolve(context: Context, { id, kind }: AlertRow): Statement {
 }
 
 function recount(context: Context, clusterId: string): Statement {
-  const placed = context.db.select({ n: count() }).from(database).where(isPlaced(clusterId));
-  return correctCount(context, clusterId, sql`(${placed})`);
+  const sum = sql`coalesce(sum(${database.backends}), 0)`;
+  const placed = (n: SQL) => {
+    return sql`(${context.db.select({ n }).from(database).where(isPlaced(clusterId))})`;
+  };
+  return correctCount(context, clusterId, { databases: placed(count()), backends: placed(sum) });
 }

@@ -12,7 +12,8 @@ export type Settable = Limited & Pick<DatabaseRow, "suspendAfterSeconds" | "allo
 /** The settings a row asks for. */
 export function settingsOf(row: Settable): DatabaseSettings {
   const limits = limitsOf(row);
-  const perBackend = Math.floor(limits.memoryBytes / limits.poolSize);
+  const backends = limits.poolSize + limits.sessionConnectionsMax;
+  const perBackend = Math.floor(limits.memoryBytes / backends);
   return {
     transaction: {
       pool_size: limits.poolSize,

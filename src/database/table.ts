@@ -45,6 +45,8 @@ export const database = sqliteTable(
     planLimits: text("plan_limits", { mode: "json" }).$type<LimitOverrides>().notNull().default({}),
     /** Numbers an operator gave this one database, in place of both. */
     ownLimits: text("own_limits", { mode: "json" }).$type<LimitOverrides>().notNull().default({}),
+    /** Backends its cluster keeps for it: those of its limits or, in a change, of the greater. */
+    backends: integer("backends").notNull().default(0),
     /** What it was measured to take on disk. */
     storageBytes: integer("storage_bytes").notNull().default(0),
     /** What it may take before it grows; null until it first grew: its limits' number. */

@@ -11,6 +11,7 @@ import { notFound } from "../core/error.ts";
 import { newId } from "../core/id.ts";
 import type { Receipt } from "../core/route.ts";
 import { slugOf } from "../core/slug.ts";
+import { backendsOfNew } from "../database/backend.ts";
 import { newDatabase } from "../database/create.ts";
 import type { DatabaseSize } from "../database/size.ts";
 import { newEnvironments } from "../environment/create.ts";
@@ -65,7 +66,7 @@ async function attempt(
 ) {
   const [workspaces, clusters] = await context.db.batch([
     workspaceBy(context, actor, selectorOf(actor, input)),
-    clustersWithRoom(context),
+    clustersWithRoom(context, backendsOfNew(actor.organizationId, input.postgres ?? "small")),
   ]);
   const { workspace, statements } = await enter(context, actor, input, workspaces[0]);
   const projectId = ownProjectId(newId(context));

@@ -4,6 +4,7 @@ import { release } from "../cluster/place.ts";
 import type { Attribution } from "../core/column.ts";
 import type { Context } from "../core/context.ts";
 import { newId, type ProjectId } from "../core/id.ts";
+import { heldBackends } from "../database/backend.ts";
 import { changeDatabase } from "../database/change.ts";
 import { laneOf, newDatabaseRow } from "../database/create.ts";
 import { openPassword, scramVerifier } from "../database/credential.ts";
@@ -45,7 +46,7 @@ const giveUp: Undo<RestoreInput> = async (context, { input, failure }) => {
     changeRestore(context, input.restoreId, { state: "failed", errorMessage, finishedAt }),
     changeDatabase(context, input.databaseId, { state: "failed", errorMessage }),
     ...(await tellRestore(context, "restore.failed", input.restoreId, { reason: errorMessage })),
-    release(context, input.clusterId),
+    release(context, input.clusterId, heldBackends(input.databaseId)),
   ];
 };
 

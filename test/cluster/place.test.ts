@@ -29,11 +29,11 @@ async function aCluster(name: string, databasesMax = 2): Promise<string> {
   return id;
 }
 
-const take = (id: string) => commit(house.context, [reserve(house.context, id)]);
+const take = (id: string) => commit(house.context, [reserve(house.context, id, 8)]);
 
 describe("placement", () => {
   test("without a cluster says so, and when to come again", async () => {
-    await expect(place(house.context)).rejects.toMatchObject({
+    await expect(place(house.context, 8)).rejects.toMatchObject({
       status: 503,
       code: "NO_CAPACITY",
       options: { retryAfterSeconds: 30 },
@@ -42,27 +42,27 @@ describe("placement", () => {
 
   test("takes the emptiest cluster, the oldest of equals", async () => {
     const [one, two] = [await aCluster("one"), await aCluster("two")];
-    expect(await place(house.context)).toBe(one);
+    expect(await place(house.context, 8)).toBe(one);
     await take(one);
-    expect(await place(house.context)).toBe(two);
+    expect(await place(house.context, 8)).toBe(two);
     await take(two);
-    expect(await place(house.context)).toBe(one);
+    expect(await place(house.context, 8)).toBe(one);
   });
 
   test("passes over a full cluster, and refuses when all are full", async () => {
     const [small, other] = [await aCluster("small", 1), await aCluster("other", 2)];
     await take(other);
     await take(small);
-    expect(await place(house.context)).toBe(other);
+    expect(await place(house.context, 8)).toBe(other);
     await take(other);
-    await expect(place(house.context)).rejects.toMatchObject({ code: "NO_CAPACITY" });
+    await expect(place(house.context, 8)).rejects.toMatchObject({ code: "NO_CAPACITY" });
   });
 
   test("passes over a draining cluster", async () => {
     const [one, two] = [await aCluster("one"), await aCluster("two")];
     const { db } = house.context;
     await db.update(cluster).set({ state: "draining" }).where(eq(cluster.id, one));
-    expect(await place(house.context)).toBe(two);
+    expect(await place(house.context, 8)).toBe(two);
   });
 
   test("gives the last place to one of two that race for it", async () => {
@@ -76,8 +76,8 @@ describe("placement", () => {
   test("has the place again after it was released, and never counts below none", async () => {
     const id = await aCluster("one", 1);
     await take(id);
-    await commit(house.context, [release(house.context, id)]);
-    expect(await place(house.context)).toBe(id);
-    await expect(commit(house.context, [release(house.context, id)])).rejects.toThrow();
+    await commit(house.context, [release(house.context, id, 8)]);
+    expect(await place(house.context, 8)).toBe(id);
+    await expect(commit(house.context, [release(house.context, id, 8)])).rejects.toThrow();
   });
 });

@@ -43,7 +43,20 @@ it("is the operator's alone: 403 with any other key, 401 without", async () => {
   expect((await register(registration, { key: null })).status).toBe(401);
 });
 
+it("gives anybody who vouches for its clusters, each once", async () => {
+  const ask = () => api.call("GET", "/.well-known/miosa-ca.pem", { key: null });
+  expect((await ask()).body).toBe("");
+  const pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+  await register({ ...registration, ca_certificates: pem });
+  const id = "00000000-0000-4000-8000-000000000002";
+  await register({ ...registration, id, name: "eu-2", ca_certificates: pem });
+  const { status, headers, body } = await ask();
+  expect([status, headers.get("content-type"), body]).toEqual([200, "application/x-pem-file", pem]);
+});
+
 it.each([
+  ["ca_certificates", { ca_certificates: "-----BEGIN PRIVATE KEY-----\nAAAA\n" }],
+  ["backends_max", { backends_max: 1 }],
   ["host_url", { host_url: "http://eu-1.example.com" }],
   ["host_url", { host_url: "http://127.0.0.1.evil.example.com:4000" }],
   ["id", { id: "1" }],

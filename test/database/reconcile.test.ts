@@ -305,12 +305,12 @@ test("a cluster that lost everything alerts for each database, some at a time", 
   expect(await open()).toHaveLength(120);
 });
 
-test("a cluster's count of databases is made right", async () => {
+test("a cluster's counts of databases and backends are made right", async () => {
   const { db } = house.context;
-  await db.update(cluster).set({ databasesCount: 7 });
+  await db.update(cluster).set({ databasesCount: 7, backendsCount: 70 });
   await look();
   const [counted] = await db.select().from(cluster).where(eq(cluster.id, clusterId));
-  expect(counted?.databasesCount).toBe(1);
+  expect(counted).toMatchObject({ databasesCount: 1, backendsCount: 16 });
 });
 
 test("a cluster that does not answer stops nobody", async () => {

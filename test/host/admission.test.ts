@@ -55,5 +55,5 @@ describe("who logs in through this program", () => {
 
 test("a database has the backends it was given", () => {
   expect(admission.backendsOf("proj_a")).toBe(16);
-  expect(admission.backendsOf("proj_b")).toBe(8);
+  expect(admission.backendsOf("proj_b")).toBe(4);
 });

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import {
-  clientsMax,
   needsRestart,
   renderHba,
   renderLine,
@@ -12,10 +11,10 @@ import { aConfig } from "../support/host-config.ts";
 describe("a pooler's settings", () => {
   test("give a database without a line the limits of the size small", () => {
     expect(renderPoolerConfig(aConfig(), "transaction")).toMatch(
-      /^\* = .* pool_size=8 max_db_connections=8 max_db_client_connections=100$/m,
+      /^\* = .* pool_size=4 max_db_connections=4 max_db_client_connections=100$/m,
     );
     expect(renderPoolerConfig(aConfig(), "session")).toMatch(
-      /^\* = .* pool_size=10 max_db_connections=10 max_db_client_connections=10$/m,
+      /^\* = .* pool_size=4 max_db_connections=4 max_db_client_connections=4$/m,
     );
   });
 
@@ -108,16 +107,5 @@ describe("the users file", () => {
     const text = renderUsers(secrets, "SCRAM-SHA-256$1:salt$stored:server");
     expect(text).toContain('"miosa_control" "SCRAM-SHA-256$');
     expect(text).not.toContain(secrets.control_password);
-  });
-});
-
-describe("the number of clients of one pooler", () => {
-  test("is what its open files allow", () => {
-    expect(clientsMax(aConfig(), 10_000)).toBe(8900);
-    expect(clientsMax(aConfig(), 1_000_000)).toBe(20_000);
-  });
-
-  test("is refused with a remedy when the files allow hardly any", () => {
-    expect(() => clientsMax(aConfig(), 1024)).toThrow(/raise `ulimit -Hn`/);
   });
 });

@@ -51,7 +51,7 @@ describe("a preview in the poolers' files", () => {
     await file.changePreview("preview_a", aPreview());
     expect(seen[0]).toContain(
       "preview_a = host='/somewhere/scratch/0123abcd' port=1 dbname='proj_a' user='usr_a' " +
-        "pool_size=10 max_db_connections=10 max_db_client_connections=10\n",
+        "pool_size=4 max_db_connections=4 max_db_client_connections=4\n",
     );
     expect(seen[0]).toContain(`"pgbouncer" "secret"\n"${login}" "${verifier}"\n`);
     expect([...readPreviews(aConfig(directory)).keys()]).toEqual(["preview_a"]);

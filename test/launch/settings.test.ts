@@ -29,6 +29,16 @@ test("without variables the state is in the clone and the API at 8787", () => {
   });
 });
 
+test("backends and clients are the host's plan unless they are said", () => {
+  expect(readSettings({ MIOSA_CLIENTS_MAX: "" })).toMatchObject({
+    backendsMax: undefined,
+    clientsMax: undefined,
+  });
+  const said = readSettings({ MIOSA_BACKENDS_MAX: "2400", MIOSA_CLIENTS_MAX: "5000" });
+  expect(said).toMatchObject({ backendsMax: 2400, clientsMax: 5000 });
+  expect(() => readSettings({ MIOSA_BACKENDS_MAX: "many" })).toThrow("MIOSA_BACKENDS_MAX");
+});
+
 test("a relative directory starts where the command was given", () => {
   expect(readSettings({ MIOSA_HOME: "here" }).home).toBe(join(process.cwd(), "here"));
 });

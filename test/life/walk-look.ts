@@ -7,6 +7,7 @@ import { cluster } from "../../src/cluster/table.ts";
 import { purgeDeleted } from "../../src/database/purge.ts";
 import { reconcile } from "../../src/database/reconcile.ts";
 import { isSame, settingsOf } from "../../src/database/setting.ts";
+import { backendsOf, limitsOf } from "../../src/database/size.ts";
 import { type StoredState, storedStates, verbTable } from "../../src/database/status.ts";
 import { pullAllTransitions } from "../../src/database/suspend.ts";
 import { type DatabaseRow, database } from "../../src/database/table.ts";
@@ -84,7 +85,7 @@ export async function lookAtAll(walk: Walk): Promise<void> {
   ).filter(({ state }) => state !== "failed");
   await expectThings(walk, placed);
   for (const row of placed) expectState(walk, row);
-  await expectCounts(walk, placed.length);
+  await expectCounts(walk, placed);
   await expectNothingOverdue(walk);
 }
 
@@ -128,10 +129,12 @@ function expectState({ api }: Walk, row: DatabaseRow): void {
   expect(api.cluster.roles.get(row.loginRole)?.group, `${row.id}'s login`).toBe(group);
 }
 
-async function expectCounts({ api }: Walk, placed: number): Promise<void> {
+async function expectCounts({ api }: Walk, placed: readonly DatabaseRow[]): Promise<void> {
   const { db } = api.context;
   const [place] = await db.select().from(cluster);
-  expect(place?.databasesCount).toBe(placed);
+  expect(place?.databasesCount).toBe(placed.length);
+  const backends = placed.map((row) => backendsOf(limitsOf(row)));
+  expect(place?.backendsCount).toBe(backends.reduce((sum, one) => sum + one, 0));
   const projects = await db.select().from(project).where(ne(project.state, "purged"));
   expect(projects.filter(({ state }) => state === "deleting")).toEqual([]);
   const [owner] = await db.select().from(organization);

@@ -67,8 +67,8 @@ describe("a preview", () => {
     const { user, database } = answer.body.data;
     expect([user, database].join()).toMatch(/^pre_[a-z2-7]{20},preview_[a-z2-7]{20}$/);
     expect(api.cluster.things.previews.get(id)?.settings).toEqual({
-      transaction: { pool_size: 8, client_connections_max: 100 },
-      session: { pool_size: 10, client_connections_max: 10 },
+      transaction: { pool_size: 4, client_connections_max: 100 },
+      session: { pool_size: 4, client_connections_max: 4 },
       bytes_per_backend: 64 * 1024 ** 2,
       allowed_addresses: [],
     });

@@ -146,7 +146,7 @@ function hostProcess(file: string, config: HostConfig, url: string) {
     await ended;
   }
 
-  return { start, end };
+  return { start, end, signal: (name: NodeJS.Signals) => child?.kill(name) };
 }
 
 /** Starts a host program and waits until it is ready. `changes` replace fields of its file. */
@@ -155,10 +155,11 @@ export async function startTestHost(changes: Partial<HostConfig> = {}) {
   const directory = join(home, "cluster");
   const signer = await createSigner();
   const config = { ...(await makeConfig(directory, [signer.publicJwk])), ...changes };
-  const url = `http://127.0.0.1:${config.listen.http_port}`;
+  const scheme = config.tls === undefined ? "http" : "https";
+  const url = `${scheme}://127.0.0.1:${config.listen.http_port}`;
   const file = join(home, "host.json");
   writeFileSync(file, JSON.stringify(config), { mode: 0o644 });
-  const { start, end } = hostProcess(file, config, url);
+  const { start, end, signal } = hostProcess(file, config, url);
 
   async function command<Name extends HostCommandName>(
     name: Name,
@@ -180,6 +181,8 @@ export async function startTestHost(changes: Partial<HostConfig> = {}) {
     login,
     command,
     start,
+    /** Sends the host program a signal. */
+    signal,
     sqlToken: (address: HostAddress) => signer.sql(address, { aud: config.cluster_id }),
     isHealthy: () => isHealthy(url),
     pid: (program: "postgres" | "transaction" | "session") => pidIn(directory, program),

@@ -79,10 +79,13 @@ interface SystemOptions {
   readonly backup?: unknown;
   /** How often cron triggers fire. */
   readonly cronSeconds?: number;
+  /** Backends of the cluster for tenants; by default room for the databases of all files. */
+  readonly backendsMax?: number;
 }
 
 /** Starts a system and waits until it is ready. */
-export async function startSystem({ backup, cronSeconds = 60 }: SystemOptions = {}) {
+export async function startSystem(options: SystemOptions = {}) {
+  const { backup, cronSeconds = 60, backendsMax = 2400 } = options;
   const directory = makeRunDirectory();
   const home = join(directory, "home");
   if (backup !== undefined) writeBackupFile(home, backup);
@@ -90,9 +93,8 @@ export async function startSystem({ backup, cronSeconds = 60 }: SystemOptions = 
   const port = await freePort();
   const system = systemIn(home);
   let launcher: ChildProcess | undefined;
-
   async function start(): Promise<void> {
-    launcher = launch({ home, port, cronSeconds }, log);
+    launcher = launch({ home, port, cronSeconds, backendsMax }, log);
     const deadline = performance.now() + readyMilliseconds;
     // The file may be there from before a crash.
     while (!isUp(launcher)) {
@@ -153,9 +155,10 @@ interface Launch {
   readonly home: string;
   readonly port: number;
   readonly cronSeconds: number;
+  readonly backendsMax: number;
 }
 
-function launch({ home, port, cronSeconds }: Launch, log: string): ChildProcess {
+function launch({ home, port, cronSeconds, backendsMax }: Launch, log: string): ChildProcess {
   const output = openSync(log, "a");
   const child = spawn(process.execPath, [join(repository, "host/launch/main.ts")], {
     env: {
@@ -163,6 +166,9 @@ function launch({ home, port, cronSeconds }: Launch, log: string): ChildProcess 
       MIOSA_HOME: home,
       MIOSA_PORT: String(port),
       MIOSA_CRON_SECONDS: String(cronSeconds),
+      MIOSA_BACKENDS_MAX: String(backendsMax),
+      // What a test needs, also where few files may be open.
+      MIOSA_CLIENTS_MAX: "5000",
       MIOSA_ROOTFS: rootfsDirectory(),
     },
     stdio: ["ignore", output, output],

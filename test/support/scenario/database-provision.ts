@@ -10,6 +10,7 @@ export const scenario: Scenario = {
   isClean: async ({ context: { db }, cluster: made }) => {
     const live = await db.select().from(database).where(eq(database.state, "running"));
     const [place] = await db.select().from(cluster).where(eq(cluster.id, clusterId));
-    return made.isEmpty() && live.length === 0 && place?.databasesCount === 0;
+    const isFree = place?.databasesCount === 0 && place.backendsCount === 0;
+    return made.isEmpty() && live.length === 0 && isFree;
   },
 };

@@ -32,6 +32,7 @@ export const scenario: Scenario = {
     const [row] = await db.select().from(restore);
     const [place] = await db.select().from(cluster).where(eq(cluster.id, clusterId));
     const isAlone = made.databases.size === 1 && made.recoveries.size === 0;
-    return isAlone && live.length === 1 && row?.state === "failed" && place?.databasesCount === 1;
+    const isCounted = place?.databasesCount === 1 && place.backendsCount === 16;
+    return isAlone && live.length === 1 && row?.state === "failed" && isCounted;
   },
 };

@@ -1,0 +1,112 @@
+// A certificate that is renewed while clients are at work, as its operator does it.
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect, getCACertificates, setDefaultCACertificates, type TLSSocket } from "node:tls";
+import { Client } from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { makePair, type Pair } from "../support/certificate.ts";
+import { startTestHost, type TestHost } from "../support/host.ts";
+
+const password = "a password only tests know";
+const modes = ["transaction", "session"] as const;
+const trustedBefore = getCACertificates();
+
+let home: string;
+let host: TestHost;
+let first: Pair;
+let second: Pair;
+
+const file = (name: string) => join(home, name);
+function give({ cert, key }: Partial<Pair>): void {
+  if (key !== undefined) writeFileSync(file("given.key"), key, { mode: 0o644 });
+  if (cert !== undefined) writeFileSync(file("given.crt"), cert, { mode: 0o644 });
+}
+
+beforeAll(async () => {
+  // Whoever runs the host must be able to enter.
+  home = mkdtempSync(join(tmpdir(), "miosa-certificate-"));
+  chmodSync(home, 0o755);
+  [first, second] = [makePair(home, "first"), makePair(home, "second")];
+  writeFileSync(file("ca.pem"), first.cert + second.cert);
+  setDefaultCACertificates([...trustedBefore, first.cert, second.cert]);
+  give(first);
+  const tls = { certificate_file: file("given.crt"), key_file: file("given.key") };
+  host = await startTestHost({ tls: { ...tls, ca_file: file("ca.pem") } });
+  const { login, config } = host;
+  const admin = new Client({ ...login, host: `${config.directory}/run`, database: "postgres" });
+  await admin.connect();
+  await admin.query(`create role role_a login password '${password}'`);
+  await admin.query("create database proj_a template miosa_template");
+  await admin.query("grant all on database proj_a to role_a");
+  await admin.end();
+}, 90_000);
+
+afterAll(async () => {
+  setDefaultCACertificates(trustedBefore);
+  await host?.stop();
+  rmSync(home, { recursive: true });
+});
+
+/** As `sslmode=verify-full` connects. */
+async function connected(mode: (typeof modes)[number]): Promise<Client> {
+  const client = new Client({
+    ...{ host: "127.0.0.1", port: host.config.listen[`${mode}_port`] },
+    ...{ user: "role_a", password, database: "proj_a", ssl: { ca: first.cert + second.cert } },
+  });
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
+/** Whose certificate a connection was made with. */
+function nameOf(stream: unknown): string | undefined {
+  return String((stream as TLSSocket).getPeerCertificate().subject.CN);
+}
+const streamOf = (client: Client) =>
+  (client as unknown as { connection: { stream: unknown } }).connection.stream;
+
+async function nameOverHttps(): Promise<string | undefined> {
+  const socket = connect({ host: "127.0.0.1", port: host.config.listen.http_port });
+  await new Promise((resolve, reject) => {
+    socket.once("secureConnect", resolve);
+    socket.once("error", reject);
+  });
+  const name = nameOf(socket);
+  socket.destroy();
+  return name;
+}
+
+async function namesOfNew(): Promise<(string | undefined)[]> {
+  const clients = await Promise.all(modes.map(connected));
+  const names = clients.map((client) => nameOf(streamOf(client)));
+  await Promise.all(clients.map((client) => client.end()));
+  return [...names, await nameOverHttps()];
+}
+
+test("a renewed certificate serves new clients, and drops none", async () => {
+  expect(await namesOfNew()).toEqual(["first", "first", "first"]);
+  const clients = (await Promise.all([...modes, ...modes].map(connected))).flat();
+  let isOver = false;
+  const work = async (client: Client) => {
+    let done = 0;
+    for (; !isOver; done++) {
+      await client.query("begin");
+      await client.query("select pg_sleep(0.01)");
+      await client.query("commit");
+    }
+    return done;
+  };
+  const working = Promise.all(clients.map(work));
+  // The key of one with the certificate of another is refused: nobody meets it.
+  give({ key: second.key });
+  host.signal("SIGHUP");
+  expect(await namesOfNew()).toEqual(["first", "first", "first"]);
+  give(second);
+  host.signal("SIGHUP");
+  await expect.poll(namesOfNew, { timeout: 20_000 }).toEqual(["second", "second", "second"]);
+  isOver = true;
+  for (const done of await working) expect(done).toBeGreaterThan(3);
+  expect(clients.map((client) => nameOf(streamOf(client)))).toEqual(clients.map(() => "first"));
+  await Promise.all(clients.map((client) => client.end()));
+});
