@@ -51,6 +51,8 @@ export default defineConfig({
           setupFiles: ["test/support/migrate.ts"],
           // A start of workerd for each file is half of the time; tables are emptied by each test.
           isolate: false,
+          // The laws alone take as long as all others together.
+          maxWorkers: 2,
           // The laws play an operation some dozen times, on machines that are busy.
           testTimeout: 60_000,
         },

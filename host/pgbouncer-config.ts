@@ -102,6 +102,8 @@ export function renderPoolerConfig(config: HostConfig, mode: PoolMode): string {
     server_idle_timeout: 30,
     server_connect_timeout: 5,
     query_wait_timeout: 120,
+    // Its snapshot keeps what all share from being tidied. A parallel dump's leader is idle, too.
+    idle_transaction_timeout: 14_400,
     // JDBC drivers send it always; the value makes no difference since Postgres 12.
     ignore_startup_parameters: "extra_float_digits",
     client_tls_sslmode: isLoopback(config) ? "allow" : "require",

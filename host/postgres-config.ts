@@ -21,9 +21,29 @@ function archiveCommand(config: HostConfig): string {
 }
 
 /**
- * The whole of postgresql.conf. Statements, parameters and thus passwords are never logged: not
- * when slow, not when they fail.
+ * Statements, parameters and thus passwords are never logged: not when slow, not when they fail.
  */
+const logSettings = (log: string) => ({
+  lc_messages: "'C'",
+  logging_collector: "on",
+  // Of these forms of a log the others have DETAIL, CONTEXT and the query of a function always.
+  log_destination: "'stderr'",
+  log_line_prefix: quote(postgresLinePrefix),
+  log_directory: quote(log),
+  log_filename: "'postgres-%Y-%m-%dT%H%M%S.log'",
+  log_file_mode: "0600",
+  log_rotation_age: "'1d'",
+  log_rotation_size: "'50MB'",
+  log_statement: "'none'",
+  log_min_duration_statement: -1,
+  log_min_error_statement: "'panic'",
+  // Not DETAIL either, which quotes tenants' rows and, after a crash, their statements.
+  log_error_verbosity: "'terse'",
+  log_parameter_max_length: 0,
+  log_parameter_max_length_on_error: 0,
+});
+
+/** The whole of postgresql.conf. */
 export function renderPostgresConfig(config: HostConfig): string {
   const paths = layout(config.directory);
   const settings: Record<string, string | number> = {
@@ -54,6 +74,9 @@ export function renderPostgresConfig(config: HostConfig): string {
     archive_command: quote(archiveCommand(config)),
     archive_timeout: `'${config.backup.archive_timeout_seconds}s'`,
     max_wal_size: "'4GB'",
+    // What one tenant's bulk load leaves here the next commit of any other has to wait for: with
+    // the usual 8 MB twice as long, for a tenth less time of the load.
+    wal_buffers: "'256kB'",
     checkpoint_timeout: "'15min'",
     // After a crash: not file by file, of which each database has 300.
     recovery_init_sync_method: "'syncfs'",
@@ -61,24 +84,8 @@ export function renderPostgresConfig(config: HostConfig): string {
     autovacuum_naptime: "'3min'",
     timezone: "'UTC'",
     log_timezone: "'UTC'",
-    lc_messages: "'C'",
-    logging_collector: "on",
-    // Of these forms of a log the others have DETAIL, CONTEXT and the query of a function always.
-    log_destination: "'stderr'",
-    log_line_prefix: quote(postgresLinePrefix),
-    log_directory: quote(paths.log),
-    log_filename: "'postgres-%Y-%m-%dT%H%M%S.log'",
-    log_file_mode: "0600",
-    log_rotation_age: "'1d'",
-    log_rotation_size: "'50MB'",
-    log_statement: "'none'",
-    log_min_duration_statement: -1,
-    log_min_error_statement: "'panic'",
-    // Not DETAIL either, which quotes tenants' rows and, after a crash, their statements.
-    log_error_verbosity: "'terse'",
-    log_parameter_max_length: 0,
-    log_parameter_max_length_on_error: 0,
   };
-  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
+  const all = { ...settings, ...logSettings(paths.log) };
+  const lines = Object.entries(all).map(([name, value]) => `${name} = ${value}`);
   return `# Written by the host program at every start.\n${lines.join("\n")}\n`;
 }
