@@ -19,6 +19,12 @@ export interface Installation {
   readonly stop: () => Promise<void>;
 }
 
+/** What its cluster is planned for. */
+interface Plan {
+  readonly backendsMax?: number;
+  readonly clientsMax?: number;
+}
+
 const repository = resolve(import.meta.dirname, "..");
 const readyMilliseconds = 600_000;
 
@@ -26,7 +32,10 @@ const readyMilliseconds = 600_000;
  * Starts a system whose cluster takes as many databases as a bench makes: each adds to the memory
  * Postgres maps when it starts. The root file system is shared.
  */
-export async function install(databasesMax = 1500): Promise<Installation> {
+export async function install(
+  databasesMax = 1500,
+  { backendsMax = Math.min(12_000, 8 * databasesMax), clientsMax = 5000 }: Plan = {},
+): Promise<Installation> {
   const home = join(repository, ".miosa", "bench");
   const dev = join(home, "dev.json");
   rmSync(home, { recursive: true, force: true });
@@ -38,8 +47,8 @@ export async function install(databasesMax = 1500): Promise<Installation> {
       MIOSA_PORT: String(await freePort()),
       MIOSA_ROOTFS: process.env.MIOSA_ROOTFS ?? join(repository, ".miosa", "rootfs"),
       MIOSA_DATABASES_MAX: String(databasesMax),
-      MIOSA_BACKENDS_MAX: String(Math.min(12_000, 8 * databasesMax)),
-      MIOSA_CLIENTS_MAX: "5000",
+      MIOSA_BACKENDS_MAX: String(backendsMax),
+      MIOSA_CLIENTS_MAX: String(clientsMax),
     },
     stdio: ["ignore", "ignore", "inherit"],
   });

@@ -37,16 +37,20 @@ export async function createByHand(installation: Installation, name: string): Pr
   await client(installation, "psql", ["-qXAtc", "select 1"], login);
 }
 
-// In a root file system the programs run with its own loader and libraries.
-function commandOf({ binaries }: Installation, program: string) {
-  if (binaries.kind === "native") return { command: join(binaries.postgres, program), prefix: [] };
+/** In a root file system the programs run with its own loader and libraries. */
+export function commandOf({ binaries }: Pick<Installation, "binaries">, program: string) {
+  const isPooler = program === "pgbouncer";
+  if (binaries.kind === "native") {
+    const command = isPooler ? binaries.pgbouncer : join(binaries.postgres, program);
+    return { command, prefix: [] };
+  }
   const inside = (path: string) => join(binaries.path, path);
   return {
     command: inside("usr/lib64/ld-linux-x86-64.so.2"),
     prefix: [
       "--library-path",
       inside("usr/lib/x86_64-linux-gnu"),
-      inside(`usr/lib/postgresql/17/bin/${program}`),
+      inside(isPooler ? "usr/sbin/pgbouncer" : `usr/lib/postgresql/17/bin/${program}`),
     ],
   };
 }

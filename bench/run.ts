@@ -4,6 +4,7 @@ import { line } from "./report.ts";
 const figures: Record<string, () => Promise<{ readonly run: () => Promise<void> }>> = {
   provision: () => import("./provision.ts"),
   lifecycle: () => import("./lifecycle.ts"),
+  pooler: () => import("./pooler.ts"),
   restore: () => import("./restore.ts"),
   verification: () => import("./verification.ts"),
   serverless: () => import("./serverless.ts"),

