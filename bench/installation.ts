@@ -34,7 +34,7 @@ const readyMilliseconds = 600_000;
  */
 export async function install(
   databasesMax = 1500,
-  { backendsMax = Math.min(12_000, 8 * databasesMax), clientsMax = 5000 }: Plan = {},
+  { backendsMax = Math.min(14_000, 8 * databasesMax), clientsMax = 5000 }: Plan = {},
 ): Promise<Installation> {
   const home = join(repository, ".miosa", "bench");
   const dev = join(home, "dev.json");

@@ -43,6 +43,7 @@ import { createHandlers } from "./handler.ts";
 import { lockDirectory } from "./lock.ts";
 import { log, messageOf } from "./log.ts";
 import { pruneLogs, rotatePoolerLog } from "./log-file.ts";
+import { createQueueWatch } from "./notification.ts";
 import { poolerFiles } from "./pgbouncer-config.ts";
 import { createPreviews } from "./preview.ts";
 import { HostProblem } from "./problem.ts";
@@ -201,6 +202,8 @@ async function run(config: HostConfig): Promise<void> {
   }
   const tidy = recoveries.removeAbandoned;
   working.push(repeat("remove recoveries", housekeepingMilliseconds, tidy, ending.signal));
+  const watchQueue = createQueueWatch(cluster.control);
+  working.push(repeat("watch NOTIFY", healMilliseconds, watchQueue, ending.signal));
   const limitMemory = previews.limitMemory;
   working.push(repeat("limit previews", memoryMilliseconds, limitMemory, ending.signal));
   working.push(repeat("note a commit", heartbeatMilliseconds, beat, ending.signal));

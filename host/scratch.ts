@@ -189,6 +189,7 @@ full_page_writes = off
 recovery_init_sync_method = 'syncfs'
 autovacuum = off
 max_wal_size = '8GB'
+max_pred_locks_per_transaction = 10
 ssl = off
 `;
 

@@ -1,4 +1,5 @@
 // The host program with real Postgres and PgBouncer, as tenants and the control plane meet it.
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { neonConfig, Client as SocketClient } from "@neondatabase/serverless";
@@ -163,6 +164,28 @@ describe("limits", () => {
     const free = await connectMany(20);
     expect(free.clients).toHaveLength(20);
     await Promise.all(free.clients.map((client) => client.end()));
+  });
+});
+
+describe("a session that holds up the queue of NOTIFY", () => {
+  test("is ended once a tenth of it is used, so that nobody's NOTIFY fails", async () => {
+    const listener = await connect("session", { user: "role_a", database: "proj_a" });
+    const ended = expect(once(listener, "end")).rejects.toThrow("administrator command");
+    await listener.query("listen flood");
+    await listener.query("begin");
+    const notifier = await connect("transaction", { user: "role_b", database: "proj_b" });
+    const used = async () => {
+      const text = "select pg_notification_queue_usage() as used";
+      return Number((await notifier.query(text)).rows[0].used);
+    };
+    // Distinct texts: the same one twice is told once.
+    const flood =
+      "select pg_notify('flood', n || repeat('x', 7900)) from generate_series(1, 400) n";
+    while ((await used()) < 0.1) await notifier.query(flood);
+    await ended;
+    await notifier.query(flood);
+    await expect.poll(used, { timeout: 20_000 }).toBeLessThan(0.1);
+    await notifier.end();
   });
 });
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Query, SqlPool } from "../../src/cluster/sql.ts";
 import { tenantSql } from "../../src/cluster/tenant.ts";
 import { twinSql } from "../../src/cluster/twin.ts";
+import { sizeLimits } from "../../src/database/size.ts";
 import { connected, query, until } from "../support/client.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";
 import { startLoad } from "../support/load.ts";
@@ -20,8 +21,8 @@ const namesOf = (letter: string) => ({
   loginRole: `usr_${letter.repeat(20)}`,
 });
 const [one, two] = [namesOf("a"), namesOf("b")];
-// As many as a small database has backends at the transaction port.
-const backends = 8;
+// All that a small database has, at either port.
+const { poolSize: backends } = sizeLimits.small;
 const turnedAway = /no such user|authentication failed/;
 
 let host: TestHost;
