@@ -4,7 +4,7 @@ import { type Backup, makeFirstBackup, openBackup, prepareRepositories } from ".
 import { writePasswd } from "./binary.ts";
 import { authoritiesOf, prepareCertificate } from "./certificate.ts";
 import { type HostConfig, layout } from "./config.ts";
-import { readWanted, renderTexts } from "./database-file.ts";
+import { readWanted, renderTexts, weightsIn } from "./database-file.ts";
 import { makePrivateDirectories, writeIfChanged } from "./file.ts";
 import { log } from "./log.ts";
 import { configurePooler, consoleSession, poolerProgram } from "./pgbouncer.ts";
@@ -15,6 +15,7 @@ import { prepareCluster, readControlVerifier } from "./prepare.ts";
 import { readPreviews } from "./preview-line.ts";
 import { controlUser, keepSecrets } from "./secret.ts";
 import { ensure, type Program, type ProgramId } from "./supervise.ts";
+import { openWeights } from "./weight.ts";
 
 const poolModes: readonly PoolMode[] = ["transaction", "session"];
 
@@ -27,6 +28,7 @@ export function openCluster(config: HostConfig) {
   makePrivateDirectories(paths.metrics);
   writePasswd(config);
   const secrets = keepSecrets(paths.secrets, config.backup.encryption_key);
+  const weights = openWeights(config.cgroup, weightsIn(readWanted(config)));
   const control = controlSession(config, secrets, "postgres");
   const consoles = {
     transaction: consoleSession(config, secrets, "transaction"),
@@ -37,7 +39,7 @@ export function openCluster(config: HostConfig) {
     transaction: poolerProgram(config, "transaction", consoles.transaction),
     session: poolerProgram(config, "session", consoles.session),
   };
-  return { config, secrets, control, consoles, programs };
+  return { config, secrets, control, consoles, programs, weights };
 }
 export type Cluster = ReturnType<typeof openCluster>;
 

@@ -117,6 +117,8 @@ export const HostConfig = z
     /** Backends for tenants, and clients of one pooler, in place of what host/plan.ts plans. */
     backends_max: z.int().min(smallBackends).max(50_000).optional(),
     clients_max: z.int().min(100).max(1_000_000).optional(),
+    /** A control group that is ours to divide among databases; see host/weight.ts. */
+    cgroup: AbsolutePath.optional(),
     backup: BackupSettings.prefault({}),
   })
   .superRefine((config, context) => {

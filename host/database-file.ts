@@ -34,6 +34,8 @@ const Wanted = z.object({
   suspend_after_seconds: z.int().optional(),
   /** Private memory of one backend; absent: what every backend is born with. */
   bytes_per_backend: z.int().optional(),
+  /** Share of the processors; absent: that of the size `small`. */
+  cpu_weight: z.int().optional(),
   /** Who may connect; absent or empty: everybody. */
   allowed_addresses: z.array(Cidr).optional(),
 });
@@ -43,15 +45,20 @@ export type WantedByDatabase = ReadonlyMap<string, Wanted>;
 
 /** The settings of a database, with what it was never given filled in. */
 export function settingsIn(wanted: Wanted): DatabaseSettings {
-  const { transaction, session, suspend_after_seconds, bytes_per_backend, allowed_addresses } =
-    wanted;
+  const { suspend_after_seconds, bytes_per_backend, cpu_weight, allowed_addresses } = wanted;
   return {
-    transaction: transaction ?? defaultSettings.transaction,
-    session: session ?? defaultSettings.session,
+    transaction: wanted.transaction ?? defaultSettings.transaction,
+    session: wanted.session ?? defaultSettings.session,
     suspend_after_seconds: suspend_after_seconds ?? defaultSettings.suspend_after_seconds,
     bytes_per_backend: bytes_per_backend ?? defaultSettings.bytes_per_backend,
+    cpu_weight: cpu_weight ?? defaultSettings.cpu_weight,
     allowed_addresses: allowed_addresses ?? defaultSettings.allowed_addresses,
   };
+}
+
+/** The weights of databases that have one of their own. */
+export function weightsIn(all: WantedByDatabase): Map<string, number> {
+  return new Map([...all].map(([database, wanted]) => [database, settingsIn(wanted).cpu_weight]));
 }
 
 /** True for a database the poolers need no line for: it has what all have, and was never held. */

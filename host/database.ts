@@ -41,7 +41,7 @@ export interface Databases {
 
 /** Opens what is kept on disk; `keep` starts the rest. */
 export function openDatabases(cluster: Cluster): Databases {
-  const { config, secrets, consoles, programs } = cluster;
+  const { config, secrets, consoles, programs, weights } = cluster;
   const poolerOf = (mode: PoolMode) =>
     createPoolerState(consoles[mode], consoleSession(config, secrets, mode, pauseMilliseconds));
   const poolers = { transaction: poolerOf("transaction"), session: poolerOf("session") };
@@ -61,6 +61,7 @@ export function openDatabases(cluster: Cluster): Databases {
     file,
     backends: createBackends(cluster.control),
     postmaster: programs.postgres.find,
+    weights,
   });
   // Sessions of their own: looking at a thousand databases must not hold up a wake.
   const watching = controlSession(config, secrets, "postgres");

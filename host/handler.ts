@@ -38,6 +38,7 @@ export function createHandlers(
       const { bytes_per_backend: before } = file.all.get(database) ?? {};
       await file.change(database, settings);
       if (before !== settings.bytes_per_backend) databases.renewMemory();
+      cluster.weights.weigh(database, settings.cpu_weight);
       return {};
     },
     "database.forget": async ({ database }) => {

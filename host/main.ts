@@ -124,6 +124,7 @@ function keepHouse(cluster: Cluster, http: Http): NodeJS.Timeout {
   const keep = async () => {
     await renew(cluster, http, { always: false });
     pruneLogs(layout(config.directory).log);
+    cluster.weights.tidy();
     const modes = ["transaction", "session"] as const;
     const isLong = modes.map((mode) => rotatePoolerLog(poolerFiles(config, mode).log));
     if (isLong.includes(true)) await reloadPoolers(cluster);
@@ -181,7 +182,7 @@ async function run(config: HostConfig): Promise<void> {
   const databases = openDatabases(cluster);
   const store = openDumpStore(layout(config.directory).dumps, cluster.secrets.repository_key);
   const dumps = createDumps(config, store);
-  const previews = createPreviews(databases.file);
+  const previews = createPreviews(databases.file, cluster.weights);
   const { whileLoading } = databases;
   const beside = { dumps: store, previews, whileLoading };
   recoveries = await openRecoveries(config, cluster.secrets, backup, beside);

@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { backendBytesMin, DatabaseName } from "../src/contract/host.ts";
 import type { Backends } from "./backend.ts";
 import type { DatabaseFile, WantedByDatabase } from "./database-file.ts";
+import type { Weights } from "./weight.ts";
 
 const run = promisify(execFile);
 
@@ -57,15 +58,19 @@ export interface MemoryOptions {
   readonly backends: Pick<Backends, "list">;
   /** Postgres' process, undefined while there is none. */
   readonly postmaster: () => number | undefined;
+  readonly weights: Pick<Weights, "place">;
 }
 
 /** No tenant's query runs in processes without a database, or in the platform's databases. */
+const isTenants = (database: string | null): database is string =>
+  DatabaseName.safeParse(database).success;
+
 function bytesFor(
   all: WantedByDatabase,
   loading: ReadonlySet<string>,
   database: string | null,
 ): Bytes {
-  if (database === null || !DatabaseName.safeParse(database).success) return "unlimited";
+  if (!isTenants(database)) return "unlimited";
   const bytes = all.get(database)?.bytes_per_backend ?? backendBytesMin;
   return loading.has(database) ? Math.max(bytes, loadingBytes) : bytes;
 }
@@ -83,8 +88,8 @@ function createLoading() {
   };
 }
 
-/** Makes the look that gives every new process of Postgres the limit of its database. */
-export function createMemoryLimits({ file, backends, postmaster }: MemoryOptions) {
+/** Makes the look that gives every new process of Postgres the limit and share of its database. */
+export function createMemoryLimits({ file, backends, postmaster, weights }: MemoryOptions) {
   const given = new Map<number, Bytes>();
   const { loading, whileLoading } = createLoading();
   /** How often a process was looked for in vain: while it logs in, or as it never is listed. */
@@ -104,6 +109,7 @@ export function createMemoryLimits({ file, backends, postmaster }: MemoryOptions
       const bytes = bytesFor(file.all, loading, database);
       const before = given.get(pid) ?? (isJustBorn ? backendBytesMin : undefined);
       if (before !== bytes) await setLimit(pid, bytes, mappedBytes);
+      if (!given.has(pid)) weights.place(pid, isTenants(database) ? database : null);
       given.set(pid, bytes);
     }
   }

@@ -10,6 +10,7 @@ import { readIfExists } from "./file.ts";
 import { createMemoryLimits } from "./memory.ts";
 import { findScratch, type Scratch, scratchPort, scratchSession } from "./scratch.ts";
 import type { Session } from "./session.ts";
+import type { Weights } from "./weight.ts";
 
 /** The previews of one cluster. */
 export interface Previews {
@@ -41,18 +42,28 @@ async function limitTime(scratch: Scratch, session: Session): Promise<void> {
   await session.query("select pg_reload_conf()");
 }
 
-function createLimiter(scratch: Scratch, database: string, bytes: number): Limiter {
+function createLimiter(
+  scratch: Scratch,
+  database: string,
+  bytes: number,
+  weights: Weights,
+): Limiter {
   const session = scratchSession(scratch, "postgres");
   const { look } = createMemoryLimits({
     file: { all: new Map([[database, { bytes_per_backend: bytes }]]) },
     backends: createBackends(session),
     postmaster: () => findScratch(scratch),
+    // It shares what the database has that it was.
+    weights,
   });
   return { session, look };
 }
 
 /** `file` is what the poolers read. */
-export function createPreviews(file: Pick<DatabaseFile, "previews" | "changePreview">): Previews {
+export function createPreviews(
+  file: Pick<DatabaseFile, "previews" | "changePreview">,
+  weights: Weights,
+): Previews {
   const limiters = new Map<string, Limiter>();
 
   async function closeWhere(isClosed: (recoveryId: string) => boolean): Promise<void> {
@@ -64,7 +75,8 @@ export function createPreviews(file: Pick<DatabaseFile, "previews" | "changePrev
     async open(id, scratch, { database, login: user }, wanted) {
       const { name, login, verifier, settings } = wanted;
       const { transaction, session, allowed_addresses, bytes_per_backend } = settings;
-      const limiter = limiters.get(id) ?? createLimiter(scratch, database, bytes_per_backend);
+      const limiter =
+        limiters.get(id) ?? createLimiter(scratch, database, bytes_per_backend, weights);
       limiters.set(id, limiter);
       await limitTime(scratch, limiter.session);
       await limiter.look();

@@ -83,6 +83,8 @@ export const DatabaseSettings = z.strictObject({
     .int()
     .min(backendBytesMin)
     .max(2 ** 40),
+  /** Its share of the processors beside others', where the host has a control group to divide. */
+  cpu_weight: z.int().min(1).max(10_000),
   /**
    * New clients are let in from these networks alone, over HTTP and WebSocket, too; none is from
    * everywhere.
@@ -96,6 +98,7 @@ export const defaultSettings: DatabaseSettings = {
   ...defaultPools,
   suspend_after_seconds: 0,
   bytes_per_backend: backendBytesMin,
+  cpu_weight: 100,
   allowed_addresses: [],
 };
 

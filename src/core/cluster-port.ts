@@ -34,6 +34,8 @@ export interface DatabaseSettings extends DatabasePools {
   readonly suspend_after_seconds: number;
   /** Private memory one backend may have. */
   readonly bytes_per_backend: number;
+  /** Its share of the processors beside others'; a small database has 100. */
+  readonly cpu_weight: number;
   /** Networks (CIDR) new clients are let in from; empty is from everywhere. */
   readonly allowed_addresses: string[];
 }

@@ -25,6 +25,7 @@ export function settingsOf(row: Settable): DatabaseSettings {
     },
     suspend_after_seconds: row.suspendAfterSeconds,
     bytes_per_backend: Math.max(perBackend, backendBytesMin),
+    cpu_weight: limits.cpuCount * defaultSettings.cpu_weight,
     allowed_addresses: row.allowedAddresses,
   };
 }
@@ -52,12 +53,13 @@ export async function applySettings(
 }
 
 function canonical(settings: DatabaseSettings): string {
-  const { transaction, session, suspend_after_seconds, bytes_per_backend } = settings;
+  const { transaction, session, suspend_after_seconds, bytes_per_backend, cpu_weight } = settings;
   return JSON.stringify([
     [transaction.pool_size, transaction.client_connections_max],
     [session.pool_size, session.client_connections_max],
     suspend_after_seconds,
     bytes_per_backend,
+    cpu_weight,
     [...settings.allowed_addresses].sort(),
   ]);
 }

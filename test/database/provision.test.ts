@@ -45,10 +45,14 @@ describe("a provisioned database", () => {
     expect(databaseUrl).toContain(`:${password}@127.0.0.1:6432/proj_`);
   });
 
-  test.each(["medium", "large"] as const)("of size %s has its limits", async (size) => {
+  test.each([
+    ["medium", 200],
+    ["large", 400],
+  ] as const)("of size %s has its limits and a weight of %i", async (size, cpu_weight) => {
     await aRunningProject(house, size);
     const row = await onlyRow();
-    expect(house.cluster.settings.get(row.databaseName)).toEqual(settingsOf(row));
+    const given = house.cluster.settings.get(row.databaseName);
+    expect(given).toEqual({ ...settingsOf(row), cpu_weight });
   });
 
   test("of size small needs nothing of its host", async () => {

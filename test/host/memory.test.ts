@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Wanted } from "../../host/database-file.ts";
 import { createMemoryLimits, limitMemory } from "../../host/memory.ts";
+import { noWeights } from "../../host/weight.ts";
 import { backendBytesMin } from "../../src/contract/host.ts";
 
 let parent: ChildProcess;
@@ -36,6 +37,7 @@ function aLook(databases: readonly (string | null)[], wanted: Record<string, Wan
     file: { all },
     backends: { list },
     postmaster: () => parent.pid,
+    weights: noWeights,
   });
   return { limits, all };
 }

@@ -70,6 +70,7 @@ describe("a preview", () => {
       transaction: { pool_size: 4, client_connections_max: 100 },
       session: { pool_size: 4, client_connections_max: 4 },
       bytes_per_backend: 64 * 1024 ** 2,
+      cpu_weight: 100,
       allowed_addresses: [],
     });
   });

@@ -87,7 +87,9 @@ async function install({ folder, install }: Stack, path: string): Promise<string
   const directory = join(installed, folder);
   mkdirSync(directory, { recursive: true });
   cpSync(join(import.meta.dirname, folder), directory, { recursive: true });
-  const env = { ...process.env, PATH: path };
+  // The npm that started this passes its own project's settings on, which a stack's is not to have.
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("npm_"));
+  const env = { ...Object.fromEntries(own), PATH: path };
   for (const command of install) await run(command, directory, env, installMilliseconds);
   return directory;
 }

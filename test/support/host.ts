@@ -86,11 +86,16 @@ function makeDirectory(): string {
   return directory;
 }
 
-function spawnHost(file: string): ChildProcess {
+/** Puts the shell into a group, `$1`, before it becomes the program. */
+const entering = 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"';
+
+function spawnHost(file: string, cgroup: string | undefined): ChildProcess {
   const main = fileURLToPath(new URL("../../host/main.ts", import.meta.url));
   const line = [process.execPath, main, "--config", file];
   const ids = [`--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"];
-  const [program = "", ...args] = process.getuid?.() === 0 ? ["setpriv", ...ids, ...line] : line;
+  const asNobody = process.getuid?.() === 0 ? ["setpriv", ...ids, ...line] : line;
+  const inGroup = cgroup === undefined ? [] : ["/bin/sh", "-c", entering, "sh", cgroup];
+  const [program = "", ...args] = [...inGroup, ...asNobody];
   const output = process.env.MIOSA_TEST_VERBOSE === undefined ? "ignore" : "inherit";
   return spawn(program, args, { stdio: ["ignore", "ignore", output] });
 }
@@ -130,7 +135,7 @@ function hostProcess(file: string, config: HostConfig, url: string) {
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    child = spawnHost(file);
+    child = spawnHost(file, config.cgroup);
     const deadline = performance.now() + readyMilliseconds;
     while (!existsSync(join(config.directory, "control.json")) || !(await isHealthy(url))) {
       if (child.exitCode !== null) throw new Error(`The host ended with ${child.exitCode}.`);
