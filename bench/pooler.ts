@@ -56,32 +56,49 @@ async function throughput(installation: Installation): Promise<void> {
   const bare = await startBare(installation, ours, poolSize);
   const direct = { ...ours, host: installation.superuser.host, port: 5432 };
   const ways = { ours, bare: bare.place, direct };
-  const rows: string[][] = [];
+  const all: Rates[] = [];
   try {
     for (const clients of clientCounts) {
-      rows.push(await inTurn(installation, ways, { clients, isConnecting: false }));
+      all.push(await inTurn(installation, ways, { clients, isConnecting: false }));
     }
-    rows.push(await inTurn(installation, ways, { clients: 8, isConnecting: true }));
+    all.push(await inTurn(installation, ways, { clients: 8, isConnecting: true }));
   } finally {
     await bare.stop();
   }
   line(`select 1 a second, pool of ${poolSize}, medians of ${rounds} rounds in turn`);
-  table(["clients", "ours", "bare PgBouncer", "Postgres", "of bare", "of Postgres"], rows);
+  table(
+    ["clients", "ours", "bare PgBouncer", "Postgres", "of bare", "of Postgres"],
+    all.map(rowOf),
+  );
+  const times = (all[0]?.ours ?? 0) / (all.at(-1)?.direct ?? 0);
+  line(`8 clients of ours, of 8 that connect to Postgres for each: ${times.toFixed(0)}×\n`);
+}
+
+/** Transactions a second. */
+interface Rates {
+  readonly name: string;
+  readonly ours: number;
+  readonly bare: number;
+  readonly direct: number;
 }
 
 async function inTurn(
   installation: Installation,
   ways: Readonly<Record<"ours" | "bare" | "direct", Place>>,
   load: { readonly clients: number; readonly isConnecting: boolean },
-): Promise<string[]> {
+): Promise<Rates> {
   const rates = { ours: [] as number[], bare: [] as number[], direct: [] as number[] };
   for (let round = 0; round < rounds; round++) {
     for (const way of ["ours", "bare", "direct"] as const) {
       rates[way].push(await pgbench(installation, ways[way], { ...load, seconds }));
     }
   }
-  const [ours, bare, direct] = [median(rates.ours), median(rates.bare), median(rates.direct)];
   const name = `${load.clients}${load.isConnecting ? ", a connection for each" : ""}`;
+  const [ours, bare, direct] = [median(rates.ours), median(rates.bare), median(rates.direct)];
+  return { name, ours, bare, direct };
+}
+
+function rowOf({ name, ours, bare, direct }: Rates): string[] {
   const whole = [ours, bare, direct].map((rate) => rate.toFixed(0));
   return [
     name,

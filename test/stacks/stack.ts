@@ -78,6 +78,7 @@ export const stacks: readonly Stack[] = [
   },
   drizzle("node-postgres"),
   drizzle("postgres.js"),
+  drizzle("serverless"),
   node("Kysely", "kysely"),
   node("TypeORM", "typeorm"),
   node("Knex", "knex"),

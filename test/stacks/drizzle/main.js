@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { neonConfig, Pool } from "@neondatabase/serverless";
 import { eq, sql } from "drizzle-orm";
+import { drizzle as overWebSocket } from "drizzle-orm/neon-serverless";
 import { drizzle as overNodePostgres } from "drizzle-orm/node-postgres";
 import { drizzle as overPostgresJs } from "drizzle-orm/postgres-js";
 import pg from "pg";
@@ -8,9 +10,15 @@ import postgres from "postgres";
 import { account, person } from "./schema.js";
 
 const url = process.env.DATABASE_URL;
+const { host, protocol } = new URL(process.env.DATABASE_HTTP_URL);
+Object.assign(neonConfig, {
+  ...{ wsProxy: `${host}/v2`, useSecureWebSocket: protocol === "https:" },
+  ...{ pipelineConnect: false, webSocketConstructor: WebSocket },
+});
 const open = {
   "node-postgres": () => overNodePostgres(new pg.Pool({ connectionString: url, max: 20 })),
   "postgres.js": () => overPostgresJs(postgres(url, { max: 20 })),
+  serverless: () => overWebSocket(new Pool({ connectionString: url, max: 20 })),
 };
 const [driver, phase] = process.argv.slice(2);
 const db = open[driver]();
