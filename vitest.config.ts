@@ -54,7 +54,7 @@ export default defineConfig({
           // The laws alone take as long as all others together.
           maxWorkers: 2,
           // The laws play an operation some dozen times, on machines that are busy.
-          testTimeout: 60_000,
+          testTimeout: 240_000,
         },
       },
       // Every file is parsed by tests of the whole tree, on machines that are busy.
