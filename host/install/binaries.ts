@@ -7,6 +7,7 @@ import { mirrorFormat, parseCandidates, parseMirrors } from "./apt.ts";
 import { findProgram, outputOf, say } from "./command.ts";
 import { choosePackages, findAllNative, findMissing, hasApt, wants } from "./native.ts";
 import { runAsRoot } from "./root.ts";
+import { isAtLeast } from "./version.ts";
 
 /** Where the programs are, as the host program's configuration wants it. */
 export type Binaries =
@@ -28,9 +29,17 @@ export interface Places {
 
 const inRootfs = ["usr/lib/postgresql/17/bin/postgres", "usr/sbin/pgbouncer", "usr/bin/pgbackrest"];
 
-/** True when a root file system holds the programs. */
+/** The edition of root file systems that host/install/rootfs.sh builds. */
+const rootfsEdition = "2";
+
+/**
+ * True when a root file system holds the programs: one of the present edition, or somebody's own
+ * whose PgBouncer is new enough.
+ */
 function isRootfs(path: string): boolean {
-  return inRootfs.every((program) => existsSync(join(path, program)));
+  if (!inRootfs.every((program) => existsSync(join(path, program)))) return false;
+  if (readIfExists(join(path, "etc/miosa-rootfs"))?.trim() === rootfsEdition) return true;
+  return isAtLeast(versionsIn(path).pgbouncer ?? "", wants.pgbouncer.minimum);
 }
 
 function nativeBinaries(): { binaries: Binaries; versions: Record<string, string> } | undefined {
@@ -155,8 +164,9 @@ function whatToInstall(places: Places): string {
     "This system lacks, and its package manager does not offer:",
     ...lines,
     "Install them, then start again. Or make a Debian 13 root file system with the packages",
-    "postgresql-17, pgbouncer, pgbackrest and openssl, install bubblewrap, and name its directory",
-    `in MIOSA_ROOTFS (now ${places.rootfs}).`,
+    `postgresql-17, pgbouncer (${wants.pgbouncer.minimum} or newer, of Debian 14), pgbackrest and`,
+    "openssl, install bubblewrap, and name its directory in MIOSA_ROOTFS (now",
+    `${places.rootfs}).`,
   ].join("\n");
 }
 

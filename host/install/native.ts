@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { findProgram, findPrograms, outputOf } from "./command.ts";
-import { findVersion, isAtLeast } from "./version.ts";
+import { findVersion, isAtLeast, pgbouncerMinimum } from "./version.ts";
 
 /** A program that is wanted: its oldest good version, and where to ask which one it is. */
 export interface Want {
@@ -19,7 +19,8 @@ export const wants = {
     minimum: "17",
     packages: ["postgresql-17", "postgresql-18", "postgresql-19"],
   },
-  pgbouncer: { name: "PgBouncer", minimum: "1.24", packages: ["pgbouncer"] },
+  // Before it one packet of anybody's, without a login, stopped or ended it.
+  pgbouncer: { name: "PgBouncer", minimum: pgbouncerMinimum, packages: ["pgbouncer"] },
   pgbackrest: { name: "pgBackRest", minimum: "2.55", packages: ["pgbackrest"] },
   openssl: { name: "OpenSSL", minimum: "1.1.1", packages: ["openssl"] },
 } satisfies Record<string, Want>;

@@ -20,7 +20,7 @@ export function checkSandbox(binaries: Binaries): void {
     `The root file system ${path} cannot be used: ${stderr.trim()}\n` +
       "Servers run in it through bubblewrap, which needs unprivileged user namespaces: allow " +
       "them (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0; in a " +
-      "container, its security profile), or install Postgres 17, PgBouncer 1.24 and pgBackRest " +
+      "container, its security profile), or install Postgres 17, PgBouncer 1.26.1, pgBackRest " +
       "2.55 on this system itself.",
   );
 }

@@ -1,5 +1,8 @@
 // Versions as programs and Debian packages say them: "17.11", "1.24.1-1+deb13u2", "2:1.0".
 
+/** The oldest PgBouncer that no packet of a stranger ends or keeps busy for ever. */
+export const pgbouncerMinimum = "1.26.1";
+
 /** The upstream numbers of a version, without epoch and revision: [1, 24, 1]. */
 function versionNumbers(version: string): readonly number[] {
   const upstream = /^(?:\d+:)?(\d+(?:\.\d+)*)/.exec(version)?.[1];
