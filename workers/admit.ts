@@ -8,13 +8,19 @@ import {
   type Lease,
   type Wish,
 } from "../src/account/allowance.ts";
-import { authenticate, type Caller, keyHashIn } from "../src/account/authenticate.ts";
-import { enterWorkspace } from "../src/account/find.ts";
+import {
+  authenticate,
+  type Caller,
+  keyHashIn,
+  RefusedCredential,
+} from "../src/account/authenticate.ts";
 import { ApiError } from "../src/core/error.ts";
 import { neighborhoodOf } from "../src/core/network.ts";
 import { addressOf } from "./address.ts";
 import type { ApiEnv, ContextOf } from "./api.ts";
+import type { FindCall } from "./call.ts";
 import { type Env, log, now } from "./context.ts";
+import { createRefusals } from "./refused.ts";
 
 // Of an address; a key that was right before is not counted.
 const wrongKeysPerMinute = 300;
@@ -24,7 +30,10 @@ const knownKeysMax = 10_000;
 type Call = RequestContext<ApiEnv>;
 
 /** Finds out who calls, and refuses whoever calls too often. One for each isolate. */
-export function createAdmission(contextOf: ContextOf): MiddlewareHandler<ApiEnv> {
+export function createAdmission(
+  contextOf: ContextOf,
+  findCall: FindCall,
+): MiddlewareHandler<ApiEnv> {
   let allowances: Allowances | undefined;
   // What a key's hash stands for: names in the limiter, no rights. Those are read each time.
   const known = new Map<string, string>();
@@ -36,28 +45,38 @@ export function createAdmission(contextOf: ContextOf): MiddlewareHandler<ApiEnv>
     if (known.size > knownKeysMax && oldest !== undefined) known.delete(oldest);
   };
 
+  const writeRefusal = createRefusals(findCall);
+
+  const identify = async (c: Call, spent: Allowances): Promise<Caller> => {
+    const address = addressOf(c);
+    const context = await contextOf(c.env);
+    c.set("context", context);
+    try {
+      const keyHash = await keyHashIn(c.req.header("authorization"));
+      const name = known.get(keyHash);
+      if (name === undefined) refuseFlood(spent, address);
+      else refuseSpent(c, spent.refusal(name));
+      const credential = { keyHash, adminKey: c.env.MIOSA_ADMIN_KEY, address };
+      const caller = await authenticate(context, credential);
+      remember(keyHash, keyName(caller.actor.keyId));
+      return caller;
+    } catch (error) {
+      if (!(error instanceof RefusedCredential)) throw error;
+      if (error.status === 401 && address !== null) {
+        await spent.spend(addressName(address), wrongKeysPerMinute);
+      }
+      await writeRefusal(c, error);
+      throw error;
+    }
+  };
+
   return async (c, next) => {
     allowances ??= allowancesOf(c.env);
-    const address = addressOf(c);
-    const keyHash = await keyHashIn(c.req.header("authorization"));
-    const name = known.get(keyHash);
-    if (name === undefined) refuseFlood(allowances, address);
-    else refuseSpent(c, allowances.refusal(name));
-    const context = await contextOf(c.env);
-    const credential = { keyHash, adminKey: c.env.MIOSA_ADMIN_KEY, address };
-    const { actor, rateLimitRpm } = await orCount(
-      allowances,
-      address,
-      authenticate(context, credential),
-    );
-    remember(keyHash, keyName(actor.keyId));
-    refuseSpent(c, await allowances.spend(keyName(actor.keyId), rateLimitRpm));
-    const workspace = c.req.header("x-miosa-workspace");
-    c.set("context", context);
-    c.set(
-      "actor",
-      workspace === undefined ? actor : await enterWorkspace(context, actor, workspace),
-    );
+    const { actor, limits } = await identify(c, allowances);
+    for (const { id, rateLimitRpm } of limits) {
+      refuseSpent(c, await allowances.spend(keyName(id), rateLimitRpm));
+    }
+    c.set("actor", actor);
     c.set("receipt", () => []);
     c.var.timing.lap("authenticate");
     await next();
@@ -87,22 +106,6 @@ async function askWithin(milliseconds: number, env: Env, name: string, wish: Wis
   }
 }
 
-async function orCount(
-  allowances: Allowances,
-  address: string | null,
-  authenticated: Promise<Caller>,
-): Promise<Caller> {
-  try {
-    return await authenticated;
-  } catch (error) {
-    const isWrong = error instanceof ApiError && error.status === 401;
-    if (isWrong && address !== null) {
-      await allowances.spend(addressName(address), wrongKeysPerMinute);
-    }
-    throw error;
-  }
-}
-
 function refuseFlood(allowances: Allowances, address: string | null): void {
   const refusal = address === null ? null : allowances.refusal(addressName(address));
   if (refusal === null) return;
@@ -112,21 +115,23 @@ function refuseFlood(allowances: Allowances, address: string | null): void {
 
 function refuseSpent(c: Call, allowance: Allowance | null): void {
   if (allowance === null) return;
-  c.set("allowance", allowance);
+  // Of its own and those of the keys it comes from, the one with least left.
+  const { remaining = Number.POSITIVE_INFINITY } = c.var.allowance ?? {};
+  if (allowance.remaining < remaining) c.set("allowance", allowance);
   if (allowance.isAllowed) return;
-  const message = `This API key makes more than ${allowance.limit} requests a minute.`;
+  const message = `This API key, or one it comes from, makes more than ${allowance.limit} requests a minute.`;
   throw tooMany(message, allowance);
 }
 
-function tooMany(message: string, { resetSeconds, limit }: Allowance): ApiError {
-  const remedy = `Repeat it in ${resetSeconds} s.`;
+function tooMany(message: string, { retrySeconds, limit }: Allowance): ApiError {
+  const remedy = `Repeat it in ${retrySeconds} s.`;
   return new ApiError(429, "rate_limit_exceeded", `${message} ${remedy}`, {
-    retryAfterSeconds: resetSeconds,
+    retryAfterSeconds: retrySeconds,
     details: { limit },
   });
 }
 
-/** Tells a caller what is left of its minute. */
+/** Tells a caller what is left to it. */
 export function writeAllowance(headers: Headers, allowance: Allowance): void {
   headers.set("ratelimit-limit", String(allowance.limit));
   headers.set("ratelimit-remaining", String(allowance.remaining));

@@ -1,6 +1,6 @@
 // The HTTP surface: what stands in front of every route, and where the routes are mounted.
 import { OpenAPIHono } from "@hono/zod-openapi";
-import type { MiddlewareHandler } from "hono";
+import type { HonoRequest, MiddlewareHandler } from "hono";
 import type { Allowance } from "../src/account/allowance.ts";
 import { keyRoutes } from "../src/account/key-routes.ts";
 import { workspaceRoutes } from "../src/account/routes.ts";
@@ -39,8 +39,11 @@ import { eventRoutes } from "../src/webhook/routes.ts";
 import { eventStreamRoutes } from "../src/webhook/stream-routes.ts";
 import { createAdmission, writeAllowance } from "./admit.ts";
 import { audited } from "./audited.ts";
+import { authorize } from "./authorize.ts";
+import { createCallFinder, type FindCall } from "./call.ts";
 import { type Env, now, random } from "./context.ts";
 import { mountDocs } from "./docs.ts";
+import { enter } from "./enter.ts";
 import { idempotent } from "./idempotent.ts";
 import { mountOpenapi } from "./openapi.ts";
 import { answerError } from "./problem.ts";
@@ -97,25 +100,32 @@ export function createApp(contextOf: ContextOf): OpenAPIHono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>();
   app.use(nameRequest);
   app.onError((error, c) => answerError(error, c.var.requestId));
-  app.route("/api/v1", createApi(contextOf, app));
+  const findCall = createCallFinder(app);
+  app.route("/api/v1", createApi(contextOf, app, findCall));
   app.route("/", createOpen(contextOf));
   mountDocs(app, mountOpenapi(app));
   mountHealth(app, contextOf);
-  app.notFound((c) => answerUnknown(methodsOf(app, c.req.path), c.var.requestId));
+  app.notFound((c) => answerError(unknownPath(findCall, c.req), c.var.requestId));
   return app;
 }
 
-function createApi(contextOf: ContextOf, app: OpenAPIHono<ApiEnv>): OpenAPIHono<ApiEnv> {
+function createApi(
+  contextOf: ContextOf,
+  app: OpenAPIHono<ApiEnv>,
+  findCall: FindCall,
+): OpenAPIHono<ApiEnv> {
   const api = new OpenAPIHono<ApiEnv>();
   api.use(readBody);
-  api.use(createAdmission(contextOf));
+  api.use(createAdmission(contextOf, findCall));
+  api.use(audited(findCall));
+  api.use(enter);
+  api.use(authorize(findCall));
   api.use(
     idempotent(async (path, c) => {
       const headers = new Headers(c.req.raw.headers);
       return app.fetch(new Request(new URL(`/api/v1${path}`, c.req.url), { headers }), c.env);
     }),
   );
-  api.use(audited(app));
   for (const each of routers) api.route("/", each);
   return api;
 }
@@ -155,7 +165,8 @@ const nameRequest: MiddlewareHandler<ApiEnv> = async (c, next) => {
 const readBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
   const { body } = c.req.raw;
   if (isStreamed(c.req)) return passBody(c, next);
-  if (body === null) return passNoBody(c, next);
+  // Nothing reads a body of these; some clients send one all the same.
+  if (body === null || isBodiless(c.req.method)) return passNoBody(c, next);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
@@ -174,6 +185,8 @@ const readBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
   return next();
 };
 
+const isBodiless = (method: string) => method === "GET" || method === "HEAD";
+
 // Some name a type on every call: where a body may be left out, there is none.
 const passNoBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
   const { method, url } = c.req.raw;
@@ -183,22 +196,11 @@ const passNoBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
   await next();
 };
 
-function answerUnknown(allowed: readonly string[], requestId: string): Response {
-  if (allowed.length === 0) {
-    const message = "There is nothing at this path; see /docs.";
-    return answerError(new ApiError(404, "NOT_FOUND", message), requestId);
+function unknownPath(findCall: FindCall, { method, path }: HonoRequest): ApiError {
+  try {
+    findCall(method, path);
+  } catch (error) {
+    if (error instanceof ApiError) return error;
   }
-  const message = `This path takes ${allowed.join(", ")}.`;
-  const response = answerError(new ApiError(405, "METHOD_NOT_ALLOWED", message), requestId);
-  response.headers.set("allow", allowed.join(", "));
-  return response;
-}
-
-function methodsOf(app: OpenAPIHono<ApiEnv>, pathname: string): string[] {
-  return app.openAPIRegistry.definitions.flatMap((definition) => {
-    if (definition.type !== "route") return [];
-    const { method, path } = definition.route;
-    const pattern = new RegExp(`^${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`);
-    return pattern.test(pathname) ? [method.toUpperCase()] : [];
-  });
+  return new ApiError(404, "NOT_FOUND", "There is nothing at this path; see /docs.");
 }

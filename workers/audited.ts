@@ -1,80 +1,55 @@
-// What stands in front of every call that changes something or gives out credentials: who asked is
-// written in the batch of the change itself; where there was none, before the answer goes out.
-import type { OpenAPIHono } from "@hono/zod-openapi";
+// What stands in front of every call of the API: who asked for what is written in the batch of the
+// change itself; where there was none, and where the call was refused, before the answer goes out.
 import type { MiddlewareHandler, Context as RequestContext } from "hono";
 import { sealLane } from "../src/audit/seal.ts";
 import { createTrail, resourceIn } from "../src/audit/trail.ts";
+import type { Context } from "../src/core/context.ts";
 import { addressOf } from "./address.ts";
 import type { ApiEnv } from "./api.ts";
+import type { FindCall } from "./call.ts";
 import { isStreamed } from "./stream.ts";
 
 const nudgeSeconds = 1;
 // More organizations than call one isolate within a second.
 const lanesMax = 10_000;
+const refusedStatuses: ReadonlySet<number> = new Set([403, 404]);
 
-/** A call that is written down, and how it is recognised. */
-interface AuditedCall {
-  readonly method: string;
-  readonly pattern: RegExp;
-  readonly action: string;
-}
+type Call = RequestContext<ApiEnv>;
 
-/** The calls of an API that are written down: all that may change something, and marked reads. */
-function auditedCalls(app: OpenAPIHono<ApiEnv>): readonly AuditedCall[] {
-  const routes = app.openAPIRegistry.definitions.flatMap((definition) =>
-    definition.type === "route" ? [definition.route] : [],
-  );
-  // A word of a path comes before a name of anything.
-  const parametersOf = (path: string) => path.split("{").length;
-  return routes
-    .filter((route) => route.method !== "get" || route["x-audited"] === true)
-    .sort((one, other) => parametersOf(one.path) - parametersOf(other.path))
-    .map(({ method, path, operationId }) => ({
-      method: method.toUpperCase(),
-      pattern: new RegExp(`^${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`),
-      action: operationId ?? path,
-    }));
-}
-
-/** Gives each such call its trail. */
-export function audited(app: OpenAPIHono<ApiEnv>): MiddlewareHandler<ApiEnv> {
-  let calls: readonly AuditedCall[] | undefined;
-  const lastNudges = new Map<string, number>();
+/** Gives each call its trail, and writes down those that were refused or answered again. */
+export function audited(findCall: FindCall): MiddlewareHandler<ApiEnv> {
+  const nudge = createNudge();
   return async (c, next) => {
-    calls ??= auditedCalls(app);
-    const { method, path } = c.req;
-    const call = calls.find((each) => each.method === method && each.pattern.test(path));
-    if (call === undefined) return next();
-    const { context, actor, requestId, receipt } = c.var;
+    const { path } = c.req;
+    const call = findCall(c.req.method, path);
+    if (call === null) return next();
+    const { context, actor, requestId } = c.var;
+    const words = { ...c.req.query(), ...(call.isAudited ? await wordsOf(c) : {}) };
     const trail = createTrail(context, {
-      actor,
-      address: addressOf(c),
-      action: call.action,
-      requestId,
+      ...{ actor, address: addressOf(c), action: call.action, requestId, words },
       resource: resourceIn(path),
-      words: { ...c.req.query(), ...(await wordsOf(c)) },
     });
-    c.set("context", { ...context, trail });
-    c.set("receipt", (resourcePath) => {
-      trail.tell({ resource: resourceIn(resourcePath) });
-      return receipt(resourcePath);
-    });
+    if (call.isAudited) {
+      c.set("context", { ...context, trail });
+      c.set("receipt", (resourcePath) => {
+        trail.tell({ resource: resourceIn(resourcePath) });
+        return [];
+      });
+    }
     await next();
-    if (!c.res.ok && !trail.isWritten()) return;
+    const { status, headers } = c.res;
+    const isRefused = refusedStatuses.has(status) && !trail.isWritten();
+    if (isRefused) trail.tell({ outcome: { outcome: "refused", status, code: await codeOf(c) } });
+    if (headers.has("idempotency-replayed")) trail.tell({ outcome: { outcome: "replayed" } });
+    if (!isRefused && !(call.isAudited && (c.res.ok || trail.isWritten()))) return;
     const [rest] = trail.pending();
     if (rest !== undefined) await context.db.batch([rest]);
-    const lane = sealLane(actor.organizationId);
-    // One nudge is for all entries of its second. One that is lost is made good by the cron.
-    const now = context.now().getTime();
-    if (now - (lastNudges.get(lane) ?? 0) < nudgeSeconds * 1000) return;
-    if (lastNudges.size >= lanesMax) lastNudges.clear();
-    lastNudges.set(lane, now);
-    await nudgeLater(c, lane);
+    await nudge(c, context, sealLane(actor.organizationId));
   };
 }
 
 // A body that cannot be read is refused by the route.
-async function wordsOf(c: RequestContext<ApiEnv>): Promise<Record<string, unknown>> {
+async function wordsOf(c: Call): Promise<Record<string, unknown>> {
   if (isStreamed(c.req) || c.req.raw.body === null) return {};
   try {
     const words: unknown = JSON.parse(await c.req.text());
@@ -84,15 +59,27 @@ async function wordsOf(c: RequestContext<ApiEnv>): Promise<Record<string, unknow
   }
 }
 
-async function nudgeLater(c: RequestContext<ApiEnv>, lane: string): Promise<void> {
-  const { context } = c.var;
-  const nudged = context.nudge(lane, nudgeSeconds).catch((error: unknown) => {
-    context.log({ level: "warning", message: `A nudge was not sent: ${error}`, lane });
-  });
-  try {
-    c.executionCtx.waitUntil(nudged);
-  } catch {
-    // Where a call has no life beyond its answer, it waits.
-    await nudged;
-  }
+async function codeOf(c: Call): Promise<string> {
+  const { code } = (await c.res.clone().json()) as { readonly code: string };
+  return code;
+}
+
+// One nudge is for all entries of its second. One that is lost is made good by the cron.
+function createNudge() {
+  const lastNudges = new Map<string, number>();
+  return async (c: Call, context: Context, lane: string): Promise<void> => {
+    const now = context.now().getTime();
+    if (now - (lastNudges.get(lane) ?? 0) < nudgeSeconds * 1000) return;
+    if (lastNudges.size >= lanesMax) lastNudges.clear();
+    lastNudges.set(lane, now);
+    const nudged = context.nudge(lane, nudgeSeconds).catch((error: unknown) => {
+      context.log({ level: "warning", message: `A nudge was not sent: ${error}`, lane });
+    });
+    try {
+      c.executionCtx.waitUntil(nudged);
+    } catch {
+      // Where a call has no life beyond its answer, it waits.
+      await nudged;
+    }
+  };
 }

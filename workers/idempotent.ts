@@ -31,9 +31,10 @@ export function idempotent(render: Render): MiddlewareHandler<ApiEnv> {
     const { pathname, search } = new URL(c.req.url);
     // What is streamed is known by its length alone: it can be read but once.
     const body = isStreamed(c.req) ? c.req.header("content-length") : await c.req.text();
-    const text = `${c.req.method} ${pathname}${search}\n${body}`;
+    const text = `${c.req.method} ${pathname}${search} ${actor.workspaceId}\n${body}`;
     const requestHash = await sha256(text);
-    const request = { organizationId: actor.organizationId, key, requestHash };
+    const { organizationId, keyId } = actor;
+    const request = { organizationId, keyId, key, requestHash };
     const turn = await waitForTurn(context, request);
     if (turn.kind === "answer") return replay(turn.answer);
     const { holder } = turn;
@@ -44,7 +45,8 @@ export function idempotent(render: Render): MiddlewareHandler<ApiEnv> {
       await storeAnswer(context, request, holder, answer);
       return replay(answer);
     }
-    c.set("receipt", (path) => [receiptOf(context, request, holder, path)]);
+    const { receipt } = c.var;
+    c.set("receipt", (path) => [...receipt(path), receiptOf(context, request, holder, path)]);
     await next();
     if (!c.res.ok) return giveUpTurn(context, request, holder);
     const answer = c.res.status === 204 ? null : await c.res.clone().text();

@@ -9,6 +9,7 @@ const about = {
     description: "Managed Postgres for platforms: one API call gives a project a database.",
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
+  servers: [{ url: "/" }],
   security: [{ apiKey: [] }],
 };
 

@@ -8,7 +8,9 @@ export function answerError(error: unknown, requestId: string): Response {
   const problem = problemOf(error, requestId);
   const { status, code, message, options } = problem;
   const { details, fields, retryAfterSeconds: seconds } = options;
-  const headers = new Headers({ "content-type": "application/json", "cache-control": "no-store" });
+  const headers = new Headers(options.headers);
+  headers.set("content-type", "application/json");
+  headers.set("cache-control", "no-store");
   if (seconds !== undefined) headers.set("retry-after", String(seconds));
   const retry = seconds === undefined ? {} : { retryable: true, retry_after_ms: seconds * 1000 };
   const body = {
@@ -17,9 +19,13 @@ export function answerError(error: unknown, requestId: string): Response {
       message,
       request_id: requestId,
       ...(details === undefined ? {} : { details }),
+      ...options.facts,
       ...retry,
     },
     ...(fields === undefined ? {} : { errors: fields }),
+    // Some public clients read them here.
+    code,
+    message,
     request_id: requestId,
     ...(seconds === undefined ? {} : { retry_after: seconds }),
   };
@@ -49,7 +55,7 @@ const violations: Record<string, () => ApiError> = {
   "workspace.organization_id, workspace.slug": () => taken("slug", "workspace"),
   "workspace.organization_id, workspace.external_workspace_id": () =>
     taken("external_workspace_id", "workspace"),
-  "project.workspace_id, project.slug": () => taken("slug", "project"),
+  "project.workspace_id, project.slug": () => taken("slug", "project", "PROJECT_SLUG_TAKEN"),
   "database.state": () =>
     new ApiError(409, "INVALID_STATE", "The database's state has just changed; look again."),
   "database.deletion_protection": () =>
@@ -58,7 +64,8 @@ const violations: Record<string, () => ApiError> = {
     new ApiError(409, "INVALID_STATE", "The project has just changed; look again."),
   "database.environment_id": () =>
     new ApiError(409, "ALREADY_EXISTS", "The environment already has its primary database."),
-  "database.environment_id, database.name": () => taken("name", "database"),
+  "database.environment_id, database.name": () => taken("name", "database", "DATABASE_NAME_TAKEN"),
+  "key_preset.organization_id, key_preset.name": () => taken("name", "preset"),
   "api_key.key_hash": () =>
     new ApiError(409, "CONFLICT", "The API key has just been rotated; look again."),
   "cluster.name": () => taken("name", "cluster"),
@@ -85,9 +92,10 @@ const violations: Record<string, () => ApiError> = {
     }),
 };
 
-function taken(field: string, noun: string): ApiError {
+// A public client takes NAME_TAKEN for another noun's.
+function taken(field: string, noun: string, code = "NAME_TAKEN"): ApiError {
   const message = `Another ${noun} already has this ${field}.`;
-  return new ApiError(409, "NAME_TAKEN", message, { fields: { [field]: ["is taken"] } });
+  return new ApiError(409, code, message, { fields: { [field]: ["is taken"] } });
 }
 
 function statusOf(error: unknown): number | undefined {

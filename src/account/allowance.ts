@@ -1,23 +1,28 @@
-// How often somebody may call. Law: one place counts, by windows of a minute; whoever serves asks
-// it for several requests at a time, so that most requests wait for nobody, and remembers a "no"
-// until the window ends, so that a flood costs nothing.
+// How often somebody may call: a bucket of tokens for each name, one for each request, filled at
+// the limit's rate. Law: one place counts; whoever serves asks it for several tokens at a time, so
+// that most requests wait for nobody, and remembers a "no" until there is a token again, so that a
+// flood costs nothing.
 
-const windowMilliseconds = 60_000;
+const minuteMilliseconds = 60_000;
 // A sixtieth of the limit at a time: what an isolate holds and does not use is no more than that.
-const leasesInWindow = 60;
+const leasesInBucket = 60;
+// What it does not use in so long is nobody's.
+const leaseMilliseconds = 10_000;
 // After a failure nobody is asked for as long as this.
 const openMilliseconds = 1000;
 const namesMax = 10_000;
 
 /** What one place counts of one name. Times are milliseconds since 1970. */
-export interface Window {
-  readonly endsAt: number;
+export interface Bucket {
+  /** Tokens that were taken and are not filled up yet. */
   readonly used: number;
+  /** When that was so. */
+  readonly at: number;
 }
 
 /** What is asked of it. */
 export interface Wish {
-  /** Requests a minute. */
+  /** Requests a minute; also how many tokens a full bucket has. */
   readonly limit: number;
   readonly wanted: number;
 }
@@ -25,9 +30,12 @@ export interface Wish {
 /** What it answers. */
 export interface Lease {
   readonly granted: number;
-  /** Of the window, after these. */
+  /** Whole tokens in the bucket after these. */
   readonly remaining: number;
-  readonly endsAt: number;
+  /** When the next token is there; a time that has passed while there are some. */
+  readonly nextAt: number;
+  /** When it is full again if nobody takes any. */
+  readonly fullAt: number;
 }
 
 /** Whether a request may go on, and what is left, as the headers say it. */
@@ -35,21 +43,32 @@ export interface Allowance {
   readonly isAllowed: boolean;
   readonly limit: number;
   readonly remaining: number;
-  /** Seconds until the window ends, 1 at least. */
+  /** Seconds until all of the limit is there again, 1 at least. */
   readonly resetSeconds: number;
+  /** Seconds until the next request may come, 1 at least. */
+  readonly retrySeconds: number;
 }
 
-/** Counts within a window; a window begins with its first request. */
+/** Takes tokens out of a bucket; null is one that nobody has taken from, and so is full. */
 export function takeFrom(
-  window: Window | null,
+  bucket: Bucket | null,
   { limit, wanted }: Wish,
   now: number,
-): { readonly window: Window; readonly lease: Lease } {
-  const isOver = window === null || window.endsAt <= now;
-  const { endsAt, used } = isOver ? { endsAt: now + windowMilliseconds, used: 0 } : window;
-  const granted = Math.min(wanted, Math.max(0, limit - used));
-  const lease = { granted, remaining: Math.max(0, limit - used - granted), endsAt };
-  return { window: { endsAt, used: used + granted }, lease };
+): { readonly bucket: Bucket; readonly lease: Lease } {
+  const perMillisecond = limit / minuteMilliseconds;
+  const { used: before, at } = bucket ?? { used: 0, at: now };
+  const left = Math.max(0, before - Math.max(0, now - at) * perMillisecond);
+  const granted = Math.min(wanted, Math.max(0, Math.floor(limit - left)));
+  const used = left + granted;
+  const tokens = limit - used;
+  const after = (missing: number) => now + Math.ceil(Math.max(0, missing) / perMillisecond);
+  const lease = {
+    granted,
+    remaining: Math.max(0, Math.floor(tokens)),
+    nextAt: after(1 - tokens),
+    fullAt: after(used),
+  };
+  return { bucket: { used, at: now }, lease };
 }
 
 /** How a name's one place is asked. */
@@ -57,13 +76,14 @@ export type AskLimit = (name: string, wish: Wish) => Promise<Lease>;
 
 interface Held {
   readonly limit: number;
-  readonly endsAt: number;
+  /** Until when this may be believed. */
+  endsAt: number;
+  nextAt: number;
+  fullAt: number;
   /** What the one place had left for everybody when it was asked last. */
   elsewhere: number;
   left: number;
 }
-
-const isSpent = ({ left, elsewhere }: Held) => left === 0 && elsewhere === 0;
 
 /** What an isolate holds of the limits of those it serves. */
 export interface Allowances {
@@ -93,28 +113,34 @@ export function createAllowances(
     if (present?.limit === limit && present.left > 0) return present;
     onFailure(error);
     const endsAt = now() + openMilliseconds;
-    return shelf.add(name, limit, { granted: limit, remaining: 0, endsAt });
+    const lease = { granted: limit, remaining: 0, nextAt: endsAt, fullAt: endsAt };
+    return shelf.add(name, limit, lease, endsAt);
   };
 
   return {
     spend: async (name, limit) => {
       const present = shelf.find(name);
-      const isUseful = present?.limit === limit && (present.left > 0 || isSpent(present));
-      if (isUseful) return spendFrom(present);
-      const wanted = Math.max(1, Math.floor(limit / leasesInWindow));
+      if (present?.limit === limit && (present.left > 0 || isSpent(present, now()))) {
+        return spendFrom(present);
+      }
+      const wanted = Math.max(1, Math.floor(limit / leasesInBucket));
       try {
         const lease = await ask(name, { limit, wanted });
         // Nothing may come between a grant and its first use: it would be another's by then.
-        return spendFrom(shelf.add(name, limit, lease));
+        return spendFrom(shelf.add(name, limit, lease, now() + leaseMilliseconds));
       } catch (error) {
         return spendFrom(open(name, limit, error));
       }
     },
     refusal: (name) => {
       const held = shelf.find(name);
-      return held !== undefined && isSpent(held) ? render(held, false, now()) : null;
+      return held !== undefined && isSpent(held, now()) ? render(held, false, now()) : null;
     },
   };
+}
+
+function isSpent({ left, elsewhere, nextAt }: Held, now: number): boolean {
+  return left === 0 && elsewhere === 0 && nextAt > now;
 }
 
 /** What is held of each name, the names that were not used for longest forgotten first. */
@@ -126,15 +152,14 @@ function createShelf(now: () => number) {
     return held === undefined || held.endsAt <= now() ? undefined : held;
   };
 
-  const add = (name: string, limit: number, { granted, remaining, endsAt }: Lease): Held => {
+  const add = (name: string, limit: number, lease: Lease, endsAt: number): Held => {
+    const { granted, remaining: elsewhere, nextAt, fullAt } = lease;
     const present = find(name);
-    // What others were given while this one asked is of the same window, and stays.
-    if (present?.limit === limit && present.endsAt === endsAt) {
-      present.elsewhere = remaining;
-      present.left += granted;
-      return present;
+    if (present?.limit === limit) {
+      const left = present.left + granted;
+      return Object.assign(present, { elsewhere, nextAt, fullAt, endsAt, left });
     }
-    const held = { limit, endsAt, elsewhere: remaining, left: granted };
+    const held = { limit, endsAt, elsewhere, nextAt, fullAt, left: granted };
     byName.delete(name);
     byName.set(name, held);
     const [oldest] = byName.keys();
@@ -146,7 +171,13 @@ function createShelf(now: () => number) {
 }
 
 function render(held: Held, isAllowed: boolean, now: number): Allowance {
-  const { limit, elsewhere, left, endsAt } = held;
-  const resetSeconds = Math.max(1, Math.ceil((endsAt - now) / 1000));
-  return { isAllowed, limit, remaining: isAllowed ? elsewhere + left : 0, resetSeconds };
+  const { limit, elsewhere, left, nextAt, fullAt } = held;
+  const secondsUntil = (at: number) => Math.max(1, Math.ceil((at - now) / 1000));
+  return {
+    isAllowed,
+    limit,
+    remaining: isAllowed ? elsewhere + left : 0,
+    resetSeconds: secondsUntil(fullAt),
+    retrySeconds: secondsUntil(nextAt),
+  };
 }

@@ -5,7 +5,7 @@ import { ApiError } from "../core/error.ts";
 import type { OrganizationId } from "../core/id.ts";
 import { isWithin } from "../core/network.ts";
 import { createFirstOrganization } from "./bootstrap.ts";
-import { type KeyRow, keyByHash, statusOf } from "./find-key.ts";
+import { type KeyLimit, type KeyRow, keyByHash, statusOf } from "./find-key.ts";
 import { apiKey } from "./table.ts";
 
 // How old `last_used_at` may be before a call writes it anew.
@@ -21,26 +21,40 @@ export interface Credential {
   readonly address: string | null;
 }
 
-/** Who calls, and what the key's row says of how often it may. */
+/** Who calls, and how often it may: it spends of each of these, its own first. */
 export interface Caller {
   readonly actor: Actor;
-  readonly rateLimitRpm: number;
+  readonly limits: readonly KeyLimit[];
 }
 
-/** The hash of the API key in an `Authorization` header. @throws ApiError 401 invalid_token */
+/** A call that was refused before it was looked at, and whose key it was if that is known. */
+export class RefusedCredential extends ApiError {
+  readonly row: KeyRow | null;
+
+  constructor(row: KeyRow | null, status: number, code: string, message: string) {
+    super(status, code, message);
+    this.row = row;
+  }
+}
+
+/**
+ * The hash of the API key in an `Authorization` header.
+ * @throws RefusedCredential 401 invalid_token
+ */
 export async function keyHashIn(header: string | undefined): Promise<string> {
   const [, token] = /^Bearer\s+(msk_[A-Za-z0-9_-]{8,200})$/i.exec(header ?? "") ?? [];
   if (token === undefined) throw refused("Send an API key: `Authorization: Bearer msk_…`.");
   return sha256(token);
 }
 
-/** @throws ApiError 401 invalid_token, 403 ADDRESS_NOT_ALLOWED */
+/** @throws RefusedCredential 401 invalid_token, 403 ADDRESS_NOT_ALLOWED */
 export async function authenticate(context: Context, credential: Credential): Promise<Caller> {
   const { keyHash, address } = credential;
-  const row = (await keyByHash(context, keyHash)) ?? (await bootstrap(context, credential));
+  const found = await keyByHash(context, keyHash);
+  const { row, ancestors } = found ?? (await bootstrap(context, credential)) ?? nobody;
   const now = context.now();
-  if (row === undefined || statusOf(row, now) !== "active") {
-    throw refused("This API key is unknown, expired or revoked.");
+  if (row === null || statusOf(row, now) !== "active") {
+    throw refused("This API key is unknown, expired or revoked.", row);
   }
   refuseAddress(row, address);
   if (row.lastUsedAt === null || now.getTime() - row.lastUsedAt.getTime() >= usedMilliseconds) {
@@ -49,14 +63,17 @@ export async function authenticate(context: Context, credential: Credential): Pr
   const actor = {
     organizationId: row.organizationId as OrganizationId,
     keyId: row.id,
+    keyHash,
     keyPrefix: row.keyPrefix,
     workspaceId: row.workspaceId,
     externalUserId: row.externalUserId,
     scopes: row.scopes,
     isAdmin: row.isAdmin,
   };
-  return { actor, rateLimitRpm: row.rateLimitRpm };
+  return { actor, limits: [{ id: row.id, rateLimitRpm: row.rateLimitRpm }, ...ancestors] };
 }
+
+const nobody = { row: null, ancestors: [] };
 
 async function bootstrap(context: Context, { keyHash, adminKey }: Credential) {
   if (keyHash !== (await sha256(adminKey))) return undefined;
@@ -64,11 +81,12 @@ async function bootstrap(context: Context, { keyHash, adminKey }: Credential) {
   return keyByHash(context, keyHash);
 }
 
-function refuseAddress({ allowedNetworks }: KeyRow, address: string | null): void {
+function refuseAddress(row: KeyRow, address: string | null): void {
+  const { allowedNetworks } = row;
   if (allowedNetworks.length === 0) return;
   if (address !== null && allowedNetworks.some((network) => isWithin(address, network))) return;
   const message = `This API key is not allowed from ${address ?? "an unknown address"}.`;
-  throw new ApiError(403, "ADDRESS_NOT_ALLOWED", message);
+  throw new RefusedCredential(row, 403, "ADDRESS_NOT_ALLOWED", message);
 }
 
 async function noteUse(context: Context, id: string, lastUsedAt: Date): Promise<void> {
@@ -86,6 +104,6 @@ export async function sha256(text: string): Promise<string> {
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function refused(message: string): ApiError {
-  return new ApiError(401, "invalid_token", message);
+function refused(message: string, row: KeyRow | null = null): RefusedCredential {
+  return new RefusedCredential(row, 401, "invalid_token", message);
 }

@@ -17,17 +17,34 @@ export function statusOf({ status, expiresAt }: KeyRow, now: Date): KeyStatus {
   return expiresAt !== null && expiresAt <= now ? "expired" : "active";
 }
 
+/** How often a key may call. */
+export type KeyLimit = Pick<KeyRow, "id" | "rateLimitRpm">;
+
+/** A key, and the limits of the keys it comes from. */
+interface KeyFamily {
+  readonly row: KeyRow;
+  readonly ancestors: readonly KeyLimit[];
+}
+
 /** The key of a hash, also of what it was before a rotation while that works on. */
-export async function keyByHash(context: Context, keyHash: string): Promise<KeyRow | undefined> {
+export async function keyByHash(context: Context, keyHash: string): Promise<KeyFamily | undefined> {
   const former = context.db
     .select({ keyId: formerApiKey.keyId })
     .from(formerApiKey)
     .where(and(eq(formerApiKey.keyHash, keyHash), gt(formerApiKey.expiresAt, context.now())));
-  const [row] = await context.db
-    .select()
-    .from(apiKey)
-    .where(or(eq(apiKey.keyHash, keyHash), sql`${apiKey.id} in ${former}`));
-  return row;
+  const isMeant = or(eq(apiKey.keyHash, keyHash), sql`${apiKey.id} in ${former}`);
+  const ids = context.db
+    .select({ id: sql`value` })
+    .from(sql`${apiKey}, json_each(${apiKey.ancestors})`)
+    .where(isMeant);
+  const [rows, ancestors] = await context.db.batch([
+    context.db.select().from(apiKey).where(isMeant),
+    context.db
+      .select({ id: apiKey.id, rateLimitRpm: apiKey.rateLimitRpm })
+      .from(apiKey)
+      .where(sql`${apiKey.id} in ${ids}`),
+  ]);
+  return rows[0] === undefined ? undefined : { row: rows[0], ancestors };
 }
 
 /** The row of the key that is calling. */

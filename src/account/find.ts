@@ -1,4 +1,4 @@
-import { and, eq, type SQL } from "drizzle-orm";
+import { and, eq, isNull, type SQL } from "drizzle-orm";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
@@ -14,12 +14,15 @@ export async function findWorkspace(
   actor: Actor,
   id: string,
 ): Promise<WorkspaceRow> {
-  const [row] = await workspaceBy(context, actor, { id }, isForUser(actor));
+  const [row] = await workspaceBy(context, actor, { id });
   if (row === undefined) throw notFound("workspace");
   return row;
 }
 
-/** The actor narrowed to the workspace a request names, by id or by slug. */
+/**
+ * The actor narrowed to the workspace a request names, by id or by slug.
+ * @throws ApiError 404 also when it is one the key may not see.
+ */
 export async function enterWorkspace(
   context: Context,
   actor: Actor,
@@ -48,12 +51,7 @@ export type WorkspaceSelector =
   | { readonly isDefault: true };
 
 /** The workspace a selector means within what the actor may see, as a query for a read batch. */
-export function workspaceBy(
-  context: Context,
-  actor: Actor,
-  selector: WorkspaceSelector,
-  which?: SQL,
-) {
+export function workspaceBy(context: Context, actor: Actor, selector: WorkspaceSelector) {
   const [name, value] = Object.entries(selector)[0] as [keyof WorkspaceRow, string | true];
   const column = workspace[name as "id" | "slug" | "externalWorkspaceId" | "isDefault"];
   return context.db
@@ -63,7 +61,8 @@ export function workspaceBy(
       and(
         eq(workspace.organizationId, actor.organizationId),
         eq(column, value),
-        which,
+        isNull(workspace.deletedAt),
+        isForUser(actor),
         actor.workspaceId === null ? undefined : eq(workspace.id, actor.workspaceId),
       ),
     );

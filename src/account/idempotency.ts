@@ -15,11 +15,13 @@ const keptHours = 24;
 const lockSeconds = 8;
 const keyLengthMax = 255;
 
-/** A request under a key. */
+/** A request under an `Idempotency-Key`. */
 export interface KeyedRequest {
   readonly organizationId: string;
+  /** The API key that asks: another one's request of the same name is another request. */
+  readonly keyId: string;
   readonly key: string;
-  /** SHA-256 of method, path and body, in hex. */
+  /** SHA-256 of method, path, workspace and body, in hex. */
   readonly requestHash: string;
 }
 
@@ -42,7 +44,7 @@ export type Turn =
  * @throws ApiError 422 when the key was used for another request, or is no key.
  */
 export async function takeTurn(context: Context, request: KeyedRequest): Promise<Turn> {
-  const { organizationId, key, requestHash } = request;
+  const { organizationId, keyId, key, requestHash } = request;
   if (!/^[\x21-\x7e]+$/.test(key) || key.length > keyLengthMax) {
     throw new ApiError(
       422,
@@ -56,9 +58,9 @@ export async function takeTurn(context: Context, request: KeyedRequest): Promise
   // A row past its day counts as absent: the upsert starts it anew.
   const [row] = await context.db
     .insert(idempotencyKey)
-    .values({ organizationId, key, requestHash, ...claim, createdAt: now })
+    .values({ organizationId, keyId, key, requestHash, ...claim, createdAt: now })
     .onConflictDoUpdate({
-      target: [idempotencyKey.organizationId, idempotencyKey.key],
+      target: [idempotencyKey.keyId, idempotencyKey.key],
       set: { holder: sql`${idempotencyKey.holder}` },
     })
     .returning();
@@ -104,7 +106,7 @@ async function followUp(
 /** Writes, in the verb's own batch, what the request made; aborts it when the turn was lost. */
 export function receiptOf(
   context: Context,
-  { organizationId, key }: KeyedRequest,
+  { keyId, key }: KeyedRequest,
   holder: string,
   resourcePath: string,
 ): Statement {
@@ -115,7 +117,7 @@ export function receiptOf(
       // NOT NULL: a foreign holder makes this null, and so aborts the whole batch.
       holder: sql`case when holder = ${holder} then holder end`,
     })
-    .where(and(eq(idempotencyKey.organizationId, organizationId), eq(idempotencyKey.key, key)));
+    .where(and(eq(idempotencyKey.keyId, keyId), eq(idempotencyKey.key, key)));
 }
 
 /** Keeps an answer for whoever repeats the request. */
@@ -151,14 +153,14 @@ export async function purgeIdempotencyKeys(context: Context): Promise<void> {
   await context.db.delete(idempotencyKey).where(sql`${idempotencyKey.seq} in ${old}`);
 }
 
-function heldBy({ organizationId, key }: KeyedRequest, holder: string) {
+function heldBy({ keyId, key }: KeyedRequest, holder: string) {
   return and(
-    eq(idempotencyKey.organizationId, organizationId),
+    eq(idempotencyKey.keyId, keyId),
     eq(idempotencyKey.key, key),
     eq(idempotencyKey.holder, holder),
   );
 }
 
-function purposeOf({ organizationId, key }: Pick<KeyedRequest, "organizationId" | "key">): string {
-  return `idempotency:${organizationId}:${key}`;
+function purposeOf({ keyId, key }: Pick<KeyedRequest, "keyId" | "key">): string {
+  return `idempotency:${keyId}:${key}`;
 }

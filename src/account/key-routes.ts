@@ -1,21 +1,22 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { requireScope } from "../core/actor.ts";
 import { invalid } from "../core/error.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
-import { router } from "../core/route.ts";
+import { needs, router } from "../core/route.ts";
 import {
   body,
   dataOf,
   errors,
   IdParameters,
   json,
+  Label,
   listOf,
+  optional,
   PageParameters,
 } from "../core/schema.ts";
 import { isForOneUser, userScopes } from "../core/scope.ts";
 import { findKey, listKeys } from "./find-key.ts";
 import { createKey, revokeKey, rotateKey, scopesDefault, updateKey } from "./key.ts";
-import { keyPresets } from "./key-preset.ts";
+import { createPreset, deletePreset, type Preset as KeyPreset, listPresets } from "./key-preset.ts";
 import {
   ApiKey,
   CreateApiKey,
@@ -23,6 +24,7 @@ import {
   expiryOf,
   renderKey,
   renderShownKey,
+  Scopes,
   ShownApiKey,
   UpdateApiKey,
 } from "./key-schema.ts";
@@ -45,6 +47,7 @@ keyRoutes.openapi(
       "`rate_limit_rpm` 600 requests a minute. No key can give more than it has: scopes, " +
       "workspace, allowed addresses, expiry, rate.",
     tags,
+    security: needs("api_keys:write"),
     request: { body: body(CreateApiKey) },
     responses: {
       201: json("The new key", dataOf(ShownApiKey)),
@@ -53,7 +56,6 @@ keyRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, receipt } = c.var;
-    requireScope(actor, "api_keys:write");
     const input = c.req.valid("json");
     const made = await createKey(
       context,
@@ -84,6 +86,7 @@ keyRoutes.openapi(
       "It sees and changes only projects and databases whose `external_user_id` is the same; " +
       "all others are 404, and what it creates is attributed to that user.",
     tags,
+    security: needs("api_keys:write"),
     request: { body: body(CreateScopedApiKey) },
     responses: {
       201: json("The new key", dataOf(ShownApiKey)),
@@ -92,7 +95,6 @@ keyRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, receipt } = c.var;
-    requireScope(actor, "api_keys:write");
     const input = c.req.valid("json");
     const senseless = (input.scopes ?? []).filter((scope) => !isForOneUser(scope));
     if (senseless.length > 0) {
@@ -118,6 +120,10 @@ keyRoutes.openapi(
   },
 );
 
+const PresetName = z
+  .string("must be text")
+  .regex(/^[a-z0-9][a-z0-9_-]{0,39}$/, "must be 1-40 of a-z, 0-9, _ and -");
+
 const Preset = z.object({
   id: z.string(),
   name: z.string(),
@@ -132,13 +138,62 @@ keyRoutes.openapi(
     operationId: "apiKeys.presets",
     summary: "List sets of scopes that are often wanted together",
     tags,
+    security: needs("api_keys:read"),
     responses: { 200: json("The presets", dataOf(z.array(Preset))), ...errors(401, 403) },
   }),
-  (c) => {
-    requireScope(c.var.actor, "api_keys:read");
-    return c.json({ data: keyPresets }, 200);
+  async (c) => {
+    const { context, actor } = c.var;
+    return c.json({ data: (await listPresets(context, actor)).map(renderPreset) }, 200);
   },
 );
+
+const CreatePreset = z
+  .strictObject({ name: PresetName, description: optional(Label), scopes: Scopes })
+  .openapi("CreatePreset", { example: { name: "ci", scopes: ["projects:read"] } });
+
+keyRoutes.openapi(
+  createRoute({
+    method: "post",
+    path: "/api-keys/presets",
+    operationId: "apiKeys.createPreset",
+    summary: "Give a set of scopes a name",
+    tags,
+    security: needs("api_keys:write"),
+    request: { body: body(CreatePreset) },
+    responses: {
+      201: json("The preset", dataOf(Preset)),
+      ...errors(400, 401, 403, 409, 413, 422),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    const { name, description = "", scopes } = c.req.valid("json");
+    const made = await createPreset(context, actor, { name, description, scopes });
+    return c.json({ data: renderPreset(made) }, 201);
+  },
+);
+
+keyRoutes.openapi(
+  createRoute({
+    method: "delete",
+    path: "/api-keys/presets/{name}",
+    operationId: "apiKeys.deletePreset",
+    summary: "Delete a preset of one's own; keys made with it keep their scopes",
+    tags,
+    security: needs("api_keys:write"),
+    request: { params: z.object({ name: PresetName }) },
+    responses: { 204: { description: "It is gone" }, ...errors(401, 403, 404, 409, 422) },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    await deletePreset(context, actor, c.req.valid("param").name);
+    return c.body(null, 204);
+  },
+);
+
+function renderPreset({ scopes, ...preset }: KeyPreset): z.infer<typeof Preset> {
+  return { ...preset, scopes: [...scopes] };
+}
 
 const Filter = PageParameters.extend({
   status: z
@@ -155,12 +210,12 @@ keyRoutes.openapi(
     operationId: "apiKeys.list",
     summary: "List API keys, newest first",
     tags,
+    security: needs("api_keys:read"),
     request: { query: Filter },
     responses: { 200: json("A page of keys", listOf(ApiKey)), ...errors(401, 403, 422) },
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "api_keys:read");
     const query = c.req.valid("query");
     const page = pageOf(query);
     const filter = { status: query.status, externalUserId: query.external_user_id };
@@ -180,12 +235,12 @@ keyRoutes.openapi(
     operationId: "apiKeys.get",
     summary: "Get an API key, without the key itself",
     tags,
+    security: needs("api_keys:read"),
     request: { params: IdParameters },
     responses: { 200: json("The key", dataOf(ApiKey)), ...errors(400, 401, 403, 404) },
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "api_keys:read");
     const row = await findKey(context, actor, c.req.valid("param").id);
     return c.json({ data: renderKey(row, context.now()) }, 200);
   },
@@ -199,12 +254,12 @@ keyRoutes.openapi(
     summary: "Change an API key",
     description: "Another limit counts within a minute, everything else from the next request on.",
     tags,
+    security: needs("api_keys:write"),
     request: { params: IdParameters, body: body(UpdateApiKey) },
     responses: { 200: json("The key", dataOf(ApiKey)), ...errors(400, 401, 403, 404, 409, 422) },
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "api_keys:write");
     const { id } = c.req.valid("param");
     const input = c.req.valid("json");
     const row = await findKey(context, actor, id);
@@ -222,7 +277,7 @@ keyRoutes.openapi(
   },
 );
 
-const Rotate = z.object({
+const Rotate = z.strictObject({
   overlap_seconds: z
     .int("must be a whole number of seconds")
     .min(0, "must not be negative")
@@ -240,9 +295,10 @@ keyRoutes.openapi(
       "The answer shows the new one, once. The former one works on for `overlap_seconds` " +
       `(default ${overlapSecondsDefault}, at most ${overlapSecondsMax}); with 0 it ends at once.`,
     tags,
+    security: needs("api_keys:write"),
     request: {
       params: IdParameters,
-      body: { content: { "application/json": { schema: Rotate } } },
+      body: body(Rotate),
     },
     responses: {
       200: json("The key, with the new one", dataOf(ShownApiKey)),
@@ -251,7 +307,6 @@ keyRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "api_keys:write");
     const row = await findKey(context, actor, c.req.valid("param").id);
     const { overlap_seconds: overlap = overlapSecondsDefault } = c.req.valid("json") ?? {};
     const rotated = await rotateKey(context, actor, row, overlap);
@@ -266,6 +321,7 @@ keyRoutes.openapi(
     operationId: "apiKeys.delete",
     summary: "Revoke an API key, at once",
     tags,
+    security: needs("api_keys:write"),
     request: {
       params: IdParameters,
       query: z.object({
@@ -278,7 +334,6 @@ keyRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "api_keys:write");
     const row = await findKey(context, actor, c.req.valid("param").id);
     await revokeKey(context, actor, row, c.req.valid("query").own === "true");
     return c.body(null, 204);

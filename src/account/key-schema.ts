@@ -17,6 +17,7 @@ export const ApiKey = z
     name: z.string(),
     label: z.string().openapi({ description: "The same as `name`" }),
     key_prefix: z.string().openapi({ description: "The first 12 characters of the key" }),
+    prefix: z.string().openapi({ description: "The same as `key_prefix`" }),
     key_type: z.enum(keyTypes),
     key_purpose: z.string().nullable(),
     purpose: z.string().nullable(),
@@ -40,8 +41,8 @@ export const ShownApiKey = ApiKey.extend({
   token: z.string().openapi({ description: "The same as `key`" }),
 }).openapi("ShownApiKey");
 
-// People write what they have in mind; who gets a list of what there is can correct it.
-const Scopes = z
+/** Scopes to give. People write what they have in mind; who gets a list can correct it. */
+export const Scopes = z
   .array(z.string("must be a scope, such as databases:read"), "must be a list of scopes")
   .max(100, "must have at most 100 scopes")
   .transform((scopes, check) => {
@@ -85,7 +86,7 @@ const twoExpiries = { message: "cannot be given with expires_in_days", path: ["e
 
 /** Body of `apiKeys.create`. */
 export const CreateApiKey = z
-  .object({
+  .strictObject({
     name: Label,
     key_type: optional(z.enum(keyTypes, `must be one of ${keyTypes.join(", ")}`)),
     purpose: optional(Label),
@@ -100,7 +101,7 @@ export const CreateApiKey = z
 
 /** Body of `apiKeys.createScoped`: a key that sees one external user's things only. */
 export const CreateScopedApiKey = z
-  .object({
+  .strictObject({
     external_user_id: Label,
     scopes: optional(Scopes),
     label: optional(Label),
@@ -114,7 +115,7 @@ export const CreateScopedApiKey = z
 
 /** Body of `apiKeys.update`. */
 export const UpdateApiKey = z
-  .object({
+  .strictObject({
     name: optional(Label),
     purpose: Label.nullish(),
     scopes: optional(Scopes),
@@ -143,6 +144,7 @@ export function renderKey(row: KeyRow, now: Date): z.infer<typeof ApiKey> {
     name: row.name,
     label: row.name,
     key_prefix: row.keyPrefix,
+    prefix: row.keyPrefix,
     key_type: row.keyType,
     key_purpose: row.purpose,
     purpose: row.purpose,

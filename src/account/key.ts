@@ -19,6 +19,8 @@ const rateLimitRpmDefault = 600;
 export const scopesDefault = ["projects:read", "databases:read", "events:read"] as const;
 
 const keysMax = 10_000;
+// Each call of a key is counted once for each key it comes from.
+const generationsMax = 5;
 const prefixes: Readonly<Record<KeyType, string>> = {
   user: "msk_u_",
   platform: "msk_p_",
@@ -53,6 +55,7 @@ export async function createKey(
   receipt: Receipt,
 ): Promise<ShownKey> {
   const own = await ownKey(context, actor);
+  const ancestors = ancestorsOfChild(own);
   const workspaceId = input.workspaceId ?? actor.workspaceId;
   if (workspaceId !== null) await findWorkspace(context, actor, workspaceId);
   const grant: Grant = {
@@ -71,7 +74,7 @@ export async function createKey(
   }
   const { keyType, name, purpose = null, externalUserId = null } = input;
   const [id, secret, now] = [newId(context), await newSecret(context, keyType), context.now()];
-  const owned = { id, organizationId: actor.organizationId, createdBy: own.id };
+  const owned = { id, organizationId: actor.organizationId, createdBy: own.id, ancestors };
   const times = { createdAt: now, updatedAt: now };
   const facts = { keyType, name, purpose, externalUserId, status: "active" as const };
   await commit(context, [
@@ -79,6 +82,14 @@ export async function createKey(
     ...receipt(`/api-keys/${id}`),
   ]);
   return { row: await findKey(context, actor, id), key: secret.key };
+}
+
+// The installation's own key answers for nobody's rate but its own.
+function ancestorsOfChild(own: KeyRow): string[] {
+  const ancestors = isInstallationsOwn(own) ? [] : [...own.ancestors, own.id];
+  if (ancestors.length <= generationsMax) return ancestors;
+  const message = `Keys make keys for ${generationsMax} generations at most: make it with another.`;
+  throw new ApiError(403, "FORBIDDEN", message);
 }
 
 /** What may change of a key; what is undefined stays. */

@@ -21,18 +21,44 @@ export const Workspace = z
 
 /** Body of `workspaces.create`. */
 export const CreateWorkspace = z
-  .object({
+  .strictObject({
     name: Label,
     slug: Slug.optional(),
     description: Description.nullish(),
     external_workspace_id: Label.nullish(),
     metadata: Metadata.optional(),
+    allow_duplicate_name: z.boolean("must be true or false").optional(),
   })
   .openapi("CreateWorkspace");
 
+/**
+ * A workspace under `data`, and beside it once more: some clients read the one, some the other.
+ */
+export const WorkspaceAnswer = Workspace.extend({
+  data: Workspace,
+  reused: z.boolean().optional(),
+}).openapi("WorkspaceAnswer");
+
+/** Renders it. */
+export function renderAnswer(row: WorkspaceRow): z.infer<typeof WorkspaceAnswer> {
+  const data = renderWorkspace(row);
+  return { ...data, data };
+}
+
+/** `meta` of a list that public clients page by. */
+export const ListMeta = z
+  .object({
+    page: z.int(),
+    page_size: z.int(),
+    per_page: z.int().openapi({ description: "The same as `page_size`" }),
+    total: z.int(),
+    next_cursor: z.string().nullable(),
+  })
+  .openapi("ListMeta");
+
 /** Body of `workspaces.update`. */
 export const UpdateWorkspace = z
-  .object({
+  .strictObject({
     name: Label.optional(),
     slug: Slug.optional(),
     description: Description.nullish(),

@@ -41,11 +41,14 @@ export const workspace = sqliteTable(
     settings: text("settings", { mode: "json" }).$type<Record<string, unknown>>().notNull(),
     /** The one projects go to that name no workspace. */
     isDefault: integer("is_default", { mode: "boolean" }).notNull(),
+    deletedAt: timeColumn("deleted_at"),
     ...timeColumns(),
   },
   (t) => [
-    uniqueIndex("workspace_slug").on(t.organizationId, t.slug),
-    uniqueIndex("workspace_external").on(t.organizationId, t.externalWorkspaceId),
+    uniqueIndex("workspace_slug").on(t.organizationId, t.slug).where(sql`deleted_at is null`),
+    uniqueIndex("workspace_external")
+      .on(t.organizationId, t.externalWorkspaceId)
+      .where(sql`deleted_at is null`),
     uniqueIndex("workspace_default").on(t.organizationId).where(sql`is_default = 1`),
     index("workspace_of_organization").on(t.organizationId, t.seq),
   ],
@@ -90,11 +93,30 @@ export const apiKey = sqliteTable(
     externalUserId: text("external_user_id"),
     /** The key that made it; null for the installation's own. */
     createdBy: text("created_by"),
+    /** The keys it comes from, the installation's own left out: its calls count for them as well. */
+    ancestors: text("ancestors", { mode: "json" }).$type<readonly string[]>().notNull().default([]),
     /** To the minute. */
     lastUsedAt: timeColumn("last_used_at"),
     ...timeColumns(),
   },
   (t) => [index("api_key_of_organization").on(t.organizationId, t.seq)],
+);
+
+/** A set of scopes an organization gave a name. */
+export const keyPreset = sqliteTable(
+  "key_preset",
+  {
+    seq: seqColumn(),
+    id: idColumn(),
+    organizationId: text("organization_id")
+      .notNull()
+      .references(() => organization.id),
+    name: text("name").notNull(),
+    description: text("description").notNull(),
+    scopes: text("scopes", { mode: "json" }).$type<string[]>().notNull(),
+    ...timeColumns(),
+  },
+  (t) => [uniqueIndex("key_preset_name").on(t.organizationId, t.name)],
 );
 
 /** What a key was before it was rotated, for as long as it works on. */
@@ -118,9 +140,11 @@ export const idempotencyKey = sqliteTable(
   {
     seq: seqColumn(),
     organizationId: text("organization_id").notNull(),
+    /** The API key that asked: its answers are given to nobody else. */
+    keyId: text("key_id").notNull().default(""),
     /** The opaque text of the header. */
     key: text("key").notNull(),
-    /** SHA-256 of method, path and body, in hex. */
+    /** SHA-256 of method, path, workspace and body, in hex. */
     requestHash: text("request_hash").notNull(),
     /** Who executes it now: fences out one that lost its turn. */
     holder: text("holder").notNull(),
@@ -133,7 +157,25 @@ export const idempotencyKey = sqliteTable(
     createdAt: timeColumn("created_at").notNull(),
   },
   (t) => [
-    uniqueIndex("idempotency_key_of_organization").on(t.organizationId, t.key),
+    uniqueIndex("idempotency_key_of_key").on(t.keyId, t.key),
     index("idempotency_key_age").on(t.createdAt),
+  ],
+);
+
+/** A stream somebody follows; one whose time has passed is gone. */
+export const openStream = sqliteTable(
+  "open_stream",
+  {
+    seq: seqColumn(),
+    id: idColumn(),
+    organizationId: text("organization_id").notNull(),
+    keyId: text("key_id").notNull(),
+    openUntil: timeColumn("open_until").notNull(),
+    createdAt: timeColumn("created_at").notNull(),
+  },
+  (t) => [
+    index("open_stream_of_organization").on(t.organizationId, t.openUntil),
+    index("open_stream_of_key").on(t.keyId, t.openUntil),
+    index("open_stream_age").on(t.openUntil),
   ],
 );

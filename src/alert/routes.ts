@@ -1,7 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { requireAdmin } from "../core/actor.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
-import { router } from "../core/route.ts";
+import { needs, router } from "../core/route.ts";
 import { errors, json, listOf, PageParameters } from "../core/schema.ts";
 import { listAlerts } from "./find.ts";
 import { Alert, renderAlert } from "./schema.ts";
@@ -40,12 +39,12 @@ alertRoutes.openapi(
     summary: "List what an operator should look at, newest first",
     description: about,
     tags: ["admin"],
+    security: needs("admin:read"),
     request: { query: Filter },
     responses: { 200: json("A page of alerts", listOf(Alert)), ...errors(401, 403, 422) },
   }),
   async (c) => {
-    const { context, actor } = c.var;
-    requireAdmin(actor);
+    const { context } = c.var;
     const { state, kind, ...query } = c.req.valid("query");
     const page = pageOf(query);
     const { rows, total } = await listAlerts(context, { state, kind }, page);

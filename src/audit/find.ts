@@ -12,6 +12,9 @@ export interface AuditFilter {
   readonly resourceType?: string | undefined;
   readonly resourceId?: string | undefined;
   readonly requestId?: string | undefined;
+  /** Of the calls' resources, the workspace. */
+  readonly workspaceId?: string | undefined;
+  readonly outcome?: "succeeded" | "refused" | "replayed" | undefined;
   readonly since?: Date | undefined;
   readonly until?: Date | undefined;
 }
@@ -23,13 +26,15 @@ export async function listEntries(
   filter: AuditFilter,
   page: PageRequest,
 ) {
-  const { actor, action, since, until, ...columns } = filter;
+  const { actor, action, since, until, outcome, workspaceId, ...columns } = filter;
   const wanted = Object.entries(columns) as [keyof typeof columns, string | undefined][];
   const { actorId, actorPrefix, createdAt, seq } = auditEntry;
   const matches = and(
     eq(auditEntry.organizationId, organizationId),
     actor === undefined ? undefined : or(eq(actorId, actor), eq(actorPrefix, actor)),
     action === undefined ? undefined : sql`${auditEntry.action} glob ${action}`,
+    outcome === undefined ? undefined : eq(outcomeOf, outcome),
+    workspaceId === undefined ? undefined : isAbout(workspaceId),
     since === undefined ? undefined : gte(createdAt, since),
     until === undefined ? undefined : lt(createdAt, until),
     ...wanted.map(([name, value]) =>
@@ -48,4 +53,15 @@ export async function listEntries(
     context.db.select({ total: count() }).from(auditEntry).where(matches),
   ]);
   return { rows, total: totals[0]?.total ?? 0 };
+}
+
+const outcomeOf = sql<string>`coalesce(json_extract(${auditEntry.after}, '$.outcome'), 'succeeded')`;
+
+// An entry keeps no workspace of its own: it is the resource, or what the call's words name.
+function isAbout(workspaceId: string) {
+  const isResource = and(
+    eq(auditEntry.resourceType, "workspace"),
+    eq(auditEntry.resourceId, workspaceId),
+  );
+  return or(isResource, sql`json_extract(${auditEntry.after}, '$.workspace_id') = ${workspaceId}`);
 }

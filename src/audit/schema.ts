@@ -11,14 +11,21 @@ export const AuditEntry = z
     id: z.string(),
     tenant_id: z.string(),
     actor: z.object({ type: z.literal("api_key"), id: z.string(), key_prefix: z.string() }),
+    actor_id: z.string(),
+    actor_type: z.literal("api_key"),
     address: z.string().nullable(),
+    ip_address: z.string().nullable().openapi({ description: "The same as `address`" }),
+    outcome: z.enum(["succeeded", "refused", "replayed"]),
     action: z.string().openapi({ example: "databases.update" }),
     resource_type: z.string().nullable(),
+    resource: z.string().nullable().openapi({ description: "The same as `resource_type`" }),
     resource_id: z.string().nullable(),
     before: Facts,
     after: Facts,
+    metadata: Facts.openapi({ description: "The same as `after`" }),
     request_id: z.string(),
     created_at: Time,
+    inserted_at: Time.openapi({ description: "The same as `created_at`" }),
     previous_hash: z.string().nullable(),
     hash: z.string().nullable().openapi({ description: "Null for the second until it is linked" }),
   })
@@ -26,18 +33,27 @@ export const AuditEntry = z
 
 /** Renders a row. */
 export function renderEntry(row: AuditRow): z.infer<typeof AuditEntry> {
+  const after = factsIn(row.after);
+  const at = row.createdAt.toISOString();
   return {
     id: row.id,
     tenant_id: row.organizationId,
     actor: { type: "api_key", id: row.actorId, key_prefix: row.actorPrefix },
+    actor_id: row.actorId,
+    actor_type: "api_key",
     address: row.address,
+    ip_address: row.address,
+    outcome: outcomeIn(after),
     action: row.action,
     resource_type: row.resourceType,
+    resource: row.resourceType,
     resource_id: row.resourceId,
     before: factsIn(row.before),
-    after: factsIn(row.after),
+    after,
+    metadata: after,
     request_id: row.requestId,
-    created_at: row.createdAt.toISOString(),
+    created_at: at,
+    inserted_at: at,
     previous_hash: row.previousHash,
     hash: row.hash,
   };
@@ -45,6 +61,11 @@ export function renderEntry(row: AuditRow): z.infer<typeof AuditEntry> {
 
 function factsIn(text: string | null): Record<string, unknown> | null {
   return text === null ? null : (JSON.parse(text) as Record<string, unknown>);
+}
+
+function outcomeIn(after: Record<string, unknown> | null): z.infer<typeof AuditEntry>["outcome"] {
+  const outcome = after?.outcome;
+  return outcome === "refused" || outcome === "replayed" ? outcome : "succeeded";
 }
 
 const Named = z.object({ id: z.string(), hash: z.string().nullable(), created_at: Time });

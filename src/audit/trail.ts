@@ -5,9 +5,9 @@ import type { NamedResource, Trail, TrailFacts } from "../core/trail.ts";
 import { shown } from "./shown.ts";
 import { auditEntry } from "./table.ts";
 
-/** A request that is to be written down if it succeeds. */
+/** A request that is to be written down. */
 export interface Asked {
-  readonly actor: Actor;
+  readonly actor: Pick<Actor, "organizationId" | "keyId" | "keyPrefix">;
   readonly address: string | null;
   /** The call's name in the API's description, such as `databases.update`. */
   readonly action: string;
@@ -37,9 +37,10 @@ export function createTrail(context: Context, asked: Asked): Trail & { isWritten
 function writeEntry(context: Context, asked: Asked, facts: TrailFacts) {
   const { actor, address, action, requestId } = asked;
   const resource = facts.resource ?? asked.resource;
-  const after = shown(asked.words);
+  const words = shown(asked.words);
+  const after = { ...words, ...facts.outcome };
   // Only of what was to change: the rest of a thing is not this request's.
-  const before = Object.entries(shown(facts.before)).filter(([name]) => name in after);
+  const before = Object.entries(shown(facts.before)).filter(([name]) => name in words);
   return context.db.insert(auditEntry).values({
     id: newId(context),
     organizationId: actor.organizationId,
@@ -71,6 +72,7 @@ const nouns: Readonly<Record<string, string>> = {
   clusters: "cluster",
   organizations: "organization",
   "api-keys": "api_key",
+  presets: "api_key_preset",
   webhooks: "webhook",
 };
 

@@ -1,7 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { findCluster } from "../cluster/find.ts";
-import { requireAdmin } from "../core/actor.ts";
-import { router } from "../core/route.ts";
+import { needs, router } from "../core/route.ts";
 import { body, dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { backUpNow } from "./schedule.ts";
 import { backupTypes } from "./table.ts";
@@ -24,6 +23,7 @@ clusterBackupRoutes.openapi(
     summary: "Take a base backup of a cluster now",
     description: "Beside those that are taken by schedule; what it holds is not written again.",
     tags: ["admin"],
+    security: needs("admin:write"),
     request: { params: IdParameters, body: body(NewBackup) },
     responses: {
       202: json("It has begun", dataOf(Begun)),
@@ -31,8 +31,7 @@ clusterBackupRoutes.openapi(
     },
   }),
   async (c) => {
-    const { context, actor } = c.var;
-    requireAdmin(actor);
+    const { context } = c.var;
     const { id } = await findCluster(context, c.req.valid("param").id);
     const operationId = await backUpNow(context, id, c.req.valid("json").type);
     return c.json({ data: { operation_id: operationId } }, 202);

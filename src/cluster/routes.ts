@@ -1,6 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { requireAdmin } from "../core/actor.ts";
-import { router } from "../core/route.ts";
+import { needs, router } from "../core/route.ts";
 import { body, dataOf, errors, json } from "../core/schema.ts";
 import { allClusters } from "./find.ts";
 import { registerCluster } from "./register.ts";
@@ -16,6 +15,7 @@ clusterRoutes.openapi(
     operationId: "clusters.register",
     summary: "Register a cluster, or tell where a known one is now",
     tags: ["admin"],
+    security: needs("admin:write"),
     request: { body: body(RegisterCluster) },
     responses: {
       200: json("A known cluster, updated", dataOf(Cluster)),
@@ -24,8 +24,7 @@ clusterRoutes.openapi(
     },
   }),
   async (c) => {
-    const { context, actor } = c.var;
-    requireAdmin(actor);
+    const { context } = c.var;
     const input = c.req.valid("json");
     const { row, isNew } = await registerCluster(context, {
       id: input.id,
@@ -51,14 +50,14 @@ clusterRoutes.openapi(
     operationId: "clusters.list",
     summary: "List the clusters",
     tags: ["admin"],
+    security: needs("admin:read"),
     responses: {
       200: json("The clusters", z.object({ data: z.array(Cluster), total: z.int() })),
       ...errors(401, 403),
     },
   }),
   async (c) => {
-    const { context, actor } = c.var;
-    requireAdmin(actor);
+    const { context } = c.var;
     const data = (await allClusters(context)).map(renderCluster);
     return c.json({ data, total: data.length }, 200);
   },

@@ -6,6 +6,8 @@ import { covers, isForOneUser, type Scope } from "./scope.ts";
 export interface Actor {
   readonly organizationId: OrganizationId;
   readonly keyId: string;
+  /** SHA-256 in hex of the very key that was sent: a rotated one has had others. */
+  readonly keyHash: string;
   /** First characters of the key, to recognise it by. */
   readonly keyPrefix: string;
   /** Set when the key sees one workspace only. */
@@ -20,9 +22,12 @@ export interface Actor {
 
 /**
  * @throws ApiError 403 `insufficient_scope` naming the missing scope, and 403 for what a key of one
- * external user is never given.
+ * external user is never given, or a key that is not the operator's.
  */
 export function requireScope(actor: Actor, scope: Scope): void {
+  if (scope.startsWith("admin:") && !actor.isAdmin) {
+    throw new ApiError(403, "FORBIDDEN", "This call needs an admin API key.");
+  }
   if (!covers(actor.scopes, scope)) {
     throw new ApiError(403, "insufficient_scope", `This API key lacks the scope ${scope}.`, {
       details: { required_scope: scope },
@@ -41,9 +46,4 @@ export function attributedUser(actor: Actor, named: string | null | undefined): 
   const own = actor.externalUserId;
   if (own === null || named == null || named === own) return own ?? named ?? null;
   throw invalid("external_user_id", "is not the one this API key is limited to; leave it out.");
-}
-
-/** @throws ApiError 403 for a key that is not the operator's. */
-export function requireAdmin(actor: Actor): void {
-  if (!actor.isAdmin) throw new ApiError(403, "FORBIDDEN", "This call needs an admin API key.");
 }

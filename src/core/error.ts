@@ -5,9 +5,13 @@ export type FieldErrors = Record<string, string[]>;
 export interface ApiErrorOptions {
   /** Machine-readable facts for the caller; never a secret, never an internal name. */
   readonly details?: Record<string, unknown>;
+  /** Further members of `error` itself, where public clients look for them. */
+  readonly facts?: Record<string, unknown>;
   readonly fields?: FieldErrors;
   /** Sent as `Retry-After` and `error.retry_after_ms`; also marks the error retryable. */
   readonly retryAfterSeconds?: number;
+  /** Headers of the answer beside those every error has. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 

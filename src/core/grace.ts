@@ -2,12 +2,13 @@ import { z } from "@hono/zod-openapi";
 
 const problem = "must be a whole number of seconds from 0 to 604800";
 const secondsMax = 604_800;
-const secondsDefault = 86_400;
+/** A day. */
+export const graceSecondsDefault = 86_400;
 const shape = {
   type: "integer",
   minimum: 0,
   maximum: secondsMax,
-  default: secondsDefault,
+  default: graceSecondsDefault,
 } as const;
 
 /** How long what is deleted can be had back, in the query. */
@@ -35,5 +36,5 @@ export function graceOf(
   query: z.infer<typeof GraceParameters>,
   body: Partial<z.infer<typeof Grace>> | undefined,
 ): number {
-  return query.grace_seconds ?? body?.grace_seconds ?? secondsDefault;
+  return query.grace_seconds ?? body?.grace_seconds ?? graceSecondsDefault;
 }

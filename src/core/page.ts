@@ -15,15 +15,16 @@ export interface PageRequest {
 export interface PageQuery {
   readonly page?: number | undefined;
   readonly page_size?: number | undefined;
+  readonly per_page?: number | undefined;
   readonly limit?: number | undefined;
   readonly cursor?: string | undefined;
 }
 
 /** @throws ApiError 422 when `cursor` is not one of ours. */
 export function pageOf(query: PageQuery): PageRequest {
-  const limit = query.page_size ?? query.limit ?? 20;
+  const limit = query.page_size ?? query.per_page ?? query.limit ?? 20;
   const page = query.page ?? 1;
-  if (query.cursor === undefined) {
+  if (query.cursor === undefined || query.cursor === "") {
     return { limit, offset: (page - 1) * limit, beforeSeq: null, page };
   }
   const beforeSeq = readCursor(query.cursor);
@@ -43,6 +44,17 @@ export function listEnvelope<Row extends { readonly seq: number }, Rendered>(
     total,
     next_cursor: nextCursor(request.limit, rows),
   };
+}
+
+/** The same with `meta` as the one key beside `data`: a public client unwraps no more than that. */
+export function metaEnvelope<Row extends { readonly seq: number }, Rendered>(
+  request: PageRequest,
+  rows: readonly Row[],
+  total: number,
+  render: (row: Row) => Rendered,
+) {
+  const { data, page, next_cursor } = listEnvelope(request, rows, total, render);
+  return { data, meta: { ...page, per_page: request.limit, next_cursor } };
 }
 
 /** The cursor of a list that ends in these rows; null when they are the last. */

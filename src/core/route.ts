@@ -1,8 +1,9 @@
-import { OpenAPIHono } from "@hono/zod-openapi";
+import { OpenAPIHono, type z } from "@hono/zod-openapi";
 import type { Actor } from "./actor.ts";
 import type { Statement } from "./batch.ts";
 import type { Context } from "./context.ts";
 import { ApiError, type FieldErrors } from "./error.ts";
+import type { Scope } from "./scope.ts";
 import type { Timing } from "./timing.ts";
 
 /**
@@ -22,6 +23,14 @@ export interface RouteEnv {
   };
 }
 
+/**
+ * The `security` of a route: the scope its API key must have. `workers/authorize.ts` looks at it
+ * before anything of the request is done, and the document shows it.
+ */
+export function needs(scope: Scope): { apiKey: Scope[] }[] {
+  return [{ apiKey: [scope] }];
+}
+
 /** How long the request that begins work drives it before it answers "under way". */
 export const driveMilliseconds = 2000;
 
@@ -36,8 +45,7 @@ export function router() {
         throw new ApiError(400, "INVALID_ID", `The ${path.join(".")} in the path ${message}.`);
       }
       const fields: FieldErrors = {};
-      for (const { path, message } of issues) {
-        const field = path.join(".") || "body";
+      for (const { field, message } of issues.flatMap(problemsOf)) {
         fields[field] = [...(fields[field] ?? []), message];
       }
       const [[field, problems] = ["body", []]] = Object.entries(fields);
@@ -46,4 +54,16 @@ export function router() {
       });
     },
   });
+}
+
+type Issue = z.core.$ZodIssue;
+
+// A field nobody knows is named like one that is wrong.
+function problemsOf(issue: Issue): { readonly field: string; readonly message: string }[] {
+  const { path, message } = issue;
+  if (issue.code !== "unrecognized_keys") return [{ field: path.join(".") || "body", message }];
+  return issue.keys.map((key) => ({
+    field: [...path, key].join("."),
+    message: "is not a field of this call; leave it out",
+  }));
 }

@@ -84,12 +84,29 @@ const positive = (max: number) => {
     .openapi({ type: "integer", minimum: 1, maximum: max });
 };
 
-/** Either vocabulary of paging. */
+/** A place in a list; an empty one is none, as clients send that keep it between calls. */
+export const Cursor = z
+  .string()
+  .max(200)
+  .regex(
+    /^[A-Za-z0-9+/_=-]*$/,
+    "is not a cursor of this list; use `next_cursor` of the page before",
+  );
+
+/** A query parameter that is true or false. */
+export const flag = z
+  .enum(["true", "false"], "must be true or false")
+  .transform((text) => text === "true")
+  .optional()
+  .openapi({ type: "boolean" });
+
+/** Every vocabulary of paging. */
 export const PageParameters = z.object({
   page: positive(1_000_000).optional(),
   page_size: positive(100).optional(),
+  per_page: positive(100).optional().openapi({ description: "The same as `page_size`" }),
   limit: positive(100).optional(),
-  cursor: z.string().max(200).optional(),
+  cursor: Cursor.optional().openapi({ description: "`next_cursor` of the page before" }),
 });
 
 /** `{ data }`. */
@@ -134,9 +151,10 @@ export function eventStream(description: string) {
   return { description, content: { "text/event-stream": { schema: z.string() } } };
 }
 
-/** A required JSON body. */
+/** A JSON body; it may be left out where an empty object would do. */
 export function body<Schema extends z.ZodType>(schema: Schema) {
-  return { required: true, content: { "application/json": { schema } } };
+  const required = !schema.safeParse({}).success;
+  return { required, content: { "application/json": { schema } } };
 }
 
 /** The error answers of a route, by status; whoever needs a key may also call too often. */

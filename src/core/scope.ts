@@ -2,6 +2,7 @@
 // Law: `write` of a resource is everything of it, so it also reads, creates and executes.
 
 const resources = [
+  "admin",
   "agent_runtime_profiles",
   "agents",
   "api_keys",
@@ -32,6 +33,9 @@ const resources = [
 /** Every scope a key may be given. `*` is all of them, also of those to come. */
 export const knownScopes: readonly string[] = [
   ...resources.flatMap((resource) => [`${resource}:read`, `${resource}:write`]),
+  "computers:read",
+  "computers:write",
+  "env:reveal",
   "sandboxes:create",
   "sandboxes:exec",
   "*",

@@ -12,11 +12,18 @@ export interface TrailFacts {
   readonly resource?: NamedResource | null;
   /** The thing as it was, in the words of the API. */
   readonly before?: Readonly<Record<string, unknown>>;
+  /** How it ended, when it did not simply succeed. */
+  readonly outcome?: Outcome;
 }
+
+/** A request that was refused, and with what; or one whose stored answer was given again. */
+export type Outcome =
+  | { readonly outcome: "refused"; readonly status: number; readonly code: string }
+  | { readonly outcome: "replayed" };
 
 /**
  * What the first batch of a request carries besides: the entry of who did what. So a verb that
- * commits cannot forget it, and one that is refused leaves none.
+ * commits cannot forget it, and one that is refused leaves none of its own.
  */
 export interface Trail {
   readonly tell: (facts: TrailFacts) => void;

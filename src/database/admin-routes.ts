@@ -1,10 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { findOrganization, listOrganizations } from "../account/organization.ts";
 import { setPlan } from "../account/plan.ts";
-import { requireAdmin } from "../core/actor.ts";
 import { commit } from "../core/batch.ts";
 import { invalid } from "../core/error.ts";
-import { driveMilliseconds, router } from "../core/route.ts";
+import { driveMilliseconds, needs, router } from "../core/route.ts";
 import { body, dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { commitExclusively } from "../operation/find.ts";
 import { requireBackends, requireBackendsOfPlan } from "./backend.ts";
@@ -29,14 +28,14 @@ databaseAdminRoutes.openapi(
     description:
       "All of them, oldest first; a plan holds only what differs from what is published.",
     tags: ["admin"],
+    security: needs("admin:read"),
     responses: {
       200: json("The organizations", z.object({ data: z.array(Organization), total: z.int() })),
       ...errors(401, 403),
     },
   }),
   async (c) => {
-    const { context, actor } = c.var;
-    requireAdmin(actor);
+    const { context } = c.var;
     const data = (await listOrganizations(context)).map(renderOrganization);
     return c.json({ data, total: data.length }, 200);
   },
@@ -58,6 +57,7 @@ databaseAdminRoutes.openapi(
     summary: "Get an organization's plan",
     description: "By size, the limits that differ from the published ones.",
     tags: ["admin"],
+    security: needs("admin:read"),
     request: { params: IdParameters },
     responses: {
       200: json("The organization", dataOf(Organization)),
@@ -65,8 +65,7 @@ databaseAdminRoutes.openapi(
     },
   }),
   async (c) => {
-    const { context, actor } = c.var;
-    requireAdmin(actor);
+    const { context } = c.var;
     const organization = await findOrganization(context, c.req.valid("param").id);
     return c.json({ data: renderOrganization(organization) }, 200);
   },
@@ -82,6 +81,7 @@ databaseAdminRoutes.openapi(
       "By size; what is left out is as published. Its databases follow at once. 409 when a " +
       "cluster has too few backends left for them.",
     tags: ["admin"],
+    security: needs("admin:write"),
     request: { params: IdParameters, body: body(Plan) },
     responses: {
       200: json("The organization", dataOf(Organization)),
@@ -89,8 +89,7 @@ databaseAdminRoutes.openapi(
     },
   }),
   async (c) => {
-    const { context, actor } = c.var;
-    requireAdmin(actor);
+    const { context } = c.var;
     const { id } = c.req.valid("param");
     const before = renderOrganization(await findOrganization(context, id)).plan;
     context.trail?.tell({ before });
@@ -118,6 +117,7 @@ databaseAdminRoutes.openapi(
       "They come before its plan's; null takes one back. 409 when its cluster has too few " +
       "backends left.",
     tags: ["admin"],
+    security: needs("admin:write"),
     request: { params: IdParameters, body: body(LimitFields) },
     responses: {
       200: json("The database as it is now", dataOf(Database)),
@@ -126,8 +126,7 @@ databaseAdminRoutes.openapi(
     },
   }),
   async (c) => {
-    const { context, actor, requestId } = c.var;
-    requireAdmin(actor);
+    const { context, requestId } = c.var;
     const found = await loadForOperator(context, c.req.valid("param").id);
     const { row } = found;
     context.trail?.tell({ before: renderDatabase(found) });

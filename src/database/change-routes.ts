@@ -1,15 +1,14 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context as HonoContext } from "hono";
-import { requireScope } from "../core/actor.ts";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
-import { driveMilliseconds, type RouteEnv, router } from "../core/route.ts";
-import { body, dataOf, errors, IdParameters, json } from "../core/schema.ts";
+import { driveMilliseconds, needs, type RouteEnv, router } from "../core/route.ts";
+import { body, dataOf, errors, IdParameters, json, optional } from "../core/schema.ts";
 import { commitExclusively, findOperation } from "../operation/find.ts";
 import { requireBackends } from "./backend.ts";
 import { beginConfigure, changed, type SettingChange } from "./configure.ts";
 import { laneOf } from "./create.ts";
-import { findDatabase } from "./find.ts";
+import { findDatabase, type PlacedDatabase } from "./find.ts";
 import { beginPause } from "./pause.ts";
 import { permit } from "./permit.ts";
 import { promoteDatabase } from "./promote.ts";
@@ -17,6 +16,7 @@ import { protectStatement } from "./protect.ts";
 import { changeOfSize } from "./resize.ts";
 import { beginRotate } from "./rotate.ts";
 import {
+  AllowedAddresses,
   Credentials,
   Database,
   renderCredentials,
@@ -40,6 +40,7 @@ databaseChangeRoutes.openapi(
     summary: "Change a database: size, suspension, allowed addresses, deletion protection",
     description: "It stays in use meanwhile: no client connection is dropped.",
     tags: ["databases"],
+    security: needs("databases:write"),
     request: { params: IdParameters, body: body(UpdateDatabase) },
     responses: {
       200: json("The database as it is now", dataOf(Changed)),
@@ -49,7 +50,6 @@ databaseChangeRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId } = c.var;
-    requireScope(actor, "databases:write");
     const { id } = c.req.valid("param");
     const { deletion_protection: isProtected, ...wanted } = c.req.valid("json");
     const found = await findDatabase(context, actor, id);
@@ -65,7 +65,7 @@ databaseChangeRoutes.openapi(
   },
 );
 
-type Wanted = Omit<z.infer<typeof UpdateDatabase>, "deletion_protection">;
+type Wanted = Partial<Omit<z.infer<typeof UpdateDatabase>, "deletion_protection">>;
 
 /** What of a body is not so already; null when all of it is. */
 function changeOf(row: DatabaseRow, wanted: Wanted): SettingChange | null {
@@ -99,16 +99,23 @@ async function permittedChange(
 
 /** Drives what was begun, then answers the database: 202 while the operation is not over. */
 async function answer(c: HonoContext<RouteEnv>, id: string, operationId: string | null) {
+  const { after, isDone } = await driven(c, id, operationId);
+  const data = renderDatabase(after);
+  if (operationId === null) return c.json({ data }, 200);
+  return c.json({ data: { ...data, operation_id: operationId } }, isDone ? 200 : 202);
+}
+
+/** A database after what was begun for it was driven for a while; null is nothing. */
+async function driven(c: HonoContext<RouteEnv>, id: string, operationId: string | null) {
   const { context, actor } = c.var;
   const found = await findDatabase(context, actor, id);
-  if (operationId === null) return c.json({ data: renderDatabase(found) }, 200);
+  if (operationId === null) return { after: found, isDone: true };
   await context.drive(laneOf(found.row.projectId), driveMilliseconds);
   const [after, operation] = await Promise.all([
     findDatabase(context, actor, id),
     findOperation(context, actor, operationId),
   ]);
-  const data = { ...renderDatabase(after), operation_id: operationId };
-  return c.json({ data }, operation.status === "succeeded" ? 200 : 202);
+  return { after, isDone: operation.status === "succeeded" };
 }
 
 const pauses = {
@@ -134,6 +141,7 @@ for (const verb of ["stop", "start", "restart"] as const) {
       operationId: `databases.${verb}`,
       ...pauses[verb],
       tags: ["databases"],
+      security: needs("databases:write"),
       request: { params: IdParameters },
       responses: {
         200: json("The database as it is now", dataOf(Changed)),
@@ -143,7 +151,6 @@ for (const verb of ["stop", "start", "restart"] as const) {
     }),
     async (c) => {
       const { context, actor, requestId } = c.var;
-      requireScope(actor, "databases:write");
       const { id } = c.req.valid("param");
       const { row } = await findFollowed(context, actor, id);
       if ((await permit(context, row, verb)) === "done") return answer(c, id, null);
@@ -164,6 +171,7 @@ databaseChangeRoutes.openapi(
       "`DATABASE_URL` of the environment is this one from now on; no client is dropped. The one " +
       "that was stays beside it, as `<NAME>_DATABASE_URL`.",
     tags: ["databases"],
+    security: needs("databases:write"),
     request: { params: IdParameters },
     responses: {
       200: json("The database as it is now", dataOf(Database)),
@@ -172,7 +180,6 @@ databaseChangeRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:write");
     const { id } = c.req.valid("param");
     const { row } = await findFollowed(context, actor, id);
     await promoteDatabase(context, row);
@@ -196,9 +203,10 @@ databaseChangeRoutes.openapi(
       "The answer holds the new ones. The old ones work on for `overlap_seconds` (default 300, " +
       "0 for none); then their sessions end.",
     tags: ["databases"],
+    security: needs("databases:write"),
     request: {
       params: IdParameters,
-      body: { content: { "application/json": { schema: Rotate } } },
+      body: body(Rotate),
     },
     responses: {
       200: json("The new credentials", dataOf(Credentials.extend({ operation_id: z.string() }))),
@@ -208,7 +216,6 @@ databaseChangeRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId } = c.var;
-    requireScope(actor, "databases:write");
     const { id } = c.req.valid("param");
     const { overlap_seconds: overlapSeconds = 300 } = c.req.valid("json") ?? {};
     const { row } = await findDatabase(context, actor, id);
@@ -224,3 +231,86 @@ databaseChangeRoutes.openapi(
     return c.json({ data: { ...renderCredentials(urls), operation_id } }, 200);
   },
 );
+
+const PublicNetworking = z
+  .object({
+    enabled: z.boolean(),
+    supported: z.boolean(),
+    host: z.string(),
+    port: z.int(),
+    allowlist: z.array(z.string()),
+  })
+  .openapi("PublicNetworking");
+
+function renderNetworking({ row, cluster }: PlacedDatabase): z.infer<typeof PublicNetworking> {
+  const { publicHost: host, transactionPort: port } = cluster;
+  return { enabled: true, supported: true, host, port, allowlist: row.allowedAddresses };
+}
+
+databaseChangeRoutes.openapi(
+  createRoute({
+    method: "get",
+    path: "/databases/{id}/public-networking",
+    operationId: "databases.getPublicNetworking",
+    summary: "Get where a database is reached, and from where",
+    tags: ["databases"],
+    security: needs("databases:read"),
+    request: { params: IdParameters },
+    responses: {
+      200: json("How it is reached", dataOf(PublicNetworking)),
+      ...errors(400, 401, 403, 404),
+    },
+  }),
+  async (c) => {
+    const { context, actor } = c.var;
+    const found = await findDatabase(context, actor, c.req.valid("param").id);
+    return c.json({ data: renderNetworking(found) }, 200);
+  },
+);
+
+const SetPublicNetworking = z
+  .strictObject({ allowlist: optional(AllowedAddresses) })
+  .openapi("SetPublicNetworking", { example: { allowlist: ["203.0.113.0/24"] } });
+
+const networkings = {
+  post: {
+    operationId: "databases.setPublicNetworking",
+    summary: "Set from where a database is reached",
+    description: "`allowlist` replaces `allowed_addresses`; without it, from everywhere.",
+  },
+  delete: {
+    operationId: "databases.deletePublicNetworking",
+    summary: "Let a database be reached from everywhere again",
+    description: "Its allowlist is emptied. To close it to everybody, stop it.",
+  },
+} as const;
+
+for (const method of ["post", "delete"] as const) {
+  databaseChangeRoutes.openapi(
+    createRoute({
+      method,
+      path: "/databases/{id}/public-networking",
+      ...networkings[method],
+      tags: ["databases"],
+      security: needs("databases:write"),
+      request: { params: IdParameters, body: body(SetPublicNetworking) },
+      responses: {
+        200: json("How it is reached", dataOf(PublicNetworking)),
+        202: json("The change is still under way", dataOf(PublicNetworking)),
+        ...errors(400, 401, 403, 404, 409, 422, 503),
+      },
+    }),
+    async (c) => {
+      const { context, actor, requestId } = c.var;
+      const { id } = c.req.valid("param");
+      const { allowlist = [] } = c.req.valid("json") ?? {};
+      const { row } = await findDatabase(context, actor, id);
+      const wanted = { allowed_addresses: method === "delete" ? [] : allowlist };
+      const change = await permittedChange(context, row, wanted);
+      const begun = change === null ? null : beginConfigure(context, row, change, requestId);
+      await commitExclusively(context, [row.id], begun?.statements ?? []);
+      const { isDone, after } = await driven(c, id, begun?.operationId ?? null);
+      return c.json({ data: renderNetworking(after) }, isDone ? 200 : 202);
+    },
+  );
+}

@@ -1,7 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
-import { requireScope } from "../core/actor.ts";
 import { GraceParameters, graceBody, graceOf } from "../core/grace.ts";
-import { router } from "../core/route.ts";
+import { needs, router } from "../core/route.ts";
 import { IdParameters } from "../core/schema.ts";
 import { deleteDatabase } from "./delete.ts";
 import { findDatabase } from "./find.ts";
@@ -19,12 +18,12 @@ databaseDeleteRoutes.openapi(
     description:
       "Connections end at once. Until `purge_at` it can be undeleted; `grace_seconds` of 0 is now.",
     tags: ["databases"],
+    security: needs("databases:write"),
     request: { params: IdParameters, query: GraceParameters, body: graceBody },
     responses: deletionResponses,
   }),
   async (c) => {
     const { context, actor, requestId } = c.var;
-    requireScope(actor, "databases:write");
     const { row } = await findDatabase(context, actor, c.req.valid("param").id);
     const graceSeconds = graceOf(c.req.valid("query"), c.req.valid("json"));
     const deletion = await deleteDatabase(context, row, graceSeconds, requestId);

@@ -139,6 +139,16 @@ export function countRemaining(context: Context, projectId: string) {
     .where(and(eq(database.projectId, projectId), ne(database.state, "purged")));
 }
 
+/** Live databases of a workspace that are protected from deletion. */
+export function protectedDatabases(context: Context, workspaceId: string) {
+  return context.db
+    .select({ id: database.id })
+    .from(database)
+    .where(
+      and(eq(database.workspaceId, workspaceId), isLive, eq(database.deletionProtection, true)),
+    );
+}
+
 /** How many live databases a project has, as a query for the batch that depends on it. */
 export function countLive(context: Context, projectId: string) {
   return context.db

@@ -1,11 +1,12 @@
 // A database's log as it grows, by asking its host each second for what came after a cursor.
+import { streamFor } from "../account/stream.ts";
 import { ask } from "../cluster/ask.ts";
 import type { Actor } from "../core/actor.ts";
 import type { LogRequest } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError } from "../core/error.ts";
 import { seal, unseal } from "../core/seal.ts";
-import { type Look, streamEvents } from "../core/sse.ts";
+import type { Look } from "../core/sse.ts";
 import { findDatabase } from "./find.ts";
 import { renderLine } from "./observe-schema.ts";
 import { permit } from "./permit.ts";
@@ -41,7 +42,7 @@ export async function streamLogs(
   };
   let first: Look | null = await ask(look);
   let checkAt = context.now().getTime() + checkMilliseconds;
-  return streamEvents(context, pace, async () => {
+  return streamFor(context, actor, pace, async () => {
     const held = first;
     first = null;
     if (held !== null) return held;

@@ -1,9 +1,8 @@
 // What a caller sees of its own database. Asking never wakes one that is suspended.
 import { createRoute, z } from "@hono/zod-openapi";
 import { ask } from "../cluster/ask.ts";
-import { requireScope } from "../core/actor.ts";
 import { notFound } from "../core/error.ts";
-import { router } from "../core/route.ts";
+import { needs, router } from "../core/route.ts";
 import { dataOf, errors, eventStream, IdParameters, json, uuid } from "../core/schema.ts";
 import { FollowHeaders } from "../core/sse.ts";
 import { findDatabase } from "./find.ts";
@@ -30,6 +29,7 @@ databaseObserveRoutes.openapi(
     operationId: "databases.sessions",
     summary: "List the sessions of a database: what they do and what blocks them",
     tags: ["databases"],
+    security: needs("databases:read"),
     request: { params: IdParameters },
     responses: {
       200: json("Its sessions, oldest first", z.object({ data: z.array(Session), total: z.int() })),
@@ -38,7 +38,6 @@ databaseObserveRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const { row } = await findDatabase(context, actor, c.req.valid("param").id);
     await permit(context, row, "observe");
     const sessions = await ask(() => context.cluster.sessions(row.clusterId, row.databaseName));
@@ -68,6 +67,7 @@ for (const signal of ["cancel", "terminate"] as const) {
       operationId: `databases.sessions.${signal}`,
       summary: signals[signal],
       tags: ["databases"],
+      security: needs("databases:write"),
       request: { params: SessionParameters },
       responses: {
         200: json("Told", dataOf(z.object({ pid: z.int(), signal: z.literal(signal) }))),
@@ -76,7 +76,6 @@ for (const signal of ["cancel", "terminate"] as const) {
     }),
     async (c) => {
       const { context, actor } = c.var;
-      requireScope(actor, "databases:write");
       const { id, pid } = c.req.valid("param");
       const { row } = await findDatabase(context, actor, id);
       await permit(context, row, "observe");
@@ -97,6 +96,7 @@ databaseObserveRoutes.openapi(
     operationId: "databases.logs",
     summary: "The last lines of the servers' logs about a database",
     tags: ["databases"],
+    security: needs("databases:read"),
     request: { params: IdParameters, query: LogParameters },
     responses: {
       200: json("The lines, oldest first", Logs),
@@ -105,7 +105,6 @@ databaseObserveRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const { row } = await findDatabase(context, actor, c.req.valid("param").id);
     await permit(context, row, "observe");
     const { lines = 100, since } = c.req.valid("query");
@@ -129,6 +128,7 @@ databaseObserveRoutes.openapi(
       "Server-sent events: `log` for each line, the last `lines` (20) at first; `done` when " +
       "the database is gone; `timeout` after ten minutes. `Last-Event-ID` goes on after it.",
     tags: ["databases"],
+    security: needs("databases:read"),
     request: { params: IdParameters, query: LogParameters, headers: FollowHeaders },
     responses: {
       200: eventStream("The lines as they come"),
@@ -137,7 +137,6 @@ databaseObserveRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const { row } = await findDatabase(context, actor, c.req.valid("param").id);
     await permit(context, row, "observe");
     const { lines = 20, since } = c.req.valid("query");
@@ -154,6 +153,7 @@ databaseObserveRoutes.openapi(
     operationId: "databases.metrics",
     summary: "What a database did: transactions, errors, connections, size, cache hits",
     tags: ["databases"],
+    security: needs("databases:read"),
     request: { params: IdParameters, query: MetricParameters },
     responses: {
       200: json("Series, oldest first", dataOf(Metrics)),
@@ -162,7 +162,6 @@ databaseObserveRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const found = await findDatabase(context, actor, c.req.valid("param").id);
     const { row } = found;
     await permit(context, row, "observe");
@@ -171,6 +170,6 @@ databaseObserveRoutes.openapi(
     const points = await ask(() =>
       context.cluster.metrics(clusterId, databaseName, window.seconds),
     );
-    return c.json({ data: renderMetrics(found, window, points) }, 200);
+    return c.json({ data: renderMetrics(found, window, points, context.now()) }, 200);
   },
 );

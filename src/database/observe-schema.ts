@@ -141,6 +141,12 @@ export const Metrics = z
       memory_mb: z.int(),
       storage_mb: z.int(),
       port: z.int(),
+      uptime_sec: z
+        .int()
+        .nullable()
+        .openapi({ description: "Since it was made; null while it is not running" }),
+      node_id: z.string().openapi({ description: "Id of its cluster" }),
+      ip_address: z.string().openapi({ description: "Name or address it is reached at" }),
       size_bytes: z.int().nullable(),
       client_connections: z.int().nullable(),
       server_connections: z.int().nullable(),
@@ -163,6 +169,7 @@ export function renderMetrics(
   found: PlacedDatabase,
   window: { readonly text: string; readonly seconds: number },
   points: readonly DatabaseMetricPoint[],
+  now: Date,
 ): z.infer<typeof Metrics> {
   const { state, engine, engine_version, cpu_count, memory_mb, storage_mb, port } =
     renderDatabase(found);
@@ -176,6 +183,9 @@ export function renderMetrics(
     window_seconds: window.seconds,
     current: {
       ...{ state, engine, engine_version, cpu_count, memory_mb, storage_mb, port },
+      uptime_sec: state === "running" ? secondsSince(found.row.createdAt, now) : null,
+      node_id: found.cluster.id,
+      ip_address: found.cluster.publicHost,
       // Every database takes some bytes: this one was not measured yet.
       size_bytes: last?.size_bytes || null,
       client_connections: last?.client_connections ?? null,
@@ -193,4 +203,8 @@ export function renderMetrics(
       series.map((name) => [name, points.map((it) => ({ t: it.at, value: it[name] }))]),
     ) as z.infer<typeof Metrics>["series"],
   };
+}
+
+function secondsSince(time: Date, now: Date): number {
+  return Math.floor((now.getTime() - time.getTime()) / 1000);
 }

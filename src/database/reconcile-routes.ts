@@ -1,8 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { ask } from "../cluster/ask.ts";
 import { findCluster } from "../cluster/find.ts";
-import { requireAdmin } from "../core/actor.ts";
-import { router } from "../core/route.ts";
+import { needs, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { reconcileCluster } from "./reconcile.ts";
 
@@ -21,6 +20,7 @@ reconcileRoutes.openapi(
     summary: "Compare a cluster with what its rows say, now",
     description: "Drift is repaired; what nobody owns is told, and removed when it is old enough.",
     tags: ["admin"],
+    security: needs("admin:write"),
     request: { params: IdParameters },
     responses: {
       200: json("What was found and done", dataOf(Reconciled)),
@@ -28,8 +28,7 @@ reconcileRoutes.openapi(
     },
   }),
   async (c) => {
-    const { context, actor } = c.var;
-    requireAdmin(actor);
+    const { context } = c.var;
     const { id } = await findCluster(context, c.req.valid("param").id);
     return c.json({ data: await ask(() => reconcileCluster(context, id)) }, 200);
   },

@@ -15,7 +15,7 @@ import { newLoginName } from "./name.ts";
 import { probeDatabase } from "./probe.ts";
 import { type DatabaseRow, database } from "./table.ts";
 
-const RotateInput = z.object({
+const RotateInput = z.strictObject({
   databaseId: z.string(),
   oldLogin: z.string(),
   overlapSeconds: z.int(),

@@ -1,7 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { requireScope } from "../core/actor.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
-import { router } from "../core/route.ts";
+import { needs, router } from "../core/route.ts";
 import {
   dataOf,
   errors,
@@ -39,12 +38,12 @@ databaseRoutes.openapi(
     operationId: "databases.list",
     summary: "List databases, newest first",
     tags: ["databases"],
+    security: needs("databases:read"),
     request: { query: Filter },
     responses: { 200: json("A page of databases", listOf(Database)), ...errors(401, 403, 422) },
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const query = c.req.valid("query");
     const page = pageOf(query);
     const filter = {
@@ -70,12 +69,12 @@ databaseRoutes.openapi(
     summary: "Get a database",
     description: "Its `state` says also what it became by itself: `suspended`, or `running` again.",
     tags: ["databases"],
+    security: needs("databases:read"),
     request: { params: IdParameters },
     responses: { 200: json("The database", dataOf(Database)), ...errors(400, 401, 403, 404) },
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const { id } = c.req.valid("param");
     return c.json({ data: renderDatabase(await findFollowed(context, actor, id)) }, 200);
   },
@@ -89,6 +88,7 @@ databaseRoutes.openapi(
     "x-audited": true,
     summary: "Get how to log in, whatever state it is in",
     tags: ["databases"],
+    security: needs("databases:write"),
     request: { params: IdParameters },
     responses: {
       200: json("How to log in", dataOf(Credentials)),
@@ -97,7 +97,6 @@ databaseRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:write");
     const { row, cluster } = await findDatabase(context, actor, c.req.valid("param").id);
     c.header("Cache-Control", "no-store");
     return c.json({ data: renderCredentials(await urlsOf(context, row, cluster)) }, 200);

@@ -44,6 +44,7 @@ export const Database = z
     }),
     suspend_after_seconds: z.int(),
     allowed_addresses: z.array(z.string()),
+    region: z.string().openapi({ description: "Name of the cluster it is in" }),
     host: z.string(),
     port: z.int(),
     session_port: z.int(),
@@ -84,6 +85,11 @@ const SuspendAfter = z
   .int(suspendProblem)
   .refine((seconds) => seconds === 0 || (seconds >= 5 && seconds <= 604_800), suspendProblem);
 
+/** Networks and single addresses that may reach a database. */
+export const AllowedAddresses = z
+  .array(Network, "must be a list")
+  .max(100, "must have at most 100 entries");
+
 /** Body of `databases.update`. */
 export const UpdateDatabase = z
   .strictObject({
@@ -95,9 +101,7 @@ export const UpdateDatabase = z
         "query wakes it. A session of the session port, or an open transaction, keeps it awake.",
       example: 300,
     }),
-    allowed_addresses: optional(
-      z.array(Network, "must be a list").max(100, "must have at most 100 entries"),
-    ).openapi({
+    allowed_addresses: optional(AllowedAddresses).openapi({
       description:
         "Networks or single addresses that new connections, HTTP requests and WebSockets may " +
         "come from; none is from everywhere.",
@@ -119,6 +123,7 @@ export const Credentials = z
         "`neonConfig.wsProxy` is the same without scheme, and with `/v2` in place of `/sql`; " +
         "`neonConfig.pipelineConnect` is false.",
     }),
+    connection_string: z.string(),
     host: z.string(),
     port: z.int(),
     session_port: z.int(),
@@ -168,6 +173,7 @@ export function renderDatabase({ row, cluster }: PlacedDatabase): z.infer<typeof
     },
     suspend_after_seconds: row.suspendAfterSeconds,
     allowed_addresses: row.allowedAddresses,
+    region: cluster.name,
     host,
     port,
     session_port: cluster.sessionPort,
@@ -191,6 +197,7 @@ export function renderCredentials(urls: DatabaseUrls): z.infer<typeof Credential
   return {
     url: urls.databaseUrl,
     recommended_url: urls.databaseUrl,
+    connection_string: urls.databaseUrl,
     database_url: urls.databaseUrl,
     database_url_session: urls.databaseUrlSession,
     database_http_url: urls.databaseHttpUrl,

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { type Actor, requireScope } from "../core/actor.ts";
+import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
-import { driveMilliseconds, router } from "../core/route.ts";
+import { driveMilliseconds, needs, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
 import { findDatabase, findRecoverable } from "../database/find.ts";
@@ -34,6 +34,7 @@ backupRoutes.openapi(
     summary: "List the backups of a database, newest first",
     description: "Those of this database alone, then the base backups that cover it.",
     tags,
+    security: needs("databases:read"),
     request: { params: IdParameters },
     responses: {
       200: json("The backups", z.object({ data: z.array(DatabaseBackup), total: z.int() })),
@@ -42,7 +43,6 @@ backupRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const { row } = await findRecoverable(context, actor, c.req.valid("param").id);
     const data = await listBackups(context, row);
     return c.json({ data, total: data.length }, 200);
@@ -59,6 +59,7 @@ backupRoutes.openapi(
       "A logical dump, made as the database's own role. It can be restored and downloaded, and " +
       `is kept for ${keptDays} days, also when its database is deleted meanwhile.`,
     tags,
+    security: needs("databases:write"),
     request: { params: IdParameters, body: optionalBody },
     responses: {
       201: json("The backup; over when its state says so", dataOf(DatabaseBackup)),
@@ -66,7 +67,6 @@ backupRoutes.openapi(
     },
   }),
   async (c) => {
-    requireScope(c.var.actor, "databases:write");
     return c.json({ data: await backUp(c.var, c.req.valid("param").id, c.req.valid("json")) }, 201);
   },
 );
@@ -78,6 +78,7 @@ backupRoutes.openapi(
     operationId: "backups.createOlder",
     summary: "Back up one database now, in an older spelling",
     tags,
+    security: needs("databases:write"),
     request: { params: IdParameters, body: optionalBody },
     responses: {
       201: json("The backup", DatabaseBackup.extend({ backup_id: z.string() })),
@@ -85,7 +86,6 @@ backupRoutes.openapi(
     },
   }),
   async (c) => {
-    requireScope(c.var.actor, "databases:write");
     const made = await backUp(c.var, c.req.valid("param").id, c.req.valid("json"));
     return c.json({ ...made, backup_id: made.id }, 201);
   },
@@ -120,6 +120,7 @@ backupRoutes.openapi(
     operationId: "backups.get",
     summary: "Get a backup",
     tags,
+    security: needs("databases:read"),
     request: { params: BackupParameters },
     responses: {
       200: json("The backup", dataOf(DatabaseBackup)),
@@ -128,7 +129,6 @@ backupRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const { id, backup_id: name } = c.req.valid("param");
     return c.json({ data: await findBackup(context, actor, id, name) }, 200);
   },
@@ -141,6 +141,7 @@ backupRoutes.openapi(
     operationId: "backups.delete",
     summary: "Delete a backup of one database; base backups go by themselves",
     tags,
+    security: needs("databases:write"),
     request: { params: BackupParameters },
     responses: {
       204: { description: "It is gone" },
@@ -149,7 +150,6 @@ backupRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:write");
     const { id, backup_id: name } = c.req.valid("param");
     await deleteDump(context, await findDump(context, actor, id, name));
     return c.body(null, 204);
@@ -164,6 +164,8 @@ backupRoutes.openapi(
     summary: "Get a link to a backup's archive, for pg_restore",
     description: "It opens for a quarter of an hour, to whoever has it, without an API key.",
     tags,
+    // As credentials do: whoever has the archive has read the whole database.
+    security: needs("databases:write"),
     request: { params: BackupParameters },
     responses: {
       200: json("The link", dataOf(BackupLink)),
@@ -172,8 +174,6 @@ backupRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    // As credentials are: whoever has the archive has read the whole database.
-    requireScope(actor, "databases:write");
     const { id, backup_id: name } = c.req.valid("param");
     const { path, expiresAt } = await linkTo(context, await findDump(context, actor, id, name));
     const { href: url } = new URL(path, c.req.url);

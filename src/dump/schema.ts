@@ -95,7 +95,7 @@ export function renderDump(row: DumpRow): DatabaseBackup {
 
 /** Body of `backups.create`. */
 export const CreateBackup = z
-  .object({
+  .strictObject({
     name: optional(Label),
     retention_days: optional(wholeNumber(keptDays)),
   })

@@ -1,9 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { requireScope } from "../core/actor.ts";
 import { commit } from "../core/batch.ts";
 import { conflict } from "../core/error.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
-import { driveMilliseconds, router } from "../core/route.ts";
+import { driveMilliseconds, needs, router } from "../core/route.ts";
 import {
   dataOf,
   errors,
@@ -39,12 +38,12 @@ operationRoutes.openapi(
     operationId: "operations.list",
     summary: "List operations, newest first",
     tags: ["operations"],
+    security: needs("projects:read"),
     request: { query: Filter },
     responses: { 200: json("A page of operations", listOf(Operation)), ...errors(401, 403, 422) },
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "projects:read");
     const query = c.req.valid("query");
     const page = pageOf(query);
     const filter = {
@@ -65,12 +64,12 @@ operationRoutes.openapi(
     operationId: "operations.get",
     summary: "Get an operation",
     tags: ["operations"],
+    security: needs("projects:read"),
     request: { params: IdParameters },
     responses: { 200: json("The operation", dataOf(Operation)), ...errors(400, 401, 403, 404) },
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "projects:read");
     const row = await findOperation(context, actor, c.req.valid("param").id);
     return c.json({ data: renderOperation(row) }, 200);
   },
@@ -84,6 +83,7 @@ operationRoutes.openapi(
     summary: "Cancel an operation: it takes back what it did",
     description: "One that is past its point of no return goes on to its end all the same.",
     tags: ["operations"],
+    security: needs("databases:write"),
     request: { params: IdParameters },
     responses: {
       200: json("The operation as it is now", dataOf(Operation)),
@@ -92,7 +92,6 @@ operationRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:write");
     const row = await findOperation(context, actor, c.req.valid("param").id);
     if (row.finishedAt !== null) {
       const message = `The operation has ended: it is ${row.status}.`;
@@ -104,26 +103,29 @@ operationRoutes.openapi(
   },
 );
 
-operationRoutes.openapi(
-  createRoute({
-    method: "get",
-    path: "/operations/{id}/stream",
-    operationId: "operations.stream",
-    summary: "Follow an operation: its steps as they happen",
-    description:
-      "Server-sent events: `operation` with the operation as it is, at once and at each change, " +
-      "and `done` at its end; `timeout` after ten minutes. `Last-Event-ID` is not told twice.",
-    tags: ["operations"],
-    request: { params: IdParameters, headers: FollowHeaders },
-    responses: {
-      200: eventStream("The operation, each time"),
-      ...errors(400, 401, 403, 404, 422),
+// Public clients know the first under the second name.
+for (const name of ["stream", "events"] as const) {
+  operationRoutes.openapi(
+    createRoute({
+      method: "get",
+      path: `/operations/{id}/${name}`,
+      operationId: `operations.${name}`,
+      summary: "Follow an operation: its steps as they happen",
+      description:
+        "Server-sent events: `operation` with the operation as it is, at once and at each change, " +
+        "and `done` at its end; `timeout` after ten minutes. `Last-Event-ID` is not told twice.",
+      tags: ["operations"],
+      security: needs("projects:read"),
+      request: { params: IdParameters, headers: FollowHeaders },
+      responses: {
+        200: eventStream("The operation, each time"),
+        ...errors(400, 401, 403, 404, 422),
+      },
+    }),
+    async (c) => {
+      const { context, actor } = c.var;
+      const { id } = c.req.valid("param");
+      return streamOperation(context, actor, id, c.req.valid("header")["last-event-id"]);
     },
-  }),
-  async (c) => {
-    const { context, actor } = c.var;
-    requireScope(actor, "projects:read");
-    const { id } = c.req.valid("param");
-    return streamOperation(context, actor, id, c.req.valid("header")["last-event-id"]);
-  },
-);
+  );
+}

@@ -1,6 +1,6 @@
+import { streamFor } from "../account/stream.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
-import { streamEvents } from "../core/sse.ts";
 import { findOperation } from "./find.ts";
 import { renderOperation } from "./schema.ts";
 
@@ -19,7 +19,7 @@ export async function streamOperation(
   let row = await findOperation(context, actor, id);
   let told = lastEventId;
   let isFirst = true;
-  return streamEvents(context, pace, async () => {
+  return streamFor(context, actor, pace, async () => {
     if (!isFirst) row = await findOperation(context, actor, id);
     isFirst = false;
     const isOver = row.finishedAt !== null;

@@ -29,7 +29,7 @@ export interface AddedDatabase {
 /**
  * Adds a database. An environment has at most one primary, which DATABASE_URL names; a named one
  * stands beside it as `<NAME>_DATABASE_URL`.
- * @throws ApiError 409 ALREADY_EXISTS or NAME_TAKEN naming the first, 503 NO_CAPACITY
+ * @throws ApiError 409 ALREADY_EXISTS or DATABASE_NAME_TAKEN naming the first, 503 NO_CAPACITY
  */
 export async function addDatabase(
   context: Context,
@@ -46,6 +46,7 @@ export async function addDatabase(
     present.find((each) => each.row.name === input.name),
   );
   const inherited = attributionOf(row);
+  refuseOtherUser(inherited.externalUserId, input.externalUserId);
   const attribution = {
     ...inherited,
     externalUserId: attributedUser(request.actor, input.externalUserId) ?? inherited.externalUserId,
@@ -77,6 +78,12 @@ export async function addDatabase(
   return made.row.id;
 }
 
+// Whoever sees a project sees its databases: those of another user are none of it.
+function refuseOtherUser(own: string | null, named: string | undefined): void {
+  if (own === null || named === undefined || named === own) return;
+  throw invalid("external_user_id", "is not the user of this project; leave it out.");
+}
+
 function refuseDuplicate(
   { name, environment }: AddedDatabase,
   primaryId: string | undefined,
@@ -92,8 +99,12 @@ function refuseDuplicate(
   }
   if (name === primaryName) throw invalid("name", `"${primaryName}" is reserved; omit the name.`);
   if (namesake !== undefined) {
-    throw conflict("NAME_TAKEN", `${environment.name} already has a database of this name.`, {
-      database_id: namesake.row.id,
-    });
+    throw conflict(
+      "DATABASE_NAME_TAKEN",
+      `${environment.name} already has a database of this name.`,
+      {
+        database_id: namesake.row.id,
+      },
+    );
   }
 }

@@ -1,9 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { requireScope } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { invalid, notFound } from "../core/error.ts";
 import { GraceParameters, graceBody, graceOf } from "../core/grace.ts";
-import { driveMilliseconds, router } from "../core/route.ts";
+import { driveMilliseconds, needs, router } from "../core/route.ts";
 import { body, dataOf, errors, IdParameters, json, uuid } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
 import { deleteDatabase } from "../database/delete.ts";
@@ -35,6 +34,7 @@ dataServiceRoutes.openapi(
     operationId: "dataServices.create",
     summary: "Add Postgres to a project",
     tags: ["data services"],
+    security: needs("databases:write"),
     request: { params: IdParameters, body: body(CreateDataService) },
     responses: {
       201: json("The new database", dataOf(CreatedDatabase)),
@@ -43,7 +43,6 @@ dataServiceRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId, receipt } = c.var;
-    requireScope(actor, "databases:write");
     const found = await findProject(context, actor, c.req.valid("param").id);
     const { environment: name = defaultEnvironment, ...input } = c.req.valid("json");
     const data = await add(context, { actor, requestId, receipt }, found, {
@@ -66,6 +65,7 @@ dataServiceRoutes.openapi(
     operationId: "databases.create",
     summary: "Create a database in a project, the default project when none is named",
     tags: ["databases"],
+    security: needs("databases:write"),
     request: { body: body(CreateDatabase) },
     responses: {
       201: json("The new database", dataOf(CreatedDatabase)),
@@ -74,10 +74,14 @@ dataServiceRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId, receipt } = c.var;
-    requireScope(actor, "databases:write");
     const input = c.req.valid("json");
-    const size = input.size ?? input.plan ?? sizeFor(input);
-    if (size === null) throw invalid("storage_mb", "no size is that large; the largest is `large`");
+    const { size_gb: gigabytes = 0 } = input;
+    const storage_mb = Math.max(input.storage_mb ?? 0, gigabytes * 1024);
+    const size = input.size ?? input.plan ?? sizeFor({ ...input, storage_mb });
+    if (size === null) {
+      const field = gigabytes > 0 ? "size_gb" : "storage_mb";
+      throw invalid(field, "no size is that large; the largest is `large`");
+    }
     const request = { actor, requestId, receipt };
     const found = await resolveProject(context, request, input);
     const { environment_id: id, environment: name = defaultEnvironment } = input;
@@ -102,6 +106,7 @@ dataServiceRoutes.openapi(
     operationId: "dataServices.list",
     summary: "List a project's databases, oldest first",
     tags: ["data services"],
+    security: needs("databases:read"),
     request: { params: IdParameters },
     responses: {
       200: json("Its databases", z.object({ data: z.array(Database), total: z.int() })),
@@ -110,7 +115,6 @@ dataServiceRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const { id } = await findProject(context, actor, c.req.valid("param").id);
     const data = (await databasesOf(context, id)).map(renderDatabase);
     return c.json({ data, total: data.length }, 200);
@@ -126,12 +130,12 @@ dataServiceRoutes.openapi(
     operationId: "dataServices.get",
     summary: "Get one of a project's databases",
     tags: ["data services"],
+    security: needs("databases:read"),
     request: { params: ServiceParameters },
     responses: { 200: json("The database", dataOf(Database)), ...errors(400, 401, 403, 404) },
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const { id, service_id } = c.req.valid("param");
     const project = await findProject(context, actor, id);
     const found = await findDatabase(context, actor, service_id);
@@ -147,12 +151,12 @@ dataServiceRoutes.openapi(
     operationId: "dataServices.delete",
     summary: "Delete one of a project's databases",
     tags: ["data services"],
+    security: needs("databases:write"),
     request: { params: ServiceParameters, query: GraceParameters, body: graceBody },
     responses: deletionResponses,
   }),
   async (c) => {
     const { context, actor, requestId } = c.var;
-    requireScope(actor, "databases:write");
     const { id, service_id } = c.req.valid("param");
     const project = await findProject(context, actor, id);
     const { row } = await findDatabase(context, actor, service_id);

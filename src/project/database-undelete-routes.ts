@@ -1,6 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
-import { requireScope } from "../core/actor.ts";
-import { driveMilliseconds, router } from "../core/route.ts";
+import { driveMilliseconds, needs, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
 import { findDatabase } from "../database/find.ts";
@@ -22,6 +21,7 @@ databaseUndeleteRoutes.openapi(
     summary: "Bring a deleted database back within its grace time",
     description: "Same URL, same password; one that was stopped is stopped again.",
     tags: ["databases"],
+    security: needs("databases:write"),
     request: { params: IdParameters },
     responses: {
       200: json("The database as it is now", dataOf(Deleted)),
@@ -31,7 +31,6 @@ databaseUndeleteRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId } = c.var;
-    requireScope(actor, "databases:write");
     const { id } = c.req.valid("param");
     const found = await findDatabase(context, actor, id);
     if ((await permit(context, found.row, "undelete")) === "done") {

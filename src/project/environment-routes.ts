@@ -1,6 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { requireScope } from "../core/actor.ts";
-import { router } from "../core/route.ts";
+import { needs, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { findEnvironment, listEnvironments } from "../environment/find.ts";
 import { Environment, renderEnvironment } from "../environment/schema.ts";
@@ -17,6 +16,7 @@ environmentRoutes.openapi(
     operationId: "environments.list",
     summary: "List a project's environments",
     tags: ["environments"],
+    security: needs("projects:read"),
     request: { params: IdParameters },
     responses: {
       200: json("Its environments", z.object({ data: z.array(Environment), total: z.int() })),
@@ -25,7 +25,6 @@ environmentRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "projects:read");
     const { id } = await findProject(context, actor, c.req.valid("param").id);
     const data = (await listEnvironments(context, id)).map(renderEnvironment);
     return c.json({ data, total: data.length }, 200);
@@ -54,6 +53,7 @@ environmentRoutes.openapi(
     description:
       "The first call for an environment makes its database. 200 comes only with the complete env.",
     tags: ["environments"],
+    security: needs("databases:write"),
     request: { params: IdParameters.extend({ name: z.string().max(200) }) },
     responses: {
       200: json("The complete env", dataOf(BootEnv)),
@@ -63,7 +63,6 @@ environmentRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId, receipt } = c.var;
-    requireScope(actor, "databases:write");
     const { id, name } = c.req.valid("param");
     const found = await findProject(context, actor, id);
     const environment = await findEnvironment(context, found.id, { name });

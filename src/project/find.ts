@@ -1,5 +1,5 @@
 // The one place a request's project id becomes a ProjectId: after the actor was checked.
-import { and, count, desc, eq, lt, ne, type SQL } from "drizzle-orm";
+import { and, count, desc, eq, isNull, lt, ne, type SQL } from "drizzle-orm";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { conflict, notFound, TerminalError } from "../core/error.ts";
@@ -33,11 +33,16 @@ export async function findProject(
   return { id: row.id as ProjectId, row };
 }
 
-/** The oldest project with an external id, in a workspace when one is given; null without. */
+/** The default project, or the one a user calls so: an external id is a user's own word. */
+export type ProjectName =
+  | { readonly isDefault: true }
+  | { readonly externalProjectId: string; readonly externalUserId: string | null };
+
+/** The oldest project of a name, in a workspace when one is given; null without. */
 export async function findProjectBy(
   context: Context,
   actor: Actor,
-  by: { readonly externalProjectId: string } | { readonly isDefault: true },
+  by: ProjectName,
   workspaceId: string | null,
 ): Promise<FoundProject | null> {
   const within = workspaceId === null ? {} : { workspaceId };
@@ -100,9 +105,11 @@ function projectsBy(context: Context, actor: Actor, by: Partial<ProjectRow>, whi
 }
 
 function equalities(by: object) {
-  return Object.entries(by).map(([name, value]) =>
-    value === undefined ? undefined : eq(project[name as keyof ProjectRow], value),
-  );
+  return Object.entries(by).map(([name, value]) => {
+    const column = project[name as keyof ProjectRow];
+    if (value === undefined) return undefined;
+    return value === null ? isNull(column) : eq(column, value);
+  });
 }
 
 function visibleTo(actor: Actor) {

@@ -1,11 +1,11 @@
 import { workspaceBy } from "../account/find.ts";
-import type { Actor } from "../core/actor.ts";
+import { type Actor, attributedUser } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { conflict, invalid } from "../core/error.ts";
 import { withoutTrail } from "../core/trail.ts";
 import { projectOfEnvironment } from "../environment/find.ts";
 import { createProject, type Request } from "./create.ts";
-import { type FoundProject, findProject, findProjectBy } from "./find.ts";
+import { type FoundProject, findProject, findProjectBy, type ProjectName } from "./find.ts";
 import { type WorkspaceReference, workspaceOf } from "./schema.ts";
 
 /** How a body that needs a project may name one. */
@@ -26,8 +26,8 @@ function refuseEverybodys(actor: Actor, { external_project_id: id }: ProjectRefe
 }
 
 /**
- * The project a body names: by id, by an environment's id, by external id (made when nobody knows
- * it), or the workspace's default project (made when first needed).
+ * The project a body names: by id, by an environment's id, by the external id its user has for it
+ * (made when that user has none), or the workspace's default project (made when first needed).
  * @throws ApiError 404
  */
 export async function resolveProject(
@@ -48,7 +48,9 @@ export async function resolveProject(
   const workspace = workspaceOf(reference);
   const [known] = await workspaceBy(context, actor, workspace ?? { isDefault: true });
   const { external_project_id: externalProjectId } = reference;
-  const by = externalProjectId === undefined ? { isDefault: true as const } : { externalProjectId };
+  const externalUserId = attributedUser(actor, reference.external_user_id);
+  const by: ProjectName =
+    externalProjectId === undefined ? { isDefault: true } : { externalProjectId, externalUserId };
   const isNewWorkspace = workspace !== null && known === undefined;
   const found = isNewWorkspace
     ? null
@@ -64,7 +66,7 @@ export async function resolveProject(
       workspaceName: reference.workspace_name,
       externalProjectId,
       // The default project is everybody's; one made for an external id is its maker's.
-      externalUserId: externalProjectId === undefined ? null : reference.external_user_id,
+      externalUserId: externalProjectId === undefined ? null : externalUserId,
       postgres: null,
       isDefault: externalProjectId === undefined,
     },

@@ -6,7 +6,7 @@ import { notFound } from "../core/error.ts";
 import { GraceParameters, graceBody, graceOf } from "../core/grace.ts";
 import type { ProjectId } from "../core/id.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
-import { driveMilliseconds, router } from "../core/route.ts";
+import { driveMilliseconds, needs, router } from "../core/route.ts";
 import {
   body,
   dataOf,
@@ -51,6 +51,7 @@ projectRoutes.openapi(
       "With `data.postgres` the answer normally holds a running database, its URL works at once; " +
       "when the cluster is slow it is still `provisioning` and finishes by itself.",
     tags: ["projects"],
+    security: needs("projects:write"),
     request: { body: body(CreateProject) },
     responses: {
       201: json("The new project", dataOf(CreatedProject)),
@@ -59,7 +60,6 @@ projectRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId, receipt, timing } = c.var;
-    requireScope(actor, "projects:write");
     const input = c.req.valid("json");
     const postgres = postgresOf(input.data);
     if (postgres !== null) requireScope(actor, "databases:write");
@@ -90,6 +90,7 @@ projectRoutes.openapi(
     operationId: "projects.list",
     summary: "List projects, newest first",
     tags: ["projects"],
+    security: needs("projects:read"),
     request: {
       query: PageParameters.extend({
         state: z.enum(["active", "deleting", "deleted"]).optional(),
@@ -103,7 +104,6 @@ projectRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "projects:read");
     const query = c.req.valid("query");
     const page = pageOf(query);
     const filter = {
@@ -125,6 +125,7 @@ projectRoutes.openapi(
     operationId: "projects.get",
     summary: "Get a project with its databases",
     tags: ["projects"],
+    security: needs("projects:read"),
     request: { params: IdParameters },
     responses: {
       200: json("The project", dataOf(ProjectWithDatabases)),
@@ -133,7 +134,6 @@ projectRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "projects:read");
     const { id } = await findProject(context, actor, c.req.valid("param").id);
     return c.json({ data: await renderWithDatabases(context, id) }, 200);
   },
@@ -146,6 +146,7 @@ projectRoutes.openapi(
     operationId: "projects.update",
     summary: "Change a project",
     tags: ["projects"],
+    security: needs("projects:write"),
     request: { params: IdParameters, body: body(UpdateProject) },
     responses: {
       200: json("The project", dataOf(ProjectWithDatabases)),
@@ -154,7 +155,6 @@ projectRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "projects:write");
     const found = await findProject(context, actor, c.req.valid("param").id);
     context.trail?.tell({ before: renderProject(found.row) });
     await updateProject(context, found, c.req.valid("json"));
@@ -169,6 +169,7 @@ projectRoutes.openapi(
     operationId: "projects.delete",
     summary: "Delete a project with everything in it",
     tags: ["projects"],
+    security: needs("projects:write"),
     description: "Out of reach at once; until `purge_at` it can be undeleted with its databases.",
     request: { params: IdParameters, query: GraceParameters, body: graceBody },
     responses: {
@@ -180,7 +181,6 @@ projectRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId } = c.var;
-    requireScope(actor, "projects:write");
     const found = await findProject(context, actor, c.req.valid("param").id);
     if (found.row.hasPostgres) requireScope(actor, "databases:write");
     const graceSeconds = graceOf(c.req.valid("query"), c.req.valid("json"));
@@ -200,6 +200,7 @@ projectRoutes.openapi(
     operationId: "projects.undelete",
     summary: "Bring a deleted project back, with the databases that were deleted with it",
     tags: ["projects"],
+    security: needs("projects:write"),
     request: { params: IdParameters },
     responses: {
       200: json("The project", dataOf(ProjectWithDatabases)),
@@ -208,7 +209,6 @@ projectRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId } = c.var;
-    requireScope(actor, "projects:write");
     const found = await findProject(context, actor, c.req.valid("param").id);
     if (found.row.hasPostgres) requireScope(actor, "databases:write");
     await undeleteProject(context, found, requestId);

@@ -19,6 +19,11 @@ import type { ProjectRow } from "./table.ts";
 /** `small`, `medium` or `large`. */
 const Size = z.enum(databaseSizes, `must be one of ${databaseSizes.join(", ")}`);
 
+// `starter` is what an example of a public client calls the smallest.
+const Plan = z
+  .enum([...databaseSizes, "starter"], `must be one of ${databaseSizes.join(", ")}`)
+  .transform((plan) => (plan === "starter" ? "small" : plan));
+
 const Postgres = z.union(
   [z.boolean(), z.strictObject({ size: optional(Size) })],
   `must be true, or { "size": "${databaseSizes.join('" | "')}" }`,
@@ -34,7 +39,7 @@ const workspaceSelectors = {
 
 /** Body of `projects.create`. */
 export const CreateProject = z
-  .object({
+  .strictObject({
     name: Label,
     slug: optional(Slug),
     description: Description.nullish(),
@@ -47,7 +52,7 @@ export const CreateProject = z
 
 /** Body of `projects.update`. */
 export const UpdateProject = z
-  .object({
+  .strictObject({
     name: Label.optional(),
     slug: Slug.optional(),
     description: Description.nullish(),
@@ -105,16 +110,23 @@ export const CreateDataService = z
 
 const countMax = 10_000_000;
 
-/** Body of `databases.create`: the union of what public clients send; other keys are ignored. */
+// What clients say of the engine makes no difference here, and is read by nobody.
+const unused = optional(z.union([z.string().max(200), z.number()]));
+
+/** Body of `databases.create`: the union of what public clients send. */
 export const CreateDatabase = z
-  .object({
+  .strictObject({
     name: optional(name),
     engine: optional(z.enum(["postgres", "postgresql"], 'must be "postgresql"')),
     size: optional(Size),
-    plan: optional(Size),
+    plan: optional(Plan),
+    engine_version: unused,
+    version: unused,
+    region: unused,
     cpu_count: optional(wholeNumber(countMax)),
     memory_mb: optional(wholeNumber(countMax)),
     storage_mb: optional(wholeNumber(countMax)),
+    size_gb: optional(wholeNumber(countMax / 1024)),
     project_id: optional(uuid()),
     environment_id: optional(uuid()),
     environment: optional(Label),

@@ -1,6 +1,7 @@
 // Brings a deleted project back, with those of its databases that went with it.
 import { sql } from "drizzle-orm";
 import { countProject } from "../account/quota.ts";
+import { reviveWorkspace } from "../account/workspace.ts";
 import { violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { conflict } from "../core/error.ts";
@@ -14,7 +15,7 @@ import type { ProjectRow } from "./table.ts";
 
 /**
  * Undeletes a project; one that is active stays as it is. The quota counts it again.
- * @throws ApiError 409 INVALID_STATE, NAME_TAKEN; 403 QUOTA_EXCEEDED
+ * @throws ApiError 409 INVALID_STATE, PROJECT_SLUG_TAKEN; 403 QUOTA_EXCEEDED
  */
 export async function undeleteProject(
   context: Context,
@@ -38,6 +39,7 @@ export async function undeleteProject(
       [
         moveProject(context, row, "active", back),
         countProject(context, row.organizationId, 1),
+        reviveWorkspace(context, row.workspaceId),
         recordEvent(context, "project.undeleted", subjectOf(row)),
         ...begun.flatMap((each) => each.statements),
       ],
@@ -53,7 +55,7 @@ function slugTaken({ slug }: ProjectRow) {
   const message =
     `Another project of the workspace has the slug ${slug} by now: ` +
     "PATCH the `slug` of one of the two, then undelete.";
-  return conflict("NAME_TAKEN", message, { slug });
+  return conflict("PROJECT_SLUG_TAKEN", message, { slug });
 }
 
 // A workspace has one default project: when another took over, this one comes back beside it.

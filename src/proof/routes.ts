@@ -1,8 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { findCluster } from "../cluster/find.ts";
-import { requireAdmin, requireScope } from "../core/actor.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
-import { router } from "../core/route.ts";
+import { needs, router } from "../core/route.ts";
 import {
   body,
   dataOf,
@@ -34,6 +33,7 @@ proofRoutes.openapi(
       "Each week every database is restored from the newest base backup, beside the live one, " +
       "and what came back is compared and checked. A database that was deleted keeps its own.",
     tags,
+    security: needs("databases:read"),
     request: { params: IdParameters, query: PageParameters },
     responses: {
       200: json("A page of certificates", listOf(Certificate)),
@@ -42,7 +42,6 @@ proofRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const { row } = await findRecoverable(context, actor, c.req.valid("param").id);
     const page = pageOf(c.req.valid("query"));
     const { rows, total } = await listCertificates(context, actor, row.id, page);
@@ -59,6 +58,7 @@ proofRoutes.openapi(
     description:
       "Signed: `npm run verify-certificate -- certificate.json keys.json` checks it offline.",
     tags,
+    security: needs("databases:read"),
     request: { params: IdParameters },
     responses: {
       200: json("The certificate", dataOf(Certificate)),
@@ -67,15 +67,16 @@ proofRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const row = await findCertificate(context, actor, c.req.valid("param").id);
     return c.json({ data: renderCertificate(row) }, 200);
   },
 );
 
-const NewVerification = z.object({ database_id: optional(uuid()) }).openapi("NewVerification", {
-  example: { database_id: "019a7c5e-8f00-7000-8000-000000000000" },
-});
+const NewVerification = z
+  .strictObject({ database_id: optional(uuid()) })
+  .openapi("NewVerification", {
+    example: { database_id: "019a7c5e-8f00-7000-8000-000000000000" },
+  });
 
 const Begun = z
   .object({ operation_id: z.string(), verification_id: z.string() })
@@ -91,6 +92,7 @@ proofRoutes.openapi(
       "Beside what runs by schedule, daily. Without `database_id`, of the databases that were " +
       "verified longest ago.",
     tags: ["admin"],
+    security: needs("admin:write"),
     request: { params: IdParameters, body: body(NewVerification) },
     responses: {
       202: json("It has begun", dataOf(Begun)),
@@ -98,8 +100,7 @@ proofRoutes.openapi(
     },
   }),
   async (c) => {
-    const { context, actor } = c.var;
-    requireAdmin(actor);
+    const { context } = c.var;
     const { id } = await findCluster(context, c.req.valid("param").id);
     const { database_id: databaseId } = c.req.valid("json");
     const { operationId, verificationId } = await verifyNow(context, id, databaseId);

@@ -14,7 +14,7 @@ import { operator } from "../operation/table.ts";
 import { certify } from "./certificate.ts";
 import { type VerificationRow, verification } from "./table.ts";
 
-const VerifyInput = z.object({
+const VerifyInput = z.strictObject({
   verificationId: z.string(),
   clusterId: z.string(),
   /** Each with the id its certificate will have. */

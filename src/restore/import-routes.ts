@@ -1,7 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { requireScope } from "../core/actor.ts";
 import { invalid } from "../core/error.ts";
-import { driveMilliseconds, router } from "../core/route.ts";
+import { driveMilliseconds, needs, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
 import { findDatabase } from "../database/find.ts";
@@ -26,6 +25,7 @@ importRoutes.openapi(
       "takes its place when all of it is there: a failed import changes nothing. It is a restore " +
       "in place with `source` import: `GET /restores/:id` follows it, its undo switches back.",
     tags: ["restores"],
+    security: needs("databases:write"),
     request: {
       params: IdParameters,
       body: {
@@ -42,7 +42,6 @@ importRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId } = c.var;
-    requireScope(actor, "databases:write");
     const { row } = await findDatabase(context, actor, c.req.valid("param").id);
     await permitInPlace(context, row);
     const { body } = c.req.raw;

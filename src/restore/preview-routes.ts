@@ -1,7 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
-import { requireScope } from "../core/actor.ts";
 import { commit } from "../core/batch.ts";
-import { driveMilliseconds, router } from "../core/route.ts";
+import { driveMilliseconds, needs, router } from "../core/route.ts";
 import { body, dataOf, errors, eventStream, IdParameters, json } from "../core/schema.ts";
 import { FollowHeaders } from "../core/sse.ts";
 import { laneOf } from "../database/create.ts";
@@ -28,6 +27,7 @@ previewRoutes.openapi(
       "Server-sent events: `restore` with the restore as it is, at once and at each change, and " +
       "`done` at its end; `timeout` after ten minutes. `Last-Event-ID` is not told twice.",
     tags: ["restores"],
+    security: needs("databases:read"),
     request: { params: IdParameters, headers: FollowHeaders },
     responses: {
       200: eventStream("The restore, each time"),
@@ -36,7 +36,6 @@ previewRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const { id } = c.req.valid("param");
     return streamRestore(context, actor, id, c.req.valid("header")["last-event-id"]);
   },
@@ -51,6 +50,7 @@ previewRoutes.openapi(
     summary: "Get how to read a preview",
     description: "Its own login, through either port; it takes reads only, until `expires_at`.",
     tags: ["restores"],
+    security: needs("databases:write"),
     request: { params: IdParameters },
     responses: {
       200: json("How to log in", dataOf(Credentials)),
@@ -59,7 +59,6 @@ previewRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:write");
     const row = await findRestore(context, actor, c.req.valid("param").id);
     if (row.state !== "succeeded") throw previewNotOpen(row);
     const urls = await urlsOf(context, loginOf(row));
@@ -78,6 +77,7 @@ previewRoutes.openapi(
       "Loads what stands there already: nothing is recovered again. The preview can be read " +
       "until this has succeeded, and ends with it.",
     tags: ["restores"],
+    security: needs("databases:write"),
     request: { params: IdParameters, body: body(PromoteRestore) },
     responses: {
       201: json("The restore it becomes; over when its state says so", dataOf(Restore)),
@@ -86,7 +86,6 @@ previewRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:write");
     const row = await findRestore(context, actor, c.req.valid("param").id);
     const begun = await beginPromotion(c.var, row, c.req.valid("json"));
     await commitExclusively(context, [begun.databaseId], begun.statements);
@@ -104,6 +103,7 @@ previewRoutes.openapi(
     summary: "End a preview",
     description: "Its clients' connections end. One that is still being recovered is given up.",
     tags: ["restores"],
+    security: needs("databases:write"),
     request: { params: IdParameters },
     responses: {
       200: json("The preview as it is now", dataOf(Restore)),
@@ -112,7 +112,6 @@ previewRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId } = c.var;
-    requireScope(actor, "databases:write");
     const row = await findRestore(context, actor, c.req.valid("param").id);
     if (row.mode !== "preview") throw previewNotOpen(row);
     if (row.endedAt === null) {

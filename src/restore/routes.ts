@@ -1,11 +1,10 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { requireScope } from "../core/actor.ts";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { conflict, unavailable } from "../core/error.ts";
 import { newId, opaqueName } from "../core/id.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
-import { driveMilliseconds, router } from "../core/route.ts";
+import { driveMilliseconds, needs, router } from "../core/route.ts";
 import {
   body,
   dataOf,
@@ -40,6 +39,7 @@ restoreRoutes.openapi(
     summary: "From which moment to which a database can be recovered",
     description: "From what is really archived; brings `latest` to about now.",
     tags: ["restores"],
+    security: needs("databases:read"),
     request: { params: IdParameters },
     responses: {
       200: json("The window", dataOf(RecoveryWindow)),
@@ -48,7 +48,6 @@ restoreRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const { row } = await findRecoverable(context, actor, c.req.valid("param").id);
     return c.json({ data: await windowOf(context, row) }, 200);
   },
@@ -76,6 +75,7 @@ restoreRoutes.openapi(
     operationId: "restorePoints.create",
     summary: "Give this moment a name to restore to",
     tags: ["restores"],
+    security: needs("databases:write"),
     request: { params: IdParameters, body: body(z.strictObject({ name: Label })) },
     responses: {
       201: json(
@@ -87,7 +87,6 @@ restoreRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:write");
     const { row: database } = await findDatabase(context, actor, c.req.valid("param").id);
     await permit(context, database, "observe");
     const { name } = c.req.valid("json");
@@ -116,6 +115,7 @@ restoreRoutes.openapi(
       "backup that turns out damaged is passed over for another one, with the same rows in the " +
       "end; `passed_over` says so.",
     tags: ["restores"],
+    security: needs("databases:write"),
     request: { params: IdParameters, body: body(CreateRestore) },
     responses: {
       201: json("The restore; over when its state says so", dataOf(Restore)),
@@ -124,7 +124,6 @@ restoreRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId } = c.var;
-    requireScope(actor, "databases:write");
     const { id } = c.req.valid("param");
     const restoreId = await beginRestore({ context, actor, requestId }, id, c.req.valid("json"));
     return c.json({ data: renderRestore(await findRestore(context, actor, restoreId)) }, 201);
@@ -138,6 +137,7 @@ restoreRoutes.openapi(
     operationId: "restores.createOlder",
     summary: "Restore a database, in an older spelling",
     tags: ["restores"],
+    security: needs("databases:write"),
     request: { params: IdParameters, body: body(CreateRestore) },
     responses: {
       201: json("The restore", Restore.extend({ status: z.string() })),
@@ -146,7 +146,6 @@ restoreRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId } = c.var;
-    requireScope(actor, "databases:write");
     const { id } = c.req.valid("param");
     const restoreId = await beginRestore({ context, actor, requestId }, id, c.req.valid("json"));
     const made = renderRestore(await findRestore(context, actor, restoreId));
@@ -161,6 +160,7 @@ restoreRoutes.openapi(
     operationId: "restores.list",
     summary: "List the restores of a database, newest first",
     tags: ["restores"],
+    security: needs("databases:read"),
     request: { params: IdParameters, query: PageParameters },
     responses: {
       200: json("A page of restores", listOf(Restore)),
@@ -169,7 +169,6 @@ restoreRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const { row } = await findRecoverable(context, actor, c.req.valid("param").id);
     const page = pageOf(c.req.valid("query"));
     const { rows, total } = await listRestores(context, actor, row.id, page);
@@ -184,12 +183,12 @@ restoreRoutes.openapi(
     operationId: "restores.get",
     summary: "Get a restore",
     tags: ["restores"],
+    security: needs("databases:read"),
     request: { params: IdParameters },
     responses: { 200: json("The restore", dataOf(Restore)), ...errors(400, 401, 403, 404) },
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "databases:read");
     const row = await findRestore(context, actor, c.req.valid("param").id);
     return c.json({ data: renderRestore(row) }, 200);
   },
@@ -202,6 +201,7 @@ restoreRoutes.openapi(
     operationId: "restores.undo",
     summary: "Switch a restore in place back; once more switches it on again",
     tags: ["restores"],
+    security: needs("databases:write"),
     request: { params: IdParameters },
     responses: {
       200: json("The restore as it is now", dataOf(Restore)),
@@ -210,7 +210,6 @@ restoreRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, requestId } = c.var;
-    requireScope(actor, "databases:write");
     const found = await findRestore(context, actor, c.req.valid("param").id);
     const { id, state, mode, asideName, asideUntil, databaseId } = found;
     // After its week what was put aside is about to be dropped.

@@ -115,7 +115,7 @@ const keepProblem = "must be a whole number of seconds from 10 to 3600";
 
 /** Body of `restores.create`. */
 export const CreateRestore = z
-  .object({
+  .strictObject({
     target_time: optional(Moment),
     backup_id: optional(z.string("must be text").regex(/^[\w-]{1,40}$/, "is not a backup's id")),
     before: optional(z.strictObject({ operation_id: uuid() })),
@@ -130,7 +130,7 @@ export const CreateRestore = z
 
 /** Body of `restores.promote`. */
 export const PromoteRestore = z
-  .object({
+  .strictObject({
     mode: z.enum(["new", "in_place"], 'must be "new" or "in_place"'),
     ...place,
   })

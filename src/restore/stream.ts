@@ -1,6 +1,6 @@
+import { streamFor } from "../account/stream.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
-import { streamEvents } from "../core/sse.ts";
 import { findRestore } from "./find.ts";
 import { renderRestore } from "./schema.ts";
 
@@ -20,7 +20,7 @@ export async function streamRestore(
   let row = await findRestore(context, actor, id);
   let told = lastEventId;
   let isFirst = true;
-  return streamEvents(context, pace, async () => {
+  return streamFor(context, actor, pace, async () => {
     if (!isFirst) row = await findRestore(context, actor, id);
     isFirst = false;
     const isOver = row.finishedAt !== null;

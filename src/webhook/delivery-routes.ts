@@ -1,7 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { requireScope } from "../core/actor.ts";
 import { nextCursor, pageOf } from "../core/page.ts";
-import { driveMilliseconds, router } from "../core/route.ts";
+import { driveMilliseconds, needs, router } from "../core/route.ts";
 import { body, dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { attemptsOf, findDelivery, listDeliveries } from "./delivery-find.ts";
 import {
@@ -31,6 +30,7 @@ deliveryRoutes.openapi(
     operationId: "webhooks.test",
     summary: "Send a webhook an event of the type webhook.test",
     tags,
+    security: needs("webhooks:write"),
     request: { params: IdParameters },
     responses: {
       200: json("The delivery; over when its state says so", dataOf(Delivery)),
@@ -39,7 +39,6 @@ deliveryRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, receipt } = c.var;
-    requireScope(actor, "webhooks:write");
     const row = await findWebhook(context, actor, c.req.valid("param").id);
     const id = await sendTest(context, row, receipt);
     await context.drive(laneOfWebhook(row.id), driveMilliseconds);
@@ -55,6 +54,7 @@ deliveryRoutes.openapi(
     summary: "List what was sent to a webhook, newest first",
     description: "Kept for 30 days. Follow `next_cursor`, or name a time in `before`.",
     tags,
+    security: needs("webhooks:read"),
     request: { params: IdParameters, query: DeliveryQuery },
     responses: {
       200: json(
@@ -66,7 +66,6 @@ deliveryRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "webhooks:read");
     const row = await findWebhook(context, actor, c.req.valid("param").id);
     const { before, state, ...query } = c.req.valid("query");
     const { limit, beforeSeq } = pageOf(query);
@@ -83,6 +82,7 @@ deliveryRoutes.openapi(
     operationId: "webhooks.getDelivery",
     summary: "Get a delivery with each of its attempts",
     tags,
+    security: needs("webhooks:read"),
     request: { params: DeliveryParameters },
     responses: {
       200: json("The delivery", dataOf(DeliveryWithAttempts)),
@@ -91,7 +91,6 @@ deliveryRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "webhooks:read");
     const { id, delivery_id } = c.req.valid("param");
     const row = await findDelivery(context, await findWebhook(context, actor, id), delivery_id);
     return c.json({ data: renderWithAttempts(row, await attemptsOf(context, row)) }, 200);
@@ -106,6 +105,7 @@ deliveryRoutes.openapi(
     summary: "Send a delivery's event once more",
     description: "A new delivery with the same `event_id`, and with `replay_of`.",
     tags,
+    security: needs("webhooks:write"),
     request: {
       params: DeliveryParameters,
       body: { required: false, content: { "application/json": { schema: ReplayDelivery } } },
@@ -117,7 +117,6 @@ deliveryRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, receipt } = c.var;
-    requireScope(actor, "webhooks:write");
     const { id, delivery_id } = c.req.valid("param");
     const row = await findWebhook(context, actor, id);
     const original = await findDelivery(context, row, delivery_id);
@@ -135,6 +134,7 @@ deliveryRoutes.openapi(
     summary: "Send everything once more that failed for good since a time",
     description: `At most ${replaysMax} at a time; what was replayed before is left out.`,
     tags,
+    security: needs("webhooks:write"),
     request: { params: IdParameters, body: body(ReplayFailed) },
     responses: {
       202: json("How many", dataOf(Replayed)),
@@ -143,7 +143,6 @@ deliveryRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "webhooks:write");
     const row = await findWebhook(context, actor, c.req.valid("param").id);
     const { since } = c.req.valid("json");
     const replayed = await replayFailed(context, row, new Date(since));

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { IdParameters, optional, Time, uuid, wholeNumber } from "../core/schema.ts";
+import { Cursor, IdParameters, optional, Time, uuid, wholeNumber } from "../core/schema.ts";
 import { type AttemptRow, type DeliveryRow, deliveryStates } from "./table.ts";
 
 const limitMax = 100;
@@ -21,13 +21,13 @@ export const DeliveryQuery = z.object({
     .default(50)
     .openapi({ type: "integer", minimum: 1, maximum: limitMax, default: 50 }),
   before: z.iso.datetime({ offset: true, message: timeProblem }).optional(),
-  cursor: z.string().max(200).optional(),
+  cursor: Cursor.optional(),
   state: z.enum(deliveryStates, `must be one of ${deliveryStates.join(", ")}`).optional(),
 });
 
 /** Body of `webhooks.replayDelivery`. */
 export const ReplayDelivery = z
-  .object({
+  .strictObject({
     replay_id: optional(
       z
         .string("must be text")
@@ -38,12 +38,12 @@ export const ReplayDelivery = z
 
 /** Body of `webhooks.replay`. */
 export const ReplayFailed = z
-  .object({ since: z.iso.datetime({ offset: true, message: timeProblem }) })
+  .strictObject({ since: z.iso.datetime({ offset: true, message: timeProblem }) })
   .openapi("ReplayFailed", { example: { since: "2026-11-22T12:00:00Z" } });
 
 /** What `webhooks.replay` began. */
 export const Replayed = z
-  .object({
+  .strictObject({
     replayed: z.int(),
     has_more: z.boolean().openapi({ description: "True when a second call would find more" }),
   })
@@ -62,6 +62,11 @@ export const Delivery = z
     response_status: z.int().nullable(),
     response_body: z.string().nullable().openapi({ description: "Its first 4096 bytes" }),
     error_message: z.string().nullable(),
+    status_code: z.int().nullable().openapi({ description: "The same as `response_status`" }),
+    success: z.boolean(),
+    error: z.string().nullable().openapi({ description: "The same as `error_message`" }),
+    attempted_at: Time.nullable(),
+    duration_ms: z.int().nullable().openapi({ description: "Of the last attempt" }),
     attempts: z.int(),
     attempt_count: z.int(),
     next_retry_at: Time.nullable(),
@@ -101,6 +106,11 @@ export function renderDelivery(row: DeliveryRow): z.infer<typeof Delivery> {
     response_status: row.responseStatus,
     response_body: row.responseBody,
     error_message: row.errorMessage,
+    status_code: row.responseStatus,
+    success: row.state === "delivered",
+    error: row.errorMessage,
+    attempted_at: row.attemptedAt?.toISOString() ?? null,
+    duration_ms: row.durationMilliseconds,
     attempts: row.attempts,
     attempt_count: row.attempts,
     next_retry_at: isOutstanding ? row.nextAttemptAt.toISOString() : null,

@@ -1,8 +1,7 @@
 import { createRoute, type z } from "@hono/zod-openapi";
-import { requireScope } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
-import { router } from "../core/route.ts";
+import { needs, router } from "../core/route.ts";
 import {
   body,
   dataOf,
@@ -41,10 +40,10 @@ webhookRoutes.openapi(
     operationId: "webhooks.listEvents",
     summary: "List the events there are, and how deliveries are signed",
     tags,
+    security: needs("webhooks:read"),
     responses: { 200: json("The catalog", EventCatalog), ...errors(401, 403) },
   }),
   (c) => {
-    requireScope(c.var.actor, "webhooks:read");
     const signing = {
       header: "x-miosa-signature",
       algorithm: "hmac-sha256",
@@ -71,6 +70,7 @@ webhookRoutes.openapi(
       "It is told of what happens from now on. `secret` is shown here alone; each delivery is " +
       "signed with it as `X-Miosa-Signature`, `Miosa-Signature` and by Standard Webhooks.",
     tags,
+    security: needs("webhooks:write"),
     request: { body: body(CreateWebhook) },
     responses: {
       201: json("The webhook, with its secret", dataOf(WebhookWithSecret)),
@@ -79,7 +79,6 @@ webhookRoutes.openapi(
   }),
   async (c) => {
     const { context, actor, receipt } = c.var;
-    requireScope(actor, "webhooks:write");
     const { url, secret, workspace_id: workspaceId, ...rest } = c.req.valid("json");
     const input = { ...fieldsOf(rest), url, secret, workspaceId };
     const made = await createWebhook(context, actor, input, receipt);
@@ -95,12 +94,12 @@ webhookRoutes.openapi(
     operationId: "webhooks.list",
     summary: "List webhooks, newest first",
     tags,
+    security: needs("webhooks:read"),
     request: { query: PageParameters },
     responses: { 200: json("A page of webhooks", listOf(Webhook)), ...errors(401, 403, 422) },
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "webhooks:read");
     const page = pageOf(c.req.valid("query"));
     const { rows, total } = await listWebhooks(context, actor, page);
     const list = listEnvelope(page, rows, total, (row) => renderWebhook(context, row));
@@ -115,12 +114,12 @@ webhookRoutes.openapi(
     operationId: "webhooks.get",
     summary: "Get a webhook",
     tags,
+    security: needs("webhooks:read"),
     request: { params: IdParameters },
     responses: { 200: json("The webhook", dataOf(Webhook)), ...errors(400, 401, 403, 404) },
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "webhooks:read");
     const row = await findWebhook(context, actor, c.req.valid("param").id);
     return c.json({ data: await renderWebhook(context, row) }, 200);
   },
@@ -134,6 +133,7 @@ webhookRoutes.openapi(
     summary: "Change a webhook, pause it or resume it",
     description: "What happens while it is inactive is delivered once it is active, up to 3 days.",
     tags,
+    security: needs("webhooks:write"),
     request: { params: IdParameters, body: body(UpdateWebhook) },
     responses: {
       200: json("The webhook", dataOf(Webhook)),
@@ -142,7 +142,6 @@ webhookRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "webhooks:write");
     const row = await findWebhook(context, actor, c.req.valid("param").id);
     const { url, ...rest } = c.req.valid("json");
     context.trail?.tell({ before: await renderWebhook(context, row) });
@@ -163,12 +162,12 @@ for (const [verb, isActive] of [
       operationId: `webhooks.${verb}`,
       summary: isActive ? "Resume a webhook, also one that was switched off" : "Pause a webhook",
       tags,
+      security: needs("webhooks:write"),
       request: { params: IdParameters },
       responses: { 200: json("The webhook", dataOf(Webhook)), ...errors(400, 401, 403, 404) },
     }),
     async (c) => {
       const { context, actor } = c.var;
-      requireScope(actor, "webhooks:write");
       const row = await findWebhook(context, actor, c.req.valid("param").id);
       await updateWebhook(context, row, { isActive });
       const changed = await findWebhook(context, actor, row.id);
@@ -188,6 +187,7 @@ webhookRoutes.openapi(
       "`webhook-signature` hold both signatures; `X-Miosa-Signature` keeps the former one, with " +
       "the new one in `X-Miosa-Signature-Next`.",
     tags,
+    security: needs("webhooks:write"),
     request: {
       params: IdParameters,
       body: { required: false, content: { "application/json": { schema: RotateSecret } } },
@@ -199,7 +199,6 @@ webhookRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "webhooks:write");
     const row = await findWebhook(context, actor, c.req.valid("param").id);
     const asked: Partial<z.infer<typeof RotateSecret>> | undefined = c.req.valid("json");
     const overlapSeconds = overlapSecondsOf(asked);
@@ -217,12 +216,12 @@ webhookRoutes.openapi(
     operationId: "webhooks.delete",
     summary: "Delete a webhook; nothing more is sent to it",
     tags,
+    security: needs("webhooks:write"),
     request: { params: IdParameters },
     responses: { 204: { description: "It is gone" }, ...errors(400, 401, 403, 404) },
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "webhooks:write");
     await deleteWebhook(context, await findWebhook(context, actor, c.req.valid("param").id));
     return c.body(null, 204);
   },

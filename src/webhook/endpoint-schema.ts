@@ -72,7 +72,12 @@ const disagreement = { path: ["state"], message: "must say the same as active an
 
 /** Body of `webhooks.create`. */
 export const CreateWebhook = z
-  .object({ url: Url, ...changeable, secret: optional(Secret), workspace_id: optional(uuid()) })
+  .strictObject({
+    url: Url,
+    ...changeable,
+    secret: optional(Secret),
+    workspace_id: optional(uuid()),
+  })
   .refine(agrees, disagreement)
   .openapi("CreateWebhook", {
     example: { url: "https://hooks.example.com/miosa", events: ["database.*"] },
@@ -80,7 +85,7 @@ export const CreateWebhook = z
 
 /** Body of `webhooks.update`. */
 export const UpdateWebhook = z
-  .object({ url: optional(Url), ...changeable })
+  .strictObject({ url: optional(Url), ...changeable })
   .refine(agrees, disagreement)
   .openapi("UpdateWebhook", { example: { events: ["database.running"], retry_count: 10 } });
 
@@ -93,7 +98,7 @@ export function fieldsOf(body: Omit<z.infer<typeof UpdateWebhook>, "url">) {
 
 /** Body of `webhooks.rotateSecret`. */
 export const RotateSecret = z
-  .object({
+  .strictObject({
     secret: optional(Secret),
     overlap_seconds: optional(wholeNumberFrom0(overlapSecondsMax)).openapi({
       type: "integer",

@@ -62,7 +62,7 @@ function moveDelivery(
   context: Context,
   row: WebhookRow,
   sent: DeliveryRow,
-  { problem, status, body, retryAfterSeconds }: Outcome,
+  { problem, status, body, milliseconds, retryAfterSeconds }: Outcome,
 ): Statement[] {
   const [now, attempts] = [context.now(), sent.attempts + 1];
   const next =
@@ -80,6 +80,8 @@ function moveDelivery(
       responseStatus: status,
       responseBody: body,
       errorMessage: problem,
+      attemptedAt: now,
+      durationMilliseconds: milliseconds,
       nextAttemptAt: next ?? sent.nextAttemptAt,
       deliveredAt: problem === null ? now : null,
       updatedAt: now,

@@ -1,8 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { requireScope } from "../core/actor.ts";
 import { invalid } from "../core/error.ts";
 import { cursorAfter, listEnvelope, pageOf } from "../core/page.ts";
-import { router } from "../core/route.ts";
+import { needs, router } from "../core/route.ts";
 import { errors, json, listOf, PageParameters, uuid } from "../core/schema.ts";
 import { eventTypes } from "./event.ts";
 import { countEvents, followEvents, listEvents, seqOfPlace } from "./find.ts";
@@ -37,12 +36,12 @@ eventRoutes.openapi(
       "With `order=asc` or `after`, oldest first, and `next_cursor` is never null: asked again " +
       "with it, also after an empty page, no event is missed and none comes twice.",
     tags: ["events"],
+    security: needs("events:read"),
     request: { query: Filter },
     responses: { 200: json("A page of events", listOf(Event)), ...errors(401, 403, 410, 422) },
   }),
   async (c) => {
     const { context, actor } = c.var;
-    requireScope(actor, "events:read");
     const query = c.req.valid("query");
     const page = pageOf(query);
     const filter = {

@@ -1,13 +1,13 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { findWorkspace } from "../account/find.ts";
-import { type Actor, requireScope } from "../core/actor.ts";
+import { streamsMax, streamsOfKeyMax } from "../account/stream.ts";
+import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
-import { router } from "../core/route.ts";
+import { needs, router } from "../core/route.ts";
 import { errors, eventStream } from "../core/schema.ts";
 import { FollowHeaders } from "../core/sse.ts";
 import type { EventFilter } from "./find.ts";
 import { Scope, TypeGlobs } from "./follow-schema.ts";
-import { streamsMax } from "./open-stream.ts";
 import { streamAllEvents } from "./stream.ts";
 
 /** `/events/stream`, under the two names public clients have for it. */
@@ -32,9 +32,10 @@ for (const [path, operationId] of paths) {
         "recorded; a comment every 15 seconds; `timeout` after ten minutes. It begins now. With " +
         "`Last-Event-ID` it goes on after that event, and nothing is missed or told twice; a " +
         "`next_cursor` of `GET /events?order=asc` does, too. 410 when that is no longer kept. " +
-        "A key that is revoked is told no more, within half a minute. " +
-        `An organization may have ${streamsMax} open.`,
+        "A key that is revoked or rotated is told no more, within ten seconds. " +
+        `A key may have ${streamsOfKeyMax} streams open, an organization ${streamsMax}.`,
       tags: ["events"],
+      security: needs("events:read"),
       request: { query: Follow, headers: FollowHeaders },
       responses: {
         200: eventStream("The events"),
@@ -43,7 +44,6 @@ for (const [path, operationId] of paths) {
     }),
     async (c) => {
       const { context, actor } = c.var;
-      requireScope(actor, "events:read");
       const { types, scope = "all" } = c.req.valid("query");
       const { viewer, filter } = await narrow(context, actor, scope);
       const place = c.req.valid("header")["last-event-id"];

@@ -112,6 +112,9 @@ export const delivery = sqliteTable(
     responseBody: text("response_body"),
     /** Why the last attempt failed, in words. */
     errorMessage: text("error_message"),
+    /** Of the last attempt. */
+    attemptedAt: timeColumn("attempted_at"),
+    durationMilliseconds: integer("duration_milliseconds"),
     nextAttemptAt: timeColumn("next_attempt_at").notNull(),
     deliveredAt: timeColumn("delivered_at"),
     /** The delivery it repeats, and the caller's own name of the repetition. */
@@ -154,20 +157,3 @@ export const attempt = sqliteTable(
 
 /** One row of the table. */
 export type AttemptRow = typeof attempt.$inferSelect;
-
-/** A stream of events somebody follows; one whose time has passed is gone. */
-export const openStream = sqliteTable(
-  "open_stream",
-  {
-    seq: seqColumn(),
-    id: idColumn(),
-    organizationId: text("organization_id").notNull(),
-    keyId: text("key_id").notNull(),
-    openUntil: timeColumn("open_until").notNull(),
-    createdAt: timeColumn("created_at").notNull(),
-  },
-  (t) => [
-    index("open_stream_of_organization").on(t.organizationId, t.openUntil),
-    index("open_stream_age").on(t.openUntil),
-  ],
-);

@@ -1,22 +1,22 @@
 import { expect, it } from "vitest";
 import {
   type Allowance,
+  type Bucket,
   createAllowances,
   type Lease,
   takeFrom,
-  type Window,
   type Wish,
 } from "../../src/account/allowance.ts";
 
 /** The one place that counts, and isolates that ask it. */
 function createWorld() {
-  const windows = new Map<string, Window>();
+  const buckets = new Map<string, Bucket>();
   const world = { milliseconds: 0, asked: 0, failures: 0, isBroken: false };
   const ask = async (name: string, wish: Wish): Promise<Lease> => {
     world.asked++;
     if (world.isBroken) throw new Error("nobody answers");
-    const taken = takeFrom(windows.get(name) ?? null, wish, world.milliseconds);
-    windows.set(name, taken.window);
+    const taken = takeFrom(buckets.get(name) ?? null, wish, world.milliseconds);
+    buckets.set(name, taken.bucket);
     return taken.lease;
   };
   const onFailure = () => {
@@ -32,7 +32,7 @@ async function spend(count: number, one: () => Promise<Allowance>): Promise<Allo
   return Promise.all(Array.from({ length: count }, one));
 }
 
-it("allows a limit's number of requests in a minute, and again in the next", async () => {
+it("allows a limit's number of requests at once, and as many again a minute later", async () => {
   const { world, anIsolate } = createWorld();
   const isolate = anIsolate();
   for (const minute of [1, 2, 3]) {
@@ -66,15 +66,39 @@ it("says what is left and when there is more", async () => {
   const { world, anIsolate } = createWorld();
   const isolate = anIsolate();
   const first = await isolate.spend("a", 3);
-  expect(first).toEqual({ isAllowed: true, limit: 3, remaining: 2, resetSeconds: 60 });
-  world.milliseconds += 20_500;
+  const times = { resetSeconds: 20, retrySeconds: 1 };
+  expect(first).toEqual({ isAllowed: true, limit: 3, remaining: 2, ...times });
+  world.milliseconds += 500;
   await spend(2, () => isolate.spend("a", 3));
   const refused = await isolate.spend("a", 3);
-  expect(refused).toEqual({ isAllowed: false, limit: 3, remaining: 0, resetSeconds: 40 });
+  const empty = { resetSeconds: 60, retrySeconds: 20 };
+  expect(refused).toEqual({ isAllowed: false, limit: 3, remaining: 0, ...empty });
   expect(isolate.refusal("a")).toEqual(refused);
-  world.milliseconds += 40_000;
+  world.milliseconds += 20_000;
   expect(isolate.refusal("a")).toBeNull();
   expect((await isolate.spend("a", 3)).isAllowed).toBe(true);
+  expect((await isolate.spend("a", 3)).isAllowed).toBe(false);
+});
+
+it("lets the one who waits as long as it is told go on, sixty times a minute", async () => {
+  const { world, anIsolate } = createWorld();
+  const isolate = anIsolate();
+  await spend(60, () => isolate.spend("a", 60));
+  for (let at = 0; at < 60; at++) {
+    const refused = await isolate.spend("a", 60);
+    expect([refused.isAllowed, refused.retrySeconds]).toEqual([false, 1]);
+    world.milliseconds += 1000;
+    expect((await isolate.spend("a", 60)).isAllowed).toBe(true);
+  }
+});
+
+it("lets what an isolate did not use for ten seconds go", async () => {
+  const { world, anIsolate } = createWorld();
+  const isolate = anIsolate();
+  await isolate.spend("a", 600);
+  world.milliseconds += 10_000;
+  await isolate.spend("a", 600);
+  expect(world.asked).toBe(2);
 });
 
 it("leaves the others theirs", async () => {

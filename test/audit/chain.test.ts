@@ -16,7 +16,7 @@ beforeEach(async () => {
 
 const rename = (name: string, key?: string) =>
   api.call("POST", "/api/v1/workspaces", {
-    body: { name },
+    body: { name, allow_duplicate_name: true },
     ...(key === undefined ? {} : { key }),
   });
 

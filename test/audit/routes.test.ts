@@ -33,14 +33,21 @@ describe("an entry of the audit log", () => {
       id: expect.any(String),
       tenant_id: api.actor.organizationId,
       actor: { type: "api_key", id: api.actor.keyId, key_prefix: "msk_a_own012" },
+      actor_id: api.actor.keyId,
+      actor_type: "api_key",
       address: "203.0.113.9",
+      ip_address: "203.0.113.9",
+      outcome: "succeeded",
       action: "databases.update",
       resource_type: "database",
+      resource: "database",
       resource_id: id,
       before: { size: "small", allowed_addresses: [] },
       after: { size: "medium", allowed_addresses: ["10.0.0.0/8"] },
+      metadata: { size: "medium", allowed_addresses: ["10.0.0.0/8"] },
       request_id: "req-1",
       created_at: api.clock.now().toISOString(),
+      inserted_at: api.clock.now().toISOString(),
       previous_hash: null,
       hash: null,
     });
@@ -70,15 +77,21 @@ describe("an entry of the audit log", () => {
     const headers = { "idempotency-key": "once" };
     for (const _ of [1, 2, 3]) await update({ size: "medium" }, headers);
     const all = ["databases.update", "databases.update", "projects.create"];
-    expect(await actions("")).toEqual(all);
+    expect(await actions("?outcome=succeeded")).toEqual(all);
   });
 
-  it("is not written by what is refused, at whatever point", async () => {
-    const before = await api.context.db.select().from(auditEntry);
+  it("says of an answer that was given again that it was", async () => {
+    const headers = { "idempotency-key": "once" };
+    for (const _ of [1, 2, 3]) await update({ size: "medium" }, headers);
+    expect(await actions("?outcome=replayed")).toEqual(["databases.update", "databases.update"]);
+  });
+
+  it("says of a call that was refused for its key, its scope or its owner with what", async () => {
     const reader = await api.addKey(["databases:read"]);
     const stranger = await api.addStranger();
     const path = `/api/v1/databases/${id}`;
     const body = { size: "medium" };
+    const before = await api.context.db.select().from(auditEntry);
     const refusals = [
       [401, () => api.call("PATCH", path, { body, key: null })],
       [403, () => api.call("PATCH", path, { body, key: reader })],
@@ -90,7 +103,21 @@ describe("an entry of the audit log", () => {
       [403, () => api.call("GET", `${path}/credentials`, { key: reader })],
     ] as const;
     for (const [status, ask] of refusals) expect((await ask()).status).toBe(status);
-    expect(await api.context.db.select().from(auditEntry)).toEqual(before);
+    const written = (await api.context.db.select().from(auditEntry)).slice(before.length);
+    const facts = written.map(({ action, after }) => {
+      const { outcome, status } = JSON.parse(after ?? "{}");
+      return `${outcome} ${status} ${action}`;
+    });
+    expect(facts).toEqual([
+      "refused 401 databases.update",
+      "refused 403 databases.update",
+      "refused 404 databases.update",
+      "refused 404 databases.sessions.cancel",
+      "refused 404 databases.credentials",
+      "refused 403 databases.credentials",
+    ]);
+    const stranger404 = written.find(({ after }) => after?.includes("404"));
+    expect(stranger404?.organizationId).not.toBe(api.actor.organizationId);
   });
 
   it("is not written when the batch of its change is aborted", async () => {

@@ -71,6 +71,11 @@ async function changeDatabases(api: TestApi, send: Send, projectId: string, id: 
   await send("POST", `/databases/${beside.id}/promote`);
   await send("DELETE", `/databases/${beside.id}`);
   await send("POST", `/databases/${beside.id}/undelete`);
+  const networking = `/databases/${beside.id}/public-networking`;
+  await send("POST", networking, { allowlist: ["203.0.113.0/24"] });
+  await send("DELETE", networking);
+  const workspace = await send("POST", "/workspaces", { name: "for a while" });
+  await send("DELETE", `/workspaces/${workspace.id}`);
 }
 
 async function backUp(send: Send, id: string) {
@@ -109,6 +114,8 @@ async function keepKeys(send: Send) {
   const renewed = await send("POST", `/api-keys/${made.id}/rotate`);
   await send("DELETE", `/api-keys/${renewed.id}`);
   const scopes = ["databases:read"];
+  await send("POST", "/api-keys/presets", { name: "ci", scopes });
+  await send("DELETE", "/api-keys/presets/ci");
   await send("POST", "/api-keys/scoped", { external_user_id: "u1", scopes, label: "an end user" });
 }
 

@@ -55,7 +55,7 @@ describe("PATCH size", () => {
     ["size", { size: "huge" }],
     ["size", { size: -1 }],
     ["deletion_protection", { deletion_protection: "yes" }],
-    ["body", { sise: "small" }],
+    ["sise", { sise: "small" }],
   ])("refuses a wrong %s with 422", async (field, body) => {
     const answer = await patch(body);
     expect(answer.status).toBe(422);

@@ -80,8 +80,8 @@ describe("a plan", () => {
     ["small.pool_size", { small: { pool_size: 0 } }],
     ["large.memory_mb", { large: { memory_mb: 1e12 } }],
     ["medium.session_connections_max", { medium: { session_connections_max: 1.5 } }],
-    ["small", { small: { colour: 1 } }],
-    ["body", { tiny: {} }],
+    ["small.colour", { small: { colour: 1 } }],
+    ["tiny", { tiny: {} }],
   ])("with a wrong %s is 422 and changes nothing", async (field, body) => {
     const answer = await setPlan(body);
     expect(answer.status).toBe(422);
@@ -105,7 +105,7 @@ describe("an operator", () => {
     ["connections_max", { connections_max: 0 }],
     ["memory_mb", { memory_mb: "512" }],
     ["storage_mb", { storage_mb: 11 * 1024 }],
-    ["body", { cpu_count: 4 }],
+    ["cpu_count", { cpu_count: 4 }],
   ])("with a wrong %s is 422 and changes nothing", async (field, body) => {
     const answer = await api.call("PATCH", limits, { body });
     expect([answer.status, Object.keys(answer.body.errors)]).toEqual([422, [field]]);

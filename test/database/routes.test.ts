@@ -35,7 +35,7 @@ describe("POST /databases", () => {
     const body = { name: "Reports", project_id: project.id };
     expect((await create(body)).body.data).toMatchObject({ name: "reports", is_primary: false });
     const again = await create(body);
-    expect([again.status, again.body.error.code]).toEqual([409, "NAME_TAKEN"]);
+    expect([again.status, again.body.error.code]).toEqual([409, "DATABASE_NAME_TAKEN"]);
   });
 
   it("without a project goes to the default project, made once", async () => {

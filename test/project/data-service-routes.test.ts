@@ -62,7 +62,7 @@ it.each([
   ["type", {}],
   ["size", { type: "postgres", size: "huge" }],
   ["name", { type: "postgres", name: "9 lives" }],
-  ["body", { type: "postgres", sise: "small" }],
+  ["sise", { type: "postgres", sise: "small" }],
 ])("refuses a wrong %s with 422 and makes nothing", async (field, body) => {
   const answer = await add(body);
   expect(answer.status).toBe(422);

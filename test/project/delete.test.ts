@@ -117,7 +117,7 @@ describe("a deleted project", () => {
     const taken = await api.call("POST", projects, { body: { name: "B", slug: "smile" } });
     expect(taken.status).toBe(201);
     const { status, body } = await undelete();
-    expect([status, body.error.code]).toEqual([409, "NAME_TAKEN"]);
+    expect([status, body.error.code]).toEqual([409, "PROJECT_SLUG_TAKEN"]);
     expect(await countOf()).toBe(1);
     await api.call("PATCH", path, { body: { slug: "smile-2" } });
     expect((await undelete()).status).toBe(200);

@@ -1,9 +1,9 @@
 import { eq } from "drizzle-orm";
 import { beforeEach, describe, expect, it } from "vitest";
-import { apiKey } from "../../src/account/table.ts";
+import { enterStream, leaveStream, streamsMax, streamsOfKeyMax } from "../../src/account/stream.ts";
+import { apiKey, openStream as streams } from "../../src/account/table.ts";
 import { recordEvent } from "../../src/webhook/event.ts";
-import { closeStream, openStream, streamsMax } from "../../src/webhook/open-stream.ts";
-import { event, openStream as streams } from "../../src/webhook/table.ts";
+import { event } from "../../src/webhook/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 
 let api: TestApi;
@@ -166,10 +166,24 @@ describe("the stream of events", () => {
     expect([status, Object.keys(body.errors)]).toEqual([422, [field]]);
   });
 
-  it("ends soon after its key is revoked or expires", async () => {
+  it("ends within ten seconds after its key was rotated without an overlap", async () => {
+    const body = { name: "K", scopes: ["events:read"] };
+    const { id, key } = (await api.call("POST", "/api/v1/api-keys", { body })).body.data;
+    const rotate = (seconds: number) =>
+      api.call("POST", `/api/v1/api-keys/${id}/rotate`, { body: { overlap_seconds: seconds } });
+    atPauses(
+      () => rotate(0),
+      async () => api.clock.advance(7),
+      () => happen(1, "database.created"),
+    );
+    const { body: told } = await follow("", {}, key);
+    expect([numbers(told), told.includes("event: error")]).toEqual([[], true]);
+  });
+
+  it("ends within ten seconds after its key is revoked or expires", async () => {
     for (const change of [{ status: "revoked" as const }, { expiresAt: api.clock.now() }]) {
       const key = await api.addKey(["events:read"]);
-      const later = async () => api.clock.advance(21);
+      const later = async () => api.clock.advance(7);
       atPauses(
         () => happen(1, "database.created"),
         () => api.context.db.update(apiKey).set(change).where(eq(apiKey.name, "test")),
@@ -214,16 +228,26 @@ describe("a place in the stream that is not kept", () => {
 });
 
 describe("open streams", () => {
+  const enter = (keyId: string) => enterStream(api.context, { ...api.actor, keyId });
+
+  it("are limited for a key, and other keys of its organization have theirs", async () => {
+    for (let n = 0; n < streamsOfKeyMax; n++) await enter(api.actor.keyId);
+    const { status, body } = await follow();
+    expect([status, body.error.details]).toEqual([429, { streams_max: streamsOfKeyMax }]);
+    atPauses();
+    expect((await follow("", {}, await api.addKey(["events:read"]))).status).toBe(200);
+  });
+
   it("are limited for an organization, with the reason; one that ends makes room", async () => {
     const stranger = await api.addStranger();
-    for (let n = 1; n < streamsMax; n++) await openStream(api.context, api.actor);
-    const last = await openStream(api.context, api.actor);
+    for (let n = 1; n < streamsMax; n++) await enter(`key ${n}`);
+    const last = await enter("another key");
     const { status, body, headers } = await follow();
     expect([status, body.error.code]).toEqual([429, "TOO_MANY_STREAMS"]);
     expect(body.error.message).toMatch(/50 streams/);
     expect(headers.get("retry-after")).toBe("30");
     expect(await api.context.db.select().from(streams)).toHaveLength(streamsMax);
-    await closeStream(api.context, last);
+    await leaveStream(api.context, last);
     atPauses();
     expect((await follow()).status).toBe(200);
     expect(await api.context.db.select().from(streams)).toHaveLength(streamsMax - 1);
@@ -231,7 +255,7 @@ describe("open streams", () => {
   });
 
   it("whose process was lost are forgotten within a minute", async () => {
-    for (let n = 0; n < streamsMax; n++) await openStream(api.context, api.actor);
+    for (let n = 0; n < streamsMax; n++) await enter(`key ${n}`);
     expect((await follow()).status).toBe(429);
     api.clock.advance(61);
     atPauses();
