@@ -32,6 +32,8 @@ export function backrestFiles(config: HostConfig) {
     backups: join(backrest, "base-backup.json"),
     /** Commits known by their time, for the ends of the recovery window. */
     heartbeats: join(backrest, "heartbeat.jsonl"),
+    /** Bytes of WAL written when the last base backup ended. */
+    written: join(backrest, "written.json"),
   };
 }
 

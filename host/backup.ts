@@ -70,6 +70,15 @@ function createHeal(config: HostConfig, backrest: Backrest): Backup["heal"] {
   };
 }
 
+/** Notes after each base backup that what was written is in it. */
+function noting(backrest: Backrest, archive: WalArchive): Backrest {
+  return async (command, ...rest) => {
+    const said = await backrest(command, ...rest);
+    if (command === "backup") await archive.backedUp();
+    return said;
+  };
+}
+
 /** Opens what is kept about backups. */
 export async function openBackup(
   config: HostConfig,
@@ -78,7 +87,7 @@ export async function openBackup(
 ): Promise<Backup> {
   const files = backrestFiles(config);
   const backrest = createBackrest(config, secrets);
-  const archive = await openWalArchive(control, files.heartbeats, config.backup.base_backup_days);
+  const archive = await openWalArchive(control, files, config.backup.base_backup_days);
   const store =
     config.backup.s3 === undefined
       ? undefined
@@ -88,7 +97,7 @@ export async function openBackup(
           files.transit,
           async () => (await archive.status()).last_archived_wal,
         );
-  const base = openBaseBackups(backrest, store, files.backups, () => new Date());
+  const base = openBaseBackups(noting(backrest, archive), store, files.backups, () => new Date());
   const local = () => orNone("base backups", () => listBackups(backrest, 1));
   return {
     backrest,
@@ -110,11 +119,12 @@ export async function openBackup(
         ...recoverableSpans(store?.backups() ?? [], store?.segments() ?? new Set(), beats),
       ]);
     },
-    heal: createHeal(config, backrest),
+    heal: createHeal(config, noting(backrest, archive)),
   };
 }
 
 /** Makes the first base backup of a cluster that has none, before it takes databases. */
-export async function makeFirstBackup({ backrest }: Backup): Promise<void> {
-  if ((await listBackups(backrest, 1)).length === 0) await backrest("backup", ["--type=full"]);
+export async function makeFirstBackup({ backrest, archive }: Backup): Promise<void> {
+  if ((await listBackups(backrest, 1)).length > 0) return;
+  await noting(backrest, archive)("backup", ["--type=full"]);
 }

@@ -6,15 +6,17 @@ import { authoritiesOf, prepareCertificate } from "./certificate.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { readWanted, renderTexts, weightsIn } from "./database-file.ts";
 import { makePrivateDirectories, writeIfChanged } from "./file.ts";
+import { openIncidents } from "./incident.ts";
 import { log } from "./log.ts";
-import { configurePooler, consoleSession, poolerProgram } from "./pgbouncer.ts";
+import { refuseLostCluster } from "./lost-cluster.ts";
+import { configurePooler, consoleSession, isTooOld, poolerProgram } from "./pgbouncer.ts";
 import { type PoolMode, renderUsers } from "./pgbouncer-config.ts";
 import { backendsOf } from "./plan.ts";
 import { configurePostgres, controlSession, initialize, postgresProgram } from "./postgres.ts";
 import { prepareCluster, readControlVerifier } from "./prepare.ts";
 import { readPreviews } from "./preview-line.ts";
 import { controlUser, keepSecrets } from "./secret.ts";
-import { ensure, type Program, type ProgramId } from "./supervise.ts";
+import { createWatch, ensure, type Program, type ProgramId } from "./supervise.ts";
 import { openWeights } from "./weight.ts";
 
 const poolModes: readonly PoolMode[] = ["transaction", "session"];
@@ -39,16 +41,23 @@ export function openCluster(config: HostConfig) {
     transaction: poolerProgram(config, "transaction", consoles.transaction),
     session: poolerProgram(config, "session", consoles.session),
   };
-  return { config, secrets, control, consoles, programs, weights };
+  const incidents = openIncidents(paths.incidents, Date.now);
+  const watches = {
+    postgres: createWatch(programs.postgres, incidents.tell),
+    transaction: createWatch(programs.transaction, incidents.tell),
+    session: createWatch(programs.session, incidents.tell),
+  };
+  return { config, secrets, control, consoles, programs, weights, incidents, watches };
 }
 export type Cluster = ReturnType<typeof openCluster>;
 
 async function startPostgres(cluster: Cluster, signal: AbortSignal): Promise<Backup> {
   const { config, secrets, control, programs } = cluster;
   const startedAt = performance.now();
+  configureBackrest(config, secrets);
+  await refuseLostCluster(config, secrets);
   const [isNew] = await Promise.all([initialize(config, secrets), prepareCertificate(config)]);
   if (isNew) log("info", "Made the cluster", { ms: Math.round(performance.now() - startedAt) });
-  configureBackrest(config, secrets);
   const isChanged = configurePostgres(config);
   signal.throwIfAborted();
   const isAdopted = programs.postgres.find() !== undefined;
@@ -66,7 +75,9 @@ async function startPooler(cluster: Cluster, mode: PoolMode, verifier: string): 
   const { databases, hba, users } = renderTexts(config, readWanted(config), readPreviews(config));
   const texts = { databases: databases(mode), hba, users: users(renderUsers(secrets, verifier)) };
   const change = configurePooler(config, mode, texts);
-  if (change === "restart") await programs[mode].stop();
+  const isRunning = programs[mode].find() !== undefined;
+  const isOld = isRunning && (await isTooOld(consoles[mode]).catch(() => false));
+  if (change === "restart" || isOld) await programs[mode].stop();
   await ensure(programs[mode]);
   // Also when no file changed: an earlier program may have ended between a write and its RELOAD.
   await consoles[mode].query("RELOAD");
@@ -107,15 +118,10 @@ export async function reloadPoolers({ consoles }: Cluster): Promise<void> {
   await Promise.all(poolModes.map((mode) => consoles[mode].query("RELOAD")));
 }
 
-/** The servers that do not answer now. */
-export async function findNotReady({ programs }: Cluster): Promise<ProgramId[]> {
-  const answers = await Promise.allSettled(
-    Object.values(programs).map((program) => {
-      return program.find() === undefined ? Promise.reject() : program.check();
-    }),
-  );
-  const names = Object.values(programs).map((program) => program.name);
-  return names.filter((_, index) => answers[index]?.status === "rejected");
+/** The servers that let nobody in, as of the last look. */
+export function findNotReady({ watches }: Cluster): ProgramId[] {
+  const names = Object.keys(watches) as ProgramId[];
+  return names.filter((name) => !watches[name].isReady());
 }
 
 async function stopPrograms(programs: readonly Program[]): Promise<void> {

@@ -168,6 +168,11 @@ export function layout(directory: string) {
     secrets: join(directory, "secret.json"),
     control: join(directory, "control.json"),
     transitions: join(directory, "transition.jsonl"),
+    /** What happened to servers, and whether the host program ended in order. */
+    incidents: join(directory, "incident.jsonl"),
+    running: join(directory, "run", "host.running"),
+    /** The state of D1 that was heard of last. */
+    mark: join(directory, "mark.json"),
     metrics: join(directory, "metric"),
     passwd: join(directory, "run", "passwd"),
     /** Base backups and WAL, encrypted. */

@@ -15,14 +15,32 @@ export function lastWords(file: string): string {
 
 /** What the server itself, rather than a connection to it, last complained of in its log. */
 export function lastPostgresFatal(logDirectory: string): string {
+  const newest = newestLog(logDirectory);
+  if (newest === undefined) return "";
+  const entries = entriesOf(readFileSync(newest, "utf8").trim());
+  const fatal = entries.findLast((entry) => ownFatal.test(entry)) ?? "";
+  return ownFatal.exec(fatal)?.[1] ?? "";
+}
+
+const logTailBytes = 64 * 1024;
+const backendDeath =
+  /\((?:postmaster)\) LOG: {2}.*process.* (was terminated by signal .*|exited with exit code .*)/;
+
+/** How the last backend ended that took the others along, in the words of Postgres' log. */
+export function lastBackendDeath(logDirectory: string): string {
+  const file = newestLog(logDirectory);
+  if (file === undefined) return "its log does not say why";
+  const text = readFileSync(file, "utf8").slice(-logTailBytes);
+  const line = text.split("\n").findLast((each) => backendDeath.test(each)) ?? "";
+  return backendDeath.exec(line)?.[1] ?? "its log does not say why";
+}
+
+function newestLog(logDirectory: string): string | undefined {
   const newest = readdirSync(logDirectory)
     .filter((name) => /^postgres-.*\.log$/.test(name))
     .sort()
     .at(-1);
-  if (newest === undefined) return "";
-  const entries = entriesOf(readFileSync(join(logDirectory, newest), "utf8").trim());
-  const fatal = entries.findLast((entry) => ownFatal.test(entry)) ?? "";
-  return ownFatal.exec(fatal)?.[1] ?? "";
+  return newest === undefined ? undefined : join(logDirectory, newest);
 }
 
 /** A sentence when the disk is full, which explains most other complaints. */

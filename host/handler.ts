@@ -7,6 +7,7 @@ import type { Databases } from "./database.ts";
 import { settingsIn } from "./database-file.ts";
 import type { Dumps } from "./dump-queue.ts";
 import { searchLogs } from "./log-search.ts";
+import { openMark } from "./mark.ts";
 import type { Recoveries } from "./recovery.ts";
 import { createStatus, hostVersion } from "./status.ts";
 import { createVerifications, type Verifications } from "./verification.ts";
@@ -20,8 +21,9 @@ export function createHandlers(
   dumps: Dumps,
 ): CommandHandlers {
   const facts = createStatus(cluster.config, cluster.control, cluster.consoles.transaction);
-  const { config } = cluster;
-  const { file, journal, lifecycle } = databases;
+  const { config, incidents } = cluster;
+  const takeMark = openMark(layout(config.directory).mark);
+  const { journal } = databases;
   return {
     ...backupHandlers(backup),
     "database.swap": async (names) => {
@@ -34,10 +36,34 @@ export function createHandlers(
       createVerifications({ config, backup, recoveries, versions: () => versionsOf(facts) }),
     ),
     status: facts,
+    ...databaseHandlers(cluster, databases),
+    incidents: async ({ after_seq, limit }) => ({
+      incidents: [...incidents.after(after_seq, limit)],
+      last_seq: incidents.lastSeq(),
+    }),
+    mark: async ({ mark, adopt }) => takeMark(mark, adopt),
+    "database.logs": (query) => searchLogs(layout(config.directory).log, query),
+    "database.metrics": async ({ database, window_seconds }) => ({
+      points: await databases.metrics.of(database, window_seconds),
+    }),
+    report: async ({ after_seq, limit }) => ({
+      transitions: [...journal.after(after_seq, limit)],
+      last_seq: journal.lastSeq(),
+    }),
+  };
+}
+
+type DatabaseCommand = "inventory" | `database.${"configure" | "forget" | "stop" | "start"}`;
+
+function databaseHandlers(
+  cluster: Cluster,
+  { file, lifecycle, renewMemory }: Databases,
+): Pick<CommandHandlers, Extract<keyof CommandHandlers, DatabaseCommand>> {
+  return {
     "database.configure": async ({ database, settings }) => {
       const { bytes_per_backend: before } = file.all.get(database) ?? {};
       await file.change(database, settings);
-      if (before !== settings.bytes_per_backend) databases.renewMemory();
+      if (before !== settings.bytes_per_backend) renewMemory();
       cluster.weights.weigh(database, settings.cpu_weight);
       return {};
     },
@@ -60,14 +86,6 @@ export function createHandlers(
       await lifecycle.start(database);
       return {};
     },
-    "database.logs": (query) => searchLogs(layout(config.directory).log, query),
-    "database.metrics": async ({ database, window_seconds }) => ({
-      points: await databases.metrics.of(database, window_seconds),
-    }),
-    report: async ({ after_seq, limit }) => ({
-      transitions: [...journal.after(after_seq, limit)],
-      last_seq: journal.lastSeq(),
-    }),
   };
 }
 

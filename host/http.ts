@@ -1,5 +1,6 @@
 // What every route of the host's HTTP does with requests and answers.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { protocolHeader, protocolVersion } from "../src/contract/host.ts";
 import { HostProblem } from "./problem.ts";
 
 const bodyMilliseconds = 30_000;
@@ -11,6 +12,7 @@ export function send(response: ServerResponse, status: number, body: unknown): v
     "content-type": "application/json",
     "content-length": Buffer.byteLength(text),
     "cache-control": "no-store",
+    [protocolHeader]: String(protocolVersion),
   });
   response.end(text);
 }

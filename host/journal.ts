@@ -1,7 +1,6 @@
-// When databases were suspended and woken: one line of JSON each, the last ten thousand kept.
-import { appendFileSync } from "node:fs";
+// When databases were suspended and woken, the last ten thousand times.
 import { Transition } from "../src/contract/host.ts";
-import { readIfExists, writeAtomically } from "./file.ts";
+import { openJsonLines } from "./json-lines.ts";
 
 const keptMax = 10_000;
 
@@ -17,39 +16,13 @@ export interface Journal {
   lastOf(database: string): Transition["to"] | undefined;
 }
 
-function parseLine(line: string): Transition[] {
-  try {
-    return [Transition.parse(JSON.parse(line))];
-  } catch {
-    // A crash tore the line: what it told was not reported in force either.
-    return [];
-  }
-}
-
-function render(transitions: readonly Transition[]): string {
-  return transitions.map((transition) => `${JSON.stringify(transition)}\n`).join("");
-}
-
 /** Opens the journal kept in a file. */
 export function openJournal(file: string): Journal {
-  const transitions = (readIfExists(file) ?? "").split("\n").flatMap(parseLine).slice(-keptMax);
-  writeAtomically(file, render(transitions));
-
+  const { add, after, lastSeq, findLast } = openJsonLines(file, Transition, keptMax);
   return {
-    record(database, to, atMilliseconds) {
-      const seq = (transitions.at(-1)?.seq ?? 0) + 1;
-      const transition = { seq, database, to, at: new Date(atMilliseconds).toISOString() };
-      appendFileSync(file, render([transition]), { mode: 0o600, flush: true });
-      transitions.push(transition);
-      if (transitions.length < 2 * keptMax) return;
-      transitions.splice(0, transitions.length - keptMax);
-      writeAtomically(file, render(transitions));
-    },
-    after(seq, limit) {
-      const index = transitions.findIndex((transition) => transition.seq > seq);
-      return index < 0 ? [] : transitions.slice(index, index + limit);
-    },
-    lastSeq: () => transitions.at(-1)?.seq ?? 0,
-    lastOf: (database) => transitions.findLast((one) => one.database === database)?.to,
+    record: (database, to, at) => add({ database, to, at: new Date(at).toISOString() }),
+    after,
+    lastSeq,
+    lastOf: (database) => findLast((one) => one.database === database)?.to,
   };
 }

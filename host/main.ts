@@ -21,6 +21,8 @@
 //                            a server has its log
 //             metric/        what single databases did, a file for each
 //             transition.jsonl  when databases were suspended and woken
+//             incident.jsonl  what happened to servers that nobody asked for
+//             mark.json      the state of D1 that was heard of last
 //             secret.json    passwords; control.json the control plane's login, once all is ready
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -40,6 +42,7 @@ import { openDatabases } from "./database.ts";
 import { createDumps, type Dumps } from "./dump-queue.ts";
 import { openDumpStore } from "./dump-store.ts";
 import { createHandlers } from "./handler.ts";
+import { markRunning } from "./incident.ts";
 import { lockDirectory } from "./lock.ts";
 import { log, messageOf } from "./log.ts";
 import { pruneLogs, rotatePoolerLog } from "./log-file.ts";
@@ -50,7 +53,7 @@ import { HostProblem } from "./problem.ts";
 import { openRecoveries, type Recoveries } from "./recovery.ts";
 import { createHostServer, listen, renewKeyPair } from "./server.ts";
 import { createSqlHttp } from "./sql-http.ts";
-import { type ProgramId, supervise } from "./supervise.ts";
+import { supervise } from "./supervise.ts";
 import { proxyTargets } from "./target.ts";
 import { createTokenGate } from "./token.ts";
 import { repeat } from "./watch.ts";
@@ -92,15 +95,8 @@ async function serve(cluster: Cluster) {
   const proxy = createProxy({ targets: proxyTargets(config), gate, admission, ...caps });
   const work = { handlers: () => opened().handlers, dumps: () => opened().dumps };
   const sql = createSqlHttp(config, admission);
-  let asked: Promise<ProgramId[]> | undefined;
-  const notReady = async () => {
-    // Servers of an earlier host program answer before this one takes commands.
-    if (open === undefined) return ["host" as const];
-    asked ??= findNotReady(cluster).finally(() => {
-      asked = undefined;
-    });
-    return asked;
-  };
+  // Servers of an earlier host program answer before this one takes commands.
+  const notReady = () => (open === undefined ? ["host" as const] : findNotReady(cluster));
   const server = createHostServer({ gate, ...work, proxy, sql, notReady }, readKeyPair(config));
   await listen(server, config);
   return {
@@ -159,6 +155,7 @@ async function run(config: HostConfig): Promise<void> {
   await lockDirectory(config.directory);
   const startedAt = performance.now();
   const cluster = openCluster(config);
+  const running = markRunning(layout(config.directory).running, cluster.incidents.tell);
   const http = await serve(cluster);
   const ending = new AbortController();
   const starting = startCluster(cluster, ending.signal);
@@ -173,6 +170,7 @@ async function run(config: HostConfig): Promise<void> {
     // Once more for a server that was just being started, and had no pid file yet.
     await Promise.allSettled(working);
     await stopCluster(cluster);
+    running.ended();
     process.exit(0);
   });
   const backup = await starting.catch((error) => {
@@ -191,8 +189,8 @@ async function run(config: HostConfig): Promise<void> {
   log("info", "Ready", { milliseconds: Math.round(performance.now() - startedAt) });
   onSignals(["SIGHUP"], () => renew(cluster, http, { always: true }));
   keepHouse(cluster, http);
-  const programs = Object.values(cluster.programs);
-  working.push(...programs.map((program) => supervise(program, ending.signal)));
+  const watches = Object.values(cluster.watches);
+  working.push(...watches.map((watch) => supervise(watch, ending.signal)));
   working.push(databases.keep(ending.signal));
   const beat = backup.archive.heartbeatIfBusy;
   const { heal, store: second } = backup;

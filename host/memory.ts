@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { backendBytesMin, DatabaseName } from "../src/contract/host.ts";
 import type { Backends } from "./backend.ts";
 import type { DatabaseFile, WantedByDatabase } from "./database-file.ts";
+import { childrenOf } from "./process.ts";
 import type { Weights } from "./weight.ts";
 
 const run = promisify(execFile);
@@ -46,11 +47,6 @@ function isRunning(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-function childrenOf(pid: number): number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
-  return text.split(" ").map(Number).filter(Boolean);
 }
 
 export interface MemoryOptions {

@@ -1,11 +1,13 @@
 // One PgBouncer: its files, start, adoption, stop. There are two, one per pool mode.
 import { rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { startServer } from "./binary.ts";
+import { runProgram, startServer } from "./binary.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { lastWords, startFailure } from "./failure.ts";
 import { makePrivateDirectories, readIfExists, writeIfChanged } from "./file.ts";
+import { findVersion, isAtLeast, pgbouncerMinimum } from "./install/version.ts";
 import { log } from "./log.ts";
 import {
   needsRestart,
@@ -16,10 +18,12 @@ import {
 } from "./pgbouncer-config.ts";
 import { endProcess, findProcess } from "./process.ts";
 import { controlUser, type Secrets } from "./secret.ts";
+import { probeServer } from "./server-probe.ts";
 import { createSession, type Session } from "./session.ts";
 import type { Program } from "./supervise.ts";
 
 const stopSeconds = 10;
+const probeMilliseconds = 1000;
 
 /** A session with the console of one pooler, whose every answer comes in time or is an error. */
 export function consoleSession(
@@ -77,10 +81,34 @@ function assertPortFree(address: string, port: number, field: string): Promise<v
   });
 }
 
+/** @throws Error for a PgBouncer that a stranger can stop with one packet. */
+async function refuseOld(config: HostConfig): Promise<void> {
+  const version = findVersion(await runProgram(config, "pgbouncer", ["--version"])) ?? "unknown";
+  if (!isAtLeast(version, pgbouncerMinimum)) throw new Error(tooOld(version));
+}
+
+function tooOld(version: string): string {
+  return (
+    `PgBouncer ${version} is too old: anybody can stop it with one packet, without a login ` +
+    `(CVE-2026-107349, CVE-2026-19888). Install ${pgbouncerMinimum} or newer, of Debian 14.`
+  );
+}
+
+/** True for a pooler left running by an earlier start that is too old to be adopted. */
+export async function isTooOld(console: Session): Promise<boolean> {
+  const [row] = await console.query<{ version: string }>("SHOW VERSION");
+  return !isAtLeast(findVersion(row?.version ?? "") ?? "", pgbouncerMinimum);
+}
+
 /** One PgBouncer of this host, for `supervise`. */
 export function poolerProgram(config: HostConfig, mode: PoolMode, console: Session): Program {
   const files = poolerFiles(config, mode);
   const identity = { program: "pgbouncer", argument: files.ini };
+  const socket = {
+    path: join(files.socketDirectory, `.s.PGSQL.${poolerPort(config, mode)}`),
+    user: controlUser,
+    database: "pgbouncer",
+  };
   const find = () => findProcess(files.pid, identity);
   const check = async () => {
     await console.query("SHOW VERSION");
@@ -90,7 +118,9 @@ export function poolerProgram(config: HostConfig, mode: PoolMode, console: Sessi
     name: mode,
     find,
     check,
+    probe: () => probeServer(socket, probeMilliseconds),
     async start() {
+      await refuseOld(config);
       // PgBouncer would go on without TCP, or not start when its old pid is in use elsewhere.
       await assertPortFree(config.listen.address, poolerPort(config, mode), `listen.${mode}_port`);
       if (find() === undefined) rmSync(files.pid, { force: true });
@@ -121,6 +151,10 @@ export function poolerProgram(config: HostConfig, mode: PoolMode, console: Sessi
         log("warn", `PgBouncer (${mode}) did not stop in time: killing it`, { stopSeconds });
         await endProcess(pid, identity, "SIGKILL", stopSeconds);
       }
+    },
+    async end() {
+      const pid = find();
+      if (pid !== undefined) await endProcess(pid, identity, "SIGKILL", stopSeconds);
     },
   };
 }

@@ -4,18 +4,28 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { runProgram, startServer } from "./binary.ts";
 import { type HostConfig, layout, postgresPort } from "./config.ts";
-import { diskProblem, lastPostgresFatal, lastWords, startFailure } from "./failure.ts";
-import { writeIfChanged } from "./file.ts";
+import {
+  diskProblem,
+  lastBackendDeath,
+  lastPostgresFatal,
+  lastWords,
+  startFailure,
+} from "./failure.ts";
+import { readIfExists, writeIfChanged } from "./file.ts";
 import { log, messageOf } from "./log.ts";
 import { limitMemory } from "./memory.ts";
 import { hbaFile, renderPostgresConfig } from "./postgres-config.ts";
-import { endProcess, findProcess, isAlive, readPid } from "./process.ts";
+import { childrenOf, endProcess, findProcess, isAlive, readPid } from "./process.ts";
 import { controlUser, type Secrets } from "./secret.ts";
+import { probeServer } from "./server-probe.ts";
 import { createSession, type Session } from "./session.ts";
 import type { Program } from "./supervise.ts";
 
 const fastStopSeconds = 120;
 const immediateStopSeconds = 30;
+// Of one that lets nobody in: nobody gains by waiting for its checkpoint.
+const endSeconds = 3;
+const probeMilliseconds = 1000;
 /** How long backends of a killed server may take to notice and end. */
 const orphanSeconds = 15;
 
@@ -75,13 +85,32 @@ export function configurePostgres(config: HostConfig): boolean {
   return writeIfChanged(join(data, "pg_hba.conf"), hbaFile) || settings;
 }
 
-/** The Postgres of this host, for `supervise`. `control` is used to see whether it answers. */
-export function postgresProgram(config: HostConfig, control: Session): Program {
+/**
+ * Notices that Postgres ended all sessions and began anew, as it does when a backend was killed:
+ * the postmaster lives on, and its checkpointer is another one.
+ */
+function createResetLook(find: () => number | undefined, logDirectory: string) {
+  let known: { readonly postmaster: number; readonly checkpointer: number } | undefined;
+  const isCheckpointer = (pid: number) =>
+    readIfExists(`/proc/${pid}/cmdline`)?.startsWith("postgres: checkpointer") === true;
+  return (): string | null => {
+    const postmaster = find();
+    if (postmaster === undefined) return null;
+    const isSame = known?.postmaster === postmaster;
+    if (isSame && known !== undefined && isCheckpointer(known.checkpointer)) return null;
+    const checkpointer = childrenOf(postmaster).find(isCheckpointer);
+    if (checkpointer === undefined) return null;
+    known = { postmaster, checkpointer };
+    const reason = lastBackendDeath(logDirectory);
+    return isSame ? `All sessions ended, as a backend did: ${reason}` : null;
+  };
+}
+
+/** Makes the start of Postgres; it resolves to why it did not come up, or to nothing. */
+function createAttempt(config: HostConfig, control: Session, find: () => number | undefined) {
   const { data, log: logDirectory } = layout(config.directory);
   const pidFile = join(data, "postmaster.pid");
-  const identity = { program: "postgres", argument: data };
   const output = join(logDirectory, "postgres.out");
-  const find = () => findProcess(pidFile, identity);
 
   // Postgres itself sees to a stale pid file, but not when another program has that pid by now.
   function removeForeignPidFile(): void {
@@ -90,6 +119,7 @@ export function postgresProgram(config: HostConfig, control: Session): Program {
   }
 
   async function attempt(): Promise<Error | undefined> {
+    removeForeignPidFile();
     let ended = false;
     const { exited } = startServer(config, "postgres", ["-D", data], output, limitMemory);
     exited.then(() => {
@@ -106,16 +136,34 @@ export function postgresProgram(config: HostConfig, control: Session): Program {
     return undefined;
   }
 
+  return attempt;
+}
+
+/** The Postgres of this host, for `supervise`. `control` is used to see whether it answers. */
+export function postgresProgram(config: HostConfig, control: Session): Program {
+  const { data, run, log: logDirectory } = layout(config.directory);
+  const socket = {
+    path: join(run, `.s.PGSQL.${postgresPort}`),
+    user: controlUser,
+    database: "postgres",
+  };
+  const pidFile = join(data, "postmaster.pid");
+  const identity = { program: "postgres", argument: data };
+  const find = () => findProcess(pidFile, identity);
+
+  const attempt = createAttempt(config, control, find);
+
   return {
     name: "postgres",
     find,
     async check() {
       await control.query("select 1");
     },
+    probe: () => probeServer(socket, probeMilliseconds),
+    findReset: createResetLook(find, logDirectory),
     async start() {
       const deadline = performance.now() + orphanSeconds * 1000;
       for (;;) {
-        removeForeignPidFile();
         const failure = await attempt();
         if (failure === undefined) return;
         const isOrphaned = failure.message.includes("pre-existing shared memory block");
@@ -130,6 +178,13 @@ export function postgresProgram(config: HostConfig, control: Session): Program {
       if (await endProcess(pid, identity, "SIGINT", fastStopSeconds)) return;
       log("warn", "Postgres did not stop in time: stopping it at once", { fastStopSeconds });
       await endProcess(pid, identity, "SIGQUIT", immediateStopSeconds);
+    },
+    async end() {
+      const pid = find();
+      if (pid === undefined) return;
+      for (const signal of ["SIGINT", "SIGQUIT", "SIGKILL"] as const) {
+        if (await endProcess(pid, identity, signal, endSeconds)) return;
+      }
     },
   };
 }

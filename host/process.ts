@@ -36,6 +36,18 @@ export function findProcess(pidFile: string, identity: Identity): number | undef
   return pid !== undefined && isProcess(pid, identity) ? pid : undefined;
 }
 
+/** True for a process that was halted by a signal, as SIGSTOP does, and not sent on. */
+export function isHalted(pid: number): boolean {
+  const state = /^\d+ \(.*\) (\S)/.exec(readIfExists(`/proc/${pid}/stat`) ?? "")?.[1];
+  return state === "T";
+}
+
+/** Children of a process, none of one that is gone. */
+export function childrenOf(pid: number): number[] {
+  const text = readIfExists(`/proc/${pid}/task/${pid}/children`) ?? "";
+  return text.split(" ").map(Number).filter(Boolean);
+}
+
 /** True when a process has this pid, whatever it is. */
 export function isAlive(pid: number): boolean {
   try {

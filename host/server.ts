@@ -2,6 +2,7 @@
 // to WebSocket at /v1 and /v2.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server } from "node:https";
+import { isSpoken, protocolHeader, protocolVersion } from "../src/contract/host.ts";
 import { type CommandHandlers, dispatch } from "./command.ts";
 import type { HostConfig } from "./config.ts";
 import { sendDump } from "./dump-http.ts";
@@ -29,7 +30,7 @@ export interface ServerOptions {
   /** Answers /sql. */
   readonly sql: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   /** What does not answer or take commands at the moment; empty when all is well. */
-  readonly notReady: () => Promise<readonly (ProgramId | "host")[]>;
+  readonly notReady: () => readonly (ProgramId | "host")[];
 }
 
 function tokenOf(request: IncomingMessage): string {
@@ -39,17 +40,32 @@ function tokenOf(request: IncomingMessage): string {
 }
 
 async function command(request: IncomingMessage, options: ServerOptions): Promise<unknown> {
+  refuseStranger(request.headers[protocolHeader]);
   const token = tokenOf(request);
   const body = await readBody(request, bodyBytesMax);
   await options.gate.admitCommand(token, body);
   return { report: await dispatch(options.handlers(), body.toString("utf8")) };
 }
 
-async function healthz(response: ServerResponse, options: ServerOptions): Promise<void> {
-  const missing = await options.notReady();
-  if (missing.length === 0) return send(response, 200, { ready: true });
+/** @throws HostProblem for a control plane that is more than one version away. */
+function refuseStranger(header: string | string[] | undefined): void {
+  const theirs = Number(header ?? protocolVersion);
+  if (isSpoken(theirs)) return;
+  const message =
+    `This host speaks version ${protocolVersion} of the protocol and the control plane ` +
+    `${theirs}: upgrade the older one; a difference of one is tolerated.`;
+  throw new HostProblem(409, "protocol_mismatch", message);
+}
+
+function healthz(response: ServerResponse, options: ServerOptions): void {
+  const missing = options.notReady();
+  if (missing.length === 0) {
+    send(response, 200, { ready: true, protocol: protocolVersion });
+    return;
+  }
   const message = `Not answering: ${missing.join(", ")}.`;
-  send(response, 503, { ready: false, error: { code: "not_ready", message } });
+  const error = { code: "not_ready", message };
+  send(response, 503, { ready: false, protocol: protocolVersion, not_ready: missing, error });
 }
 
 const dumpRoute = /^(GET|PUT) \/dumps\/([\da-f-]{36})$/;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import type { HostCommandReport } from "../src/contract/host.ts";
+import { type HostCommandReport, protocolVersion } from "../src/contract/host.ts";
 import { runProgram } from "./binary.ts";
 import type { HostConfig } from "./config.ts";
 import { backendsOf, memoryBytes } from "./plan.ts";
@@ -10,12 +10,14 @@ const postgresFacts = `
   select split_part(current_setting('server_version'), ' ', 1) as version,
          to_char(pg_postmaster_start_time() at time zone 'UTC',
                  'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as started_at,
-         current_setting('max_connections')::int as max_connections`;
+         current_setting('max_connections')::int as max_connections,
+         (select system_identifier::text from pg_control_system()) as system_identifier`;
 
 interface PostgresFacts {
   version: string;
   started_at: string;
   max_connections: number;
+  system_identifier: string;
 }
 
 /** This program's own. */
@@ -50,6 +52,9 @@ export function createStatus(config: HostConfig, control: Session, poolerConsole
       started_at: postgres.started_at,
       max_connections: postgres.max_connections,
       disk_free_bytes: disk.bavail * disk.bsize,
+      disk_total_bytes: disk.blocks * disk.bsize,
+      system_identifier: postgres.system_identifier,
+      protocol: protocolVersion,
       memory_total_bytes: memoryBytes(),
       databases_max: config.databases_max,
       backends_max: backendsOf(postgres.max_connections),

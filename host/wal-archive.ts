@@ -7,7 +7,7 @@ import type { Heartbeat } from "./recovery-window.ts";
 import type { Session } from "./session.ts";
 
 const archivedMilliseconds = 10_000;
-// What Postgres writes by itself while nobody writes stays below that.
+/** What Postgres writes by itself while nobody writes stays below that: snapshots, checkpoints. */
 const idleBytes = 8192;
 
 /** How archiving goes. */
@@ -19,6 +19,8 @@ export interface ArchiveStatus {
   readonly failed_count: number;
   /** Bytes of WAL ever written: the difference of two is what was written between. */
   readonly wal_bytes: number;
+  /** What was written since the last base backup ended; null when that is not known. */
+  readonly written_since_backup_bytes: number | null;
 }
 
 /** The archive of one cluster. */
@@ -33,6 +35,8 @@ export interface WalArchive {
   heartbeatIfBusy(): Promise<void>;
   /** Known commits since a moment, in order. */
   heartbeats(): readonly Heartbeat[];
+  /** Notes that all that was written until now is in a base backup. */
+  backedUp(): Promise<void>;
   /** Marks a point by name. */
   restorePoint(name: string): Promise<{ readonly lsn: string; readonly at: string }>;
 }
@@ -61,6 +65,10 @@ const position = `
   select pg_walfile_name(lsn) as wal, lsn::text as lsn, (lsn - '0/0')::float8 as bytes
   from pg_current_wal_insert_lsn() as lsn`;
 
+// Records alone: what a switch of segments leaves empty is none, so that what keeps an archive
+// whole is not taken for somebody's writing. It begins anew with a crash.
+const written = "select wal_bytes::float8 as bytes from pg_stat_wal";
+
 const facts = `
   select last_archived_wal, last_archived_time, failed_count::int,
     (select min(modification) from pg_ls_archive_statusdir() where name like '%.ready') as waiting
@@ -81,16 +89,43 @@ async function locate(control: Session) {
   return at;
 }
 
+// What this session itself has written counts at once, not a second later.
+async function bytesWritten(control: Session): Promise<number> {
+  await control.query("select pg_stat_force_next_flush()");
+  const [row] = await control.query<Row<{ bytes: number }>>(written);
+  return row?.bytes ?? 0;
+}
+
+/** What was written at the end of the last base backup, on disk. */
+function openWritten(file: string) {
+  const Bytes = z.object({ bytes: z.number() });
+  const kept = readIfExists(file);
+  let at = kept === undefined ? null : Bytes.parse(JSON.parse(kept)).bytes;
+  return {
+    since: (bytes: number): number | null => (at === null || bytes < at ? null : bytes - at),
+    set(bytes: number): void {
+      at = bytes;
+      writeAtomically(file, JSON.stringify({ bytes }));
+    },
+  };
+}
+
 async function readFacts(control: Session): Promise<Facts> {
   const [row] = await control.query<Row<Facts>>(facts);
   if (row === undefined) throw new Error("Postgres does not say how archiving goes.");
   return row;
 }
 
+/** Where an archive keeps what it knows. */
+export interface ArchiveFiles {
+  readonly heartbeats: string;
+  readonly written: string;
+}
+
 /** `control` is a superuser's session in database postgres; `keptDays` how far back one asks. */
 export async function openWalArchive(
   control: Session,
-  file: string,
+  { heartbeats: file, written: writtenFile }: ArchiveFiles,
   keptDays: number,
 ): Promise<WalArchive> {
   await control.query(`create table if not exists miosa.heartbeat
@@ -98,12 +133,13 @@ export async function openWalArchive(
   const keptSince = Date.now() - keptDays * 86_400_000;
   const heartbeats = readHeartbeats(file, keptSince);
   writeAtomically(file, heartbeats.map(render).join(""));
-  let beatAtBytes = 0;
+  const backup = openWritten(writtenFile);
+  let beatAtBytes: number | null = null;
 
   async function commit(): Promise<Heartbeat> {
     const [row] = await control.query<Row<{ at: number }>>(beat);
-    const { wal, bytes } = await locate(control);
-    beatAtBytes = bytes;
+    const { wal } = await locate(control);
+    beatAtBytes = await bytesWritten(control);
     const heartbeat = { at: Math.floor(row?.at ?? 0), wal };
     appendFileSync(file, render(heartbeat), { mode: 0o600 });
     heartbeats.push(heartbeat);
@@ -119,6 +155,7 @@ export async function openWalArchive(
         unarchived_since: row.waiting?.toISOString() ?? null,
         failed_count: row.failed_count,
         wal_bytes: (await locate(control)).bytes,
+        written_since_backup_bytes: backup.since(await bytesWritten(control)),
       };
     },
     async heartbeat(upTo = Number.POSITIVE_INFINITY) {
@@ -132,8 +169,11 @@ export async function openWalArchive(
       }
     },
     async heartbeatIfBusy() {
-      if ((await locate(control)).bytes - beatAtBytes > idleBytes) await commit();
+      const bytes = await bytesWritten(control);
+      beatAtBytes ??= bytes;
+      if (Math.abs(bytes - beatAtBytes) > idleBytes) await commit();
     },
+    backedUp: async () => backup.set(await bytesWritten(control)),
     heartbeats: () => heartbeats,
     async restorePoint(name) {
       const text = `select pg_create_restore_point('${name.replaceAll("'", "''")}')::text as lsn`;

@@ -119,7 +119,8 @@ function refuseSpent(c: Call, allowance: Allowance | null): void {
   const { remaining = Number.POSITIVE_INFINITY } = c.var.allowance ?? {};
   if (allowance.remaining < remaining) c.set("allowance", allowance);
   if (allowance.isAllowed) return;
-  const message = `This API key, or one it comes from, makes more than ${allowance.limit} requests a minute.`;
+  const { limit } = allowance;
+  const message = `This API key, or one it comes from, makes more than ${limit} requests a minute.`;
   throw tooMany(message, allowance);
 }
 

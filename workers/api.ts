@@ -9,6 +9,7 @@ import { auditRoutes } from "../src/audit/routes.ts";
 import { clusterBackupRoutes } from "../src/backup/routes.ts";
 import { caRoutes } from "../src/cluster/ca-routes.ts";
 import { clusterRoutes } from "../src/cluster/routes.ts";
+import { trashRoutes } from "../src/cluster/trash-routes.ts";
 import type { Context } from "../src/core/context.ts";
 import { ApiError } from "../src/core/error.ts";
 import { newId } from "../src/core/id.ts";
@@ -22,6 +23,7 @@ import { reconcileRoutes } from "../src/database/reconcile-routes.ts";
 import { databaseRoutes } from "../src/database/routes.ts";
 import { downloadRoutes } from "../src/dump/download-routes.ts";
 import { backupRoutes } from "../src/dump/routes.ts";
+import { holdRoutes } from "../src/hold/routes.ts";
 import { operationRoutes } from "../src/operation/routes.ts";
 import { dataServiceRoutes } from "../src/project/data-service-routes.ts";
 import { databaseUndeleteRoutes } from "../src/project/database-undelete-routes.ts";
@@ -88,6 +90,8 @@ const routers = [
   eventStreamRoutes,
   auditRoutes,
   clusterRoutes,
+  trashRoutes,
+  holdRoutes,
   clusterBackupRoutes,
   alertRoutes,
 ];

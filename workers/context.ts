@@ -2,11 +2,13 @@ import { waitUntil } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
 import { archivePort } from "../src/cluster/archive.ts";
 import { clusterPort } from "../src/cluster/port.ts";
-import { type HostKey, readHostKey } from "../src/cluster/token.ts";
-import { type CertificateKey, readCertificateKey } from "../src/core/certificate-key.ts";
+import type { HostKey } from "../src/cluster/token.ts";
+import type { CertificateKey } from "../src/core/certificate-key.ts";
 import type { Context, LogEntry } from "../src/core/context.ts";
+import { messageOf } from "../src/core/error.ts";
 import type { OutboundPort } from "../src/core/outbound-port.ts";
-import { type Keyring, readKeyring } from "../src/core/seal.ts";
+import type { Keyring } from "../src/core/seal.ts";
+import { checkInstallation, readSecretsOf } from "./installation.ts";
 import type { Lane } from "./lane.ts";
 import type { Limiter } from "./limiter.ts";
 
@@ -28,6 +30,8 @@ export interface Env {
   readonly MIOSA_RESOLVER_URL?: string;
   /** Development only: opens webhooks to http://127.0.0.1, but for these ports, as `8787,20001`. */
   readonly MIOSA_WEBHOOK_LOOPBACK?: string;
+  /** Days an orphan stays before it goes to the trash; 0 is for ever. 7 when absent. */
+  readonly MIOSA_ORPHAN_DAYS?: string;
   /** Development only: the address all requests come from, where no header can be believed. */
   readonly MIOSA_CLIENT_ADDRESS?: string;
 }
@@ -46,22 +50,20 @@ export interface Secrets {
 
 let secrets: Promise<Secrets> | undefined;
 
-/** Reads the secrets once per isolate: they change only with a deployment. */
+/** Reads the secrets once per isolate: they change only with a deployment. @throws Misconfigured */
 export function readSecrets(env: Env): Promise<Secrets> {
-  secrets ??= (async () => ({
-    keyring: await readKeyring(env.MIOSA_SEALING_KEYS),
-    hostKey: await readHostKey(env.MIOSA_HOST_KEY),
-    certificateKey: await readCertificateKey(env.MIOSA_CERTIFICATE_KEY),
-  }))();
+  secrets ??= readSecretsOf(env);
   secrets.catch(() => {
     secrets = undefined;
   });
   return secrets;
 }
 
-/** The ports of this isolate. */
+/** The ports of this isolate. @throws Misconfigured */
 export async function createContext(env: Env): Promise<Context> {
-  const { keyring, hostKey, certificateKey } = await readSecrets(env);
+  const opened = await readSecrets(env);
+  await checkInstallation(env, opened);
+  const { keyring, hostKey, certificateKey } = opened;
   const db = drizzle(env.DB);
   const laneOf = (name: string) => env.LANE.getByName(name);
   return {
@@ -70,6 +72,7 @@ export async function createContext(env: Env): Promise<Context> {
     random,
     keyring,
     certificateKey,
+    orphanDays: Number(env.MIOSA_ORPHAN_DAYS ?? orphanDaysDefault),
     cluster: clusterPort((clusterId, call) => laneOf(`cluster:${clusterId}`).perform(call)),
     archives: archivePort({ db }, { hostKey, fetch: fetch.bind(globalThis), now, random }),
     outbound: outboundOf(env),
@@ -88,6 +91,7 @@ export async function createContext(env: Env): Promise<Context> {
   };
 }
 
+const orphanDaysDefault = 7;
 const publicResolver = "https://cloudflare-dns.com/dns-query";
 
 function outboundOf(env: Env): OutboundPort {
@@ -115,7 +119,7 @@ async function quietly(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    log({ level: "warning", message: error instanceof Error ? error.message : String(error) });
+    log({ level: "warning", message: messageOf(error) });
   }
 }
 

@@ -1,4 +1,5 @@
 import { purgeIdempotencyKeys } from "../src/account/idempotency.ts";
+import { reportRestart } from "../src/alert/restart.ts";
 import { purgeEntries } from "../src/audit/keep.ts";
 import { nudgeSealers } from "../src/audit/seal.ts";
 import { resolveDamage } from "../src/backup/damage.ts";
@@ -7,6 +8,7 @@ import { scheduleBackups } from "../src/backup/schedule.ts";
 import { resealClusters } from "../src/cluster/reseal.ts";
 import { watchClusters } from "../src/cluster/watch.ts";
 import type { Context } from "../src/core/context.ts";
+import { messageOf } from "../src/core/error.ts";
 import { followPlans } from "../src/database/limit.ts";
 import { measureStorage } from "../src/database/measure.ts";
 import { purgeDeleted } from "../src/database/purge.ts";
@@ -14,6 +16,8 @@ import { reconcile } from "../src/database/reconcile.ts";
 import { resealDatabases } from "../src/database/reseal.ts";
 import { pullAllTransitions } from "../src/database/suspend.ts";
 import { compareDumps, expireDumps } from "../src/dump/expire.ts";
+import { holdOf } from "../src/hold/find.ts";
+import { markClusters } from "../src/hold/mark.ts";
 import { resolveDeadNudges } from "../src/operation/alert.ts";
 import { watchDeadlines } from "../src/operation/overdue.ts";
 import { sweep } from "../src/operation/sweep.ts";
@@ -24,11 +28,16 @@ import { endPreviews, forgetFormers } from "../src/restore/expire.ts";
 import { purgeWebhooks } from "../src/webhook/purge.ts";
 import { resealWebhooks } from "../src/webhook/reseal.ts";
 import { resolveWebhookAlerts, wakeEndpoints } from "../src/webhook/sweep.ts";
+import type { ContextOf } from "./api.ts";
 import { createContext, type Env, log } from "./context.ts";
 import { registry } from "./registry.ts";
 
+type Chore = (context: Context) => Promise<unknown>;
+
 // In this order, each once a minute.
-const chores: readonly ((context: Context) => Promise<unknown>)[] = [
+const chores: readonly Chore[] = [
+  // Whether D1 is as old as the hosts know it: before anything is repaired or removed.
+  markClusters,
   // Work whose nudge was lost, and work that is late.
   sweep,
   (context) => watchDeadlines(context, registry),
@@ -43,14 +52,14 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   // What hosts did by themselves, and what was deleted long enough ago.
   pullAllTransitions,
   measureStorage,
-  purgeDeleted,
-  followPlans,
-  purgeProjects,
-  forgetFormers,
+  unlessHeld(purgeDeleted),
+  unlessHeld(followPlans),
+  unlessHeld(purgeProjects),
+  unlessHeld(forgetFormers),
   // Dumps that are out of date; against what hosts keep, which is a long list, now and then.
-  expireDumps,
-  onceAQuarter(compareDumps),
-  endPreviews,
+  unlessHeld(expireDumps),
+  unlessHeld(onceAQuarter(compareDumps)),
+  unlessHeld(endPreviews),
   // Base backups that are due.
   scheduleBackups,
   watchArchives,
@@ -59,7 +68,7 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   // Proof that they can be restored.
   scheduleVerifications,
   watchVerifications,
-  onceAQuarter(forgetCertificates),
+  unlessHeld(onceAQuarter(forgetCertificates)),
   // What is out of date, and what a former sealing key sealed.
   purgeIdempotencyKeys,
   purgeEntries,
@@ -72,20 +81,35 @@ const chores: readonly ((context: Context) => Promise<unknown>)[] = [
   watchClusters,
 ];
 
-function onceAQuarter(chore: (context: Context) => Promise<unknown>) {
+/** A chore that removes something: an operator, or a D1 that was brought back, may stop it. */
+function unlessHeld(chore: Chore): Chore {
+  return async (context) => {
+    if ((await holdOf(context)) === null) await chore(context);
+  };
+}
+
+function onceAQuarter(chore: Chore): Chore {
   return async (context: Context) => {
     if (context.now().getUTCMinutes() % 15 === 0) await chore(context);
   };
 }
 
+/** What a launcher fires in place of a cron's expression after it has started workerd again. */
+const restartTrigger = "restarted";
+
 /** Every minute: the chores, none of which stops the others. */
-export async function onCron(env: Env): Promise<void> {
-  const context = await createContext(env);
+export async function onCron(
+  env: Env,
+  trigger: string,
+  contextOf: ContextOf = createContext,
+): Promise<void> {
+  const context = await contextOf(env);
+  if (trigger === restartTrigger) return reportRestart(context);
   for (const chore of chores) {
     try {
       await chore(context);
     } catch (error) {
-      log({ level: "error", message: error instanceof Error ? error.message : String(error) });
+      log({ level: "error", message: messageOf(error) });
     }
   }
 }

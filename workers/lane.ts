@@ -1,8 +1,10 @@
 // The one Durable Object. A lane is what is done one at a time; it orders, and stores nothing but
 // its alarm: every row is in D1. The lane of a cluster also lends that cluster's connections.
+
 import { DurableObject } from "cloudflare:workers";
 import { type LocalCluster, localCluster } from "../src/cluster/local.ts";
 import type { ClusterCall, ClusterReply } from "../src/cluster/port.ts";
+import { messageOf } from "../src/core/error.ts";
 import { createContext, type Env, log, now, random, readSecrets } from "./context.ts";
 import { run } from "./run.ts";
 
@@ -93,8 +95,4 @@ export class Lane extends DurableObject<Env> {
     if (name === undefined) throw new Error("A lane is addressed by its name.");
     return name;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -8,6 +8,6 @@ export { Limiter } from "./limiter.ts";
 
 export default {
   fetch: createApp(createContext).fetch,
-  queue: onMessages,
-  scheduled: (_controller, env) => onCron(env),
+  queue: (batch, env) => onMessages(batch, env),
+  scheduled: ({ cron }, env) => onCron(env, cron),
 } satisfies ExportedHandler<Env, Nudge>;

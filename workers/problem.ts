@@ -2,6 +2,7 @@
 import { violatedConstraint } from "../src/core/batch.ts";
 import { ApiError } from "../src/core/error.ts";
 import { log } from "./context.ts";
+import { Misconfigured } from "./installation.ts";
 
 /** The answer for anything a route threw. */
 export function answerError(error: unknown, requestId: string): Response {
@@ -34,6 +35,10 @@ export function answerError(error: unknown, requestId: string): Response {
 
 function problemOf(error: unknown, requestId: string): ApiError {
   if (error instanceof ApiError) return error;
+  if (error instanceof Misconfigured) {
+    log({ level: "error", message: error.message, request_id: requestId });
+    return new ApiError(503, "MISCONFIGURED", error.message, { retryAfterSeconds: 30 });
+  }
   const violated = violatedConstraint(error);
   const known = violated === null ? undefined : violations[violated];
   if (known !== undefined) return known();

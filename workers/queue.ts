@@ -1,12 +1,19 @@
+import type { Context } from "../src/core/context.ts";
+import { messageOf } from "../src/core/error.ts";
 import { laneIn, reportDeadNudge } from "../src/operation/alert.ts";
 import { webhookIn } from "../src/webhook/lane.ts";
+import type { ContextOf } from "./api.ts";
 import { createContext, type Env, log, type Nudge } from "./context.ts";
 
 type Messages = readonly Message<unknown>[];
 
 /** Each message nudges a lane; those that were given up become alerts. */
-export async function onMessages(batch: MessageBatch<Nudge>, env: Env): Promise<void> {
-  if (batch.queue.endsWith("-dead")) await onDeadNudges(batch.messages, env);
+export async function onMessages(
+  batch: MessageBatch<Nudge>,
+  env: Env,
+  contextOf: ContextOf = createContext,
+): Promise<void> {
+  if (batch.queue.endsWith("-dead")) await onDeadNudges(batch.messages, await contextOf(env));
   else await onNudges(batch.messages, env);
 }
 
@@ -25,8 +32,7 @@ async function onNudges(messages: Messages, env: Env): Promise<void> {
   );
 }
 
-async function onDeadNudges(messages: Messages, env: Env): Promise<void> {
-  const context = await createContext(env);
+async function onDeadNudges(messages: Messages, context: Context): Promise<void> {
   for (const message of messages) {
     await each([message], () => reportDeadNudge(context, message.body));
   }
@@ -37,7 +43,7 @@ async function each(messages: Messages, work: () => Promise<void>): Promise<void
     await work();
     for (const message of messages) message.ack();
   } catch (error) {
-    log({ level: "error", message: error instanceof Error ? error.message : String(error) });
+    log({ level: "error", message: messageOf(error) });
     for (const message of messages)
       message.retry({ delaySeconds: 2 ** Math.min(message.attempts, 8) });
   }

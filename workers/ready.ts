@@ -2,28 +2,52 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { sql } from "drizzle-orm";
 import { clustersReady } from "../src/cluster/ready.ts";
 import type { Context } from "../src/core/context.ts";
+import { messageOf } from "../src/core/error.ts";
+import { holdOf } from "../src/hold/find.ts";
 import type { ApiEnv, ContextOf } from "./api.ts";
 import { log } from "./context.ts";
+import { Misconfigured } from "./installation.ts";
 
-/** `/healthz`: the Worker runs. `/readyz`: it can serve, or the names of what is not ready. */
+/** What `/readyz` says: nothing serves, some of it does, or all. */
+interface Readiness {
+  readonly status: "ready" | "degraded" | "unavailable";
+  /** Names of what is not ready, with the reason where there is one. */
+  readonly notReady: readonly string[];
+}
+
+/** `/healthz`: the Worker runs. `/readyz`: whether it can serve, and the names of what cannot. */
 export function mountHealth(app: OpenAPIHono<ApiEnv>, contextOf: ContextOf): void {
   app.get("/healthz", (c) => c.json({ ok: true }));
   app.get("/readyz", async (c) => {
-    const context = await contextOf(c.env);
-    const notReady = await findNotReady(context);
-    const ready = notReady.length === 0;
-    return c.json({ ready, not_ready: notReady }, ready ? 200 : 503);
+    const { status, notReady } = await contextOf(c.env).then(look, lookFailed);
+    const body = { ready: status !== "unavailable", status, not_ready: notReady };
+    return c.json(body, status === "unavailable" ? 503 : 200);
   });
 }
 
-async function findNotReady(context: Context): Promise<string[]> {
+async function look(context: Context): Promise<Readiness> {
   try {
     await context.db.run(sql`select 1`);
-    const clusters = await clustersReady(context);
-    if (clusters.length === 0) return ["clusters: none is registered"];
-    return clusters.filter((each) => !each.ready).map((each) => `cluster: ${each.name}`);
+    const [clusters, hold] = await Promise.all([clustersReady(context), holdOf(context)]);
+    if (clusters.length === 0) return unavailable("clusters: none is registered");
+    const silent = clusters.flatMap(({ name, reason }) =>
+      reason === null ? [] : [`cluster: ${name}: ${reason}`],
+    );
+    // Repairs that are held keep nobody from being served.
+    const held = hold === null ? [] : [`repairs are held: ${hold.reason}`];
+    const notReady = [...silent, ...held];
+    if (silent.length === clusters.length) return { status: "unavailable", notReady };
+    return { status: notReady.length === 0 ? "ready" : "degraded", notReady };
   } catch (error) {
-    log({ level: "error", message: error instanceof Error ? error.message : String(error) });
-    return ["d1"];
+    log({ level: "error", message: messageOf(error) });
+    return unavailable("d1");
   }
 }
+
+function lookFailed(error: unknown): Readiness {
+  const message = messageOf(error);
+  log({ level: "error", message });
+  return unavailable(error instanceof Misconfigured ? message : "d1");
+}
+
+const unavailable = (what: string): Readiness => ({ status: "unavailable", notReady: [what] });

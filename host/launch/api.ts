@@ -31,6 +31,19 @@ export async function waitFor(url: string, seconds: number, signal: AbortSignal)
   }
 }
 
+const aliveMilliseconds = 2000;
+
+/** True when anything at all answers at the URL within two seconds. */
+export async function answersAt(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(aliveMilliseconds) });
+    await response.arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** What the control plane has to know of a cluster. */
 export interface Registration {
   readonly id: string;

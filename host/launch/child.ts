@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { say } from "../install/command.ts";
+import { isHalted } from "../process.ts";
 import { lastLines, openLog } from "./log-file.ts";
 
 /** What to run, in words of `spawn`. */
@@ -15,6 +16,8 @@ export interface Program {
   readonly log: string;
   /** Called with each new process's id, before it can do anything that needs it. */
   readonly onStart: (pid: number) => void;
+  /** Whether the process answers; it is started anew when it has not for a while. */
+  readonly answers: () => Promise<boolean>;
   /** Messages of the child over its IPC channel; without it the child has none. */
   readonly onMessage?: (message: unknown) => void;
 }
@@ -91,6 +94,12 @@ export function keepRunning(program: Program): Kept {
   }
 
   const watching = watch();
+  const healing = keepAnswering(
+    program,
+    () => child,
+    () => isEstablished,
+    stopping.signal,
+  );
   return {
     failed: failed.promise,
     established: () => {
@@ -105,7 +114,49 @@ export function keepRunning(program: Program): Kept {
       }, seconds * 1000);
       await ended;
       clearTimeout(timer);
-      await watching;
+      await Promise.all([watching, healing]);
     },
   };
+}
+
+const lookMilliseconds = 500;
+// How long a process may be halted, or silent, before it is healed.
+const haltedMilliseconds = 2000;
+const silentMilliseconds = 5000;
+// A look that comes so much late says that the machine is starved: then nobody is judged.
+const lateMilliseconds = 1500;
+
+/** Sends a process on that was halted, and ends one that lives and does not answer. */
+async function keepAnswering(
+  { name, answers }: Program,
+  child: () => ChildProcess,
+  isEstablished: () => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  let since: number | undefined;
+  let lookedAt = performance.now();
+  while (!signal.aborted) {
+    await delay(lookMilliseconds, undefined, { signal }).catch(() => undefined);
+    const { pid } = child();
+    const now = performance.now();
+    const isStarved = now - lookedAt > lookMilliseconds + lateMilliseconds;
+    const isHalt = pid !== undefined && isHalted(pid);
+    const isWell = !isEstablished() || pid === undefined || (!isHalt && (await answers()));
+    lookedAt = performance.now();
+    if (isWell || isStarved || signal.aborted) {
+      since = undefined;
+      continue;
+    }
+    since ??= now;
+    const silence = performance.now() - since;
+    if (isHalt && silence >= haltedMilliseconds) {
+      say(`${name} was halted by a signal: sending it on`);
+      child().kill("SIGCONT");
+      since = undefined;
+    } else if (!isHalt && silence >= silentMilliseconds) {
+      say(`${name} does not answer: ending it`);
+      child().kill("SIGKILL");
+      since = undefined;
+    }
+  }
 }

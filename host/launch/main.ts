@@ -1,7 +1,8 @@
 // `npm start`: installs what is missing, starts the whole system, says when it is ready.
 //
 // Settings are environment variables: MIOSA_HOME, MIOSA_PORT, MIOSA_ROOTFS, MIOSA_DATABASES_MAX,
-// MIOSA_BACKENDS_MAX, MIOSA_CLIENTS_MAX, MIOSA_RESOLVER_URL, MIOSA_CRON_SECONDS.
+// MIOSA_BACKENDS_MAX, MIOSA_CLIENTS_MAX, MIOSA_RESOLVER_URL, MIOSA_CRON_SECONDS,
+// MIOSA_ORPHAN_DAYS.
 // Started by root it installs as root, then becomes the service user before anything serves.
 import { statSync } from "node:fs";
 import { ensureBinaries } from "../install/binaries.ts";

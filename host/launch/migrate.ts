@@ -28,12 +28,22 @@ export function splitStatements(text: string): readonly string[] {
     .filter((statement) => statement !== "");
 }
 
-/** Applies what is not applied yet, in order, each file whole or not at all; returns the names. */
+/**
+ * Applies what is not applied yet, in order, each file whole or not at all; returns the names.
+ * @throws Error for a D1 that has migrations this version does not know
+ */
 export async function migrate(db: Database, directory: string): Promise<readonly string[]> {
   await db.prepare(bookkeeping).run();
   const { results } = await db.prepare("select name from d1_migrations").all<{ name: string }>();
   const done = new Set(results.map(({ name }) => name));
   const files = readdirSync(directory).filter((name) => name.endsWith(".sql"));
+  const unknown = [...done].filter((name) => !files.includes(name));
+  if (unknown.length > 0) {
+    throw new Error(
+      `D1 is newer than this version of MIOSA Postgres: it has ${unknown.join(", ")}. Start the ` +
+        "newer version again, or bring back a D1 of before.",
+    );
+  }
   const todo = files.sort().filter((name) => !done.has(name));
   for (const name of todo) {
     const statements = splitStatements(readFileSync(join(directory, name), "utf8"));

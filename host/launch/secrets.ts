@@ -1,6 +1,9 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import { readIfExists, writeAtomically } from "../file.ts";
+import type { HomePaths } from "./settings.ts";
 
 const Key = z.object({
   kty: z.literal("OKP"),
@@ -36,6 +39,21 @@ function makeSecrets(): Secrets {
     host_key: makeKey(),
     certificate_key: makeKey(),
   });
+}
+
+/**
+ * Refuses to make new secrets beside what only the former ones open.
+ * @throws Error naming what is there and what is missing
+ */
+export function refuseLostSecrets({ secrets, state, cluster }: HomePaths): void {
+  if (existsSync(secrets)) return;
+  const there = [join(state, "v3"), join(cluster, "data")].filter((path) => existsSync(path));
+  if (there.length === 0) return;
+  throw new Error(
+    `${secrets} is missing, but ${there.join(" and ")} are of an installation whose keys were in ` +
+      "it: without them nothing that is sealed there can be opened. Put the file back from your " +
+      "backup; to begin anew, move those directories away.",
+  );
 }
 
 /** The secrets of an installation (file 0600), made at the first call; later ones are added. */

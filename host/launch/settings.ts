@@ -26,6 +26,8 @@ export interface Settings {
   readonly resolverUrl: string | undefined;
   /** How often cron triggers fire within a minute in which they are due. */
   readonly cronSeconds: number;
+  /** Days an orphan stays before it goes to the trash; 0 is for ever. */
+  readonly orphanDays: number;
   readonly shown: { readonly home: string; readonly rootfs: string };
 }
 
@@ -39,6 +41,7 @@ export const variables = {
   clientsMax: "MIOSA_CLIENTS_MAX",
   resolverUrl: "MIOSA_RESOLVER_URL",
   cronSeconds: "MIOSA_CRON_SECONDS",
+  orphanDays: "MIOSA_ORPHAN_DAYS",
   /** Set for the part of a start that runs as the service user. */
   shownHome: "MIOSA_SHOWN_HOME",
   shownRootfs: "MIOSA_SHOWN_ROOTFS",
@@ -46,11 +49,17 @@ export const variables = {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-function wholeNumber(env: Environment, name: string, standard: number, max: number): number {
+function wholeNumber(
+  env: Environment,
+  name: string,
+  standard: number,
+  max: number,
+  min = 1,
+): number {
   const text = env[name] || String(standard);
   const value = Number(text);
-  if (/^\d+$/.test(text) && value >= 1 && value <= max) return value;
-  throw new Error(`${name} is ${JSON.stringify(text)}: give a whole number from 1 to ${max}.`);
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  throw new Error(`${name} is ${JSON.stringify(text)}: give a whole number from ${min} to ${max}.`);
 }
 
 function optionalNumber(env: Environment, name: string, max: number): number | undefined {
@@ -79,6 +88,7 @@ export function readSettings(env: Environment): Settings {
     clientsMax: optionalNumber(env, variables.clientsMax, 1_000_000),
     resolverUrl: resolverUrl(env),
     cronSeconds: wholeNumber(env, variables.cronSeconds, 60, 60),
+    orphanDays: wholeNumber(env, variables.orphanDays, 7, 365, 0),
     shown: {
       home: env[variables.shownHome] || home,
       rootfs: env[variables.shownRootfs] || rootfs,

@@ -8,14 +8,14 @@ import type { Binaries } from "../install/binaries.ts";
 import { say } from "../install/command.ts";
 import { findProcess } from "../process.ts";
 import { announce, apiUrl, type Facts, writeDevFile } from "./announce.ts";
-import { registerCluster, waitFor } from "./api.ts";
+import { answersAt, registerCluster, waitFor } from "./api.ts";
 import { bundle } from "./bundle.ts";
 import { type Kept, keepRunning } from "./child.ts";
 import { createRecord } from "./leftover.ts";
 import { cutLog } from "./log-file.ts";
 import { isFree, keepPorts, type Ports } from "./ports.ts";
 import { preparePsql } from "./psql.ts";
-import { keepSecrets, publicKey, type Secrets } from "./secrets.ts";
+import { keepSecrets, publicKey, refuseLostSecrets, type Secrets } from "./secrets.ts";
 import { homePaths, readBackupSettings, type Settings } from "./settings.ts";
 
 const hostStopSeconds = 180;
@@ -85,6 +85,7 @@ async function startHost(system: System): Promise<void> {
     args: [program("main.ts"), "--config", host],
     env: childEnvironment(),
     log: join(log, "host.log"),
+    answers: () => answersAt(`http://127.0.0.1:${ports.http}/healthz`),
     onStart: (pid) => {
       record.add("host program", host, pid);
       pids.host = pid;
@@ -107,7 +108,7 @@ async function startWorker(system: System): Promise<void> {
   const { settings, ports, record, pids } = system;
   const { log, worker } = homePaths(settings.home);
   const closed = [settings.port, ...Object.values(ports)].join(",");
-  const { cronSeconds, resolverUrl } = settings;
+  const { cronSeconds, orphanDays, resolverUrl } = settings;
   const resolver = resolverUrl === undefined ? [] : ["--resolver", resolverUrl];
   const ready = Promise.withResolvers<void>();
   const kept = keepRunning({
@@ -115,11 +116,14 @@ async function startWorker(system: System): Promise<void> {
     args: [
       program("launch/worker.ts"),
       ...["--home", settings.home, "--port", String(settings.port), "--closed-ports", closed],
-      ...["--cron-seconds", String(cronSeconds), ...resolver],
+      ...["--cron-seconds", String(cronSeconds), "--orphan-days", String(orphanDays)],
+      ...resolver,
     ],
     // Miniflare is 5 MB of source: compiled once, it loads in half the time.
     env: { ...childEnvironment(), NODE_COMPILE_CACHE: join(worker, "compiled") },
     log: join(log, "worker.log"),
+    // What it serves is workerd's, which it looks after itself.
+    answers: async () => true,
     onStart: (pid) => {
       record.add("Worker", settings.home, pid);
       pids.worker = pid;
@@ -194,6 +198,7 @@ async function choosePorts(settings: Settings): Promise<Ports> {
 async function prepare(settings: Settings, ending: AbortSignal): Promise<System> {
   const paths = homePaths(settings.home);
   rmSync(paths.dev, { force: true });
+  refuseLostSecrets(paths);
   for (const path of [paths.log, paths.worker, paths.cluster]) {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   }

@@ -1,7 +1,7 @@
 // Runs the Worker: a child of the launcher.
 //
 //   node host/launch/worker.ts --home DIRECTORY --port PORT --closed-ports PORT,PORT…
-//                              --cron-seconds N [--resolver URL]
+//                              --cron-seconds N --orphan-days N [--resolver URL]
 //
 // Bindings  from wrangler.toml: DB (D1), NUDGE (queue), LANE and LIMITER (Durable Objects); their
 //           state is in state/ of the directory. From secrets.json: MIOSA_ADMIN_KEY (the
@@ -11,7 +11,8 @@
 //           this machine.
 //           MIOSA_WEBHOOK_LOOPBACK, the closed ports, lets webhooks go to receivers on this
 //           machine at any other port; an installation for customers never sets it.
-//           MIOSA_RESOLVER_URL is where names of webhooks are resolved.
+//           MIOSA_RESOLVER_URL is where names of webhooks are resolved. MIOSA_ORPHAN_DAYS is how
+//           long an orphan stays before it goes to the trash.
 // Messages  to the launcher: {"ready": true, "workerd": PID}, again whenever workerd was restarted.
 // Cron      triggers of wrangler.toml fire here, as a local Worker's do not by themselves.
 // Ends      on SIGTERM, when the launcher is gone, and when workerd is gone for good.
@@ -22,6 +23,8 @@ import { parseArgs } from "node:util";
 import type { V4ModuleDefinition, V4WorkerOptions } from "miniflare";
 import { readIfExists, writeAtomically } from "../file.ts";
 import { log, messageOf } from "../log.ts";
+import { isHalted } from "../process.ts";
+import { answersAt } from "./api.ts";
 import { bundlePaths, wranglerEnvironment } from "./bundle.ts";
 import { isDue, untilNext } from "./cron.ts";
 import { type Database, migrate } from "./migrate.ts";
@@ -40,19 +43,25 @@ interface Options {
   readonly port: number;
   readonly closedPorts: string;
   readonly cronSeconds: number;
+  readonly orphanDays: string;
   readonly resolver: string | undefined;
 }
 
 function readOptions(): Options {
   const text = { type: "string" } as const;
-  const needed = { home: text, port: text, "closed-ports": text, "cron-seconds": text } as const;
+  const needed = {
+    ...{ home: text, port: text, "closed-ports": text, "cron-seconds": text },
+    "orphan-days": text,
+  } as const;
   const { values } = parseArgs({ options: { ...needed, resolver: text } });
   const { home, port, "closed-ports": closedPorts, "cron-seconds": seconds, resolver } = values;
-  if (!home || !port || !closedPorts || !seconds) {
+  const { "orphan-days": orphanDays } = values;
+  if (!home || !port || !closedPorts || !seconds || !orphanDays) {
     const names = Object.keys(needed).map((name) => `--${name}`);
     throw new Error(`Give ${names.join(", ")}.`);
   }
-  return { home, port: Number(port), closedPorts, cronSeconds: Number(seconds), resolver };
+  const numbers = { port: Number(port), cronSeconds: Number(seconds) };
+  return { home, ...numbers, closedPorts, orphanDays, resolver };
 }
 
 // workerd lives and dies with this process, also when this process is killed.
@@ -106,7 +115,7 @@ function listModules(output: string) {
 }
 
 async function createRuntime(
-  { home, port, closedPorts, resolver }: Options,
+  { home, port, closedPorts, orphanDays, resolver }: Options,
   onRestart: () => void,
 ) {
   const { state, worker, secrets: file } = homePaths(home);
@@ -127,6 +136,7 @@ async function createRuntime(
       MIOSA_WEBHOOK_LOOPBACK: closedPorts,
       MIOSA_CLIENT_ADDRESS: address,
       ...(resolver === undefined ? {} : { MIOSA_RESOLVER_URL: resolver }),
+      MIOSA_ORPHAN_DAYS: orphanDays,
     },
     host: address,
     port,
@@ -182,6 +192,16 @@ function fireCrons(runtime: Runtime, crons: readonly string[], seconds: number):
   };
 }
 
+/** Has the Worker tell of it: workers/cron.ts knows the word. */
+async function reportRestart(runtime: Runtime): Promise<void> {
+  try {
+    const worker = await runtime.getWorker();
+    await worker.scheduled({ cron: "restarted", scheduledTime: new Date() });
+  } catch (error) {
+    log("error", `A restart was not told: ${messageOf(error)}`);
+  }
+}
+
 const goneMilliseconds = 3000;
 const lookMilliseconds = 250;
 
@@ -194,6 +214,35 @@ function watchRuntime(): void {
   }, lookMilliseconds);
 }
 
+const haltedMilliseconds = 2000;
+const silentMilliseconds = 6000;
+const aliveLookMilliseconds = 500;
+
+/**
+ * Sends workerd on when it was halted, and ends it when it lives and does not answer: Miniflare
+ * then starts another one.
+ */
+function keepRuntimeAnswering(port: number): void {
+  let since: number | undefined;
+  let isLooking = false;
+  setInterval(async () => {
+    const pid = findRuntime();
+    if (pid === undefined) since = undefined;
+    if (isLooking || pid === undefined) return;
+    isLooking = true;
+    const isHalt = isHalted(pid);
+    const isWell = !isHalt && (await answersAt(`http://${address}:${port}/healthz`));
+    isLooking = false;
+    if (isWell) since = undefined;
+    else since ??= performance.now();
+    const silence = since === undefined ? 0 : performance.now() - since;
+    if (silence < (isHalt ? haltedMilliseconds : silentMilliseconds)) return;
+    since = undefined;
+    log("error", isHalt ? "workerd was halted: sending it on" : "workerd does not answer");
+    if (findRuntime() === pid) process.kill(pid, isHalt ? "SIGCONT" : "SIGKILL");
+  }, aliveLookMilliseconds);
+}
+
 function giveUp(error: unknown): never {
   log("error", messageOf(error));
   process.exit(1);
@@ -202,9 +251,11 @@ function giveUp(error: unknown): never {
 async function run(options: Options): Promise<void> {
   prepareEnvironment(options.home);
   let catchUp = () => {};
+  let tellRestart = () => {};
   const tell = () => {
     process.send?.({ ready: true, workerd: findRuntime() });
     catchUp();
+    tellRestart();
   };
   const { runtime, crons } = await createRuntime(options, tell);
   const stop = () => {
@@ -217,7 +268,10 @@ async function run(options: Options): Promise<void> {
   if (applied.length > 0) log("info", "Applied migrations", { names: applied.join(" ") });
   catchUp = fireCrons(runtime, crons, options.cronSeconds);
   watchRuntime();
+  keepRuntimeAnswering(options.port);
   tell();
+  // From here on each time is one more than was meant.
+  tellRestart = () => reportRestart(runtime);
 }
 
 process.umask(0o077);

@@ -79,8 +79,8 @@ export async function leaveStream(context: Context, id: string): Promise<void> {
 
 function tooMany([most, whose]: readonly [number, string]): ApiError {
   const message =
-    `${most} streams are open, which is the most ${whose} may have: each asks the database once a ` +
-    "second. Close one, or follow more types with one stream.";
+    `${most} streams are open, which is the most ${whose} may have: each asks the database once ` +
+    "a second. Close one, or follow more types with one stream.";
   return new ApiError(429, "TOO_MANY_STREAMS", message, {
     details: { streams_max: most },
     retryAfterSeconds: 30,

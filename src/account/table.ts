@@ -93,7 +93,7 @@ export const apiKey = sqliteTable(
     externalUserId: text("external_user_id"),
     /** The key that made it; null for the installation's own. */
     createdBy: text("created_by"),
-    /** The keys it comes from, the installation's own left out: its calls count for them as well. */
+    /** The keys it comes from, but for the installation's own: its calls count for them, too. */
     ancestors: text("ancestors", { mode: "json" }).$type<readonly string[]>().notNull().default([]),
     /** To the minute. */
     lastUsedAt: timeColumn("last_used_at"),

@@ -22,9 +22,16 @@ const about = `An alert resolves itself once its cause is gone; \`state=all\` sh
 - \`backup_damaged\`: a restore met a damaged or missing file of a base backup or its WAL; others
   stand in where they can, until it has expired.
 - \`verification_failed\`: a database did not come back whole from a backup, or none was looked at.
-- \`orphan\`: no row names a database, a role or a host's entry; it is removed when it is one an
-  hour later, unless so many are that rows must be missing: more than ten databases, if they are
-  more than a fifth of their cluster.`;
+- \`orphan\`: no row names a database, a role or a host's entry; nothing of it is dropped. After
+  MIOSA_ORPHAN_DAYS it goes to the trash of its cluster, unless more than three databases are, or
+  repairs are held.
+- \`orphan_dump\`: a host keeps an archive no row names; it stays until a person removes it.
+- \`repairs_held\`: nothing is repaired or removed by itself; \`GET /admin/hold\` says why.
+- \`cluster_silent\`: a cluster does not answer; the message names what of it.
+- \`server_failed\`: a server crashed, hung, was halted or ran out of memory; told for a day.
+- \`worker_restarted\`: the Worker's runtime was started again; told for a day.
+- \`disk_nearly_full\`: a tenth of a cluster's disk is left; no database is placed there.
+- \`protocol_differs\`: a host and this Worker are one version apart; they work together.`;
 
 const Filter = PageParameters.extend({
   state: z.enum(["open", "resolved", "all"]).default("open"),

@@ -26,6 +26,20 @@ export const alertKinds = [
   "verification_failed",
   /** A cluster has what no row names; subject: the cluster's id, a slash and the name. */
   "orphan",
+  /**
+   * A server of a host crashed, hung or was restarted; subject: the cluster's id, a slash, which.
+   */
+  "server_failed",
+  /** The disk of a cluster has a tenth left; subject: its id. */
+  "disk_nearly_full",
+  /** A host speaks another version of the protocol; subject: its cluster's id. */
+  "protocol_differs",
+  /** The Worker's runtime was started again; subject: `worker`. */
+  "worker_restarted",
+  /** Automatic repairs are held; subject: `installation`. */
+  "repairs_held",
+  /** A host keeps an archive that no row names; subject: the cluster's id, a slash and its id. */
+  "orphan_dump",
   /** An endpoint failed for days and was switched off; subject: its id. */
   "webhook_failed",
 ] as const;

@@ -55,7 +55,8 @@ export async function listEntries(
   return { rows, total: totals[0]?.total ?? 0 };
 }
 
-const outcomeOf = sql<string>`coalesce(json_extract(${auditEntry.after}, '$.outcome'), 'succeeded')`;
+const told = sql`json_extract(${auditEntry.after}, '$.outcome')`;
+const outcomeOf = sql<string>`coalesce(${told}, 'succeeded')`;
 
 // An entry keeps no workspace of its own: it is the resource, or what the call's words name.
 function isAbout(workspaceId: string) {

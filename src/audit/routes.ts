@@ -59,8 +59,8 @@ auditRoutes.openapi(
     summary: "List who did what, newest first",
     description:
       "One entry for each call that changed something or gave out credentials, written with the " +
-      "change itself; one for each answer that was given again (`outcome` replayed), and for each " +
-      "call that was refused with 401, 403 or 404. `action` is the call's `operationId`. " +
+      "change itself; one for each answer that was given again (`outcome` replayed), and for " +
+      "each call that was refused with 401, 403 or 404. `action` is the call's `operationId`. " +
       `No entry holds a secret. Kept for ${keptDays} days.`,
     tags: ["audit log"],
     security: needs("audit:read"),

@@ -73,6 +73,8 @@ const nouns: Readonly<Record<string, string>> = {
   organizations: "organization",
   "api-keys": "api_key",
   presets: "api_key_preset",
+  trash: "trash",
+  dumps: "dump",
   webhooks: "webhook",
 };
 

@@ -6,7 +6,7 @@ import type { ClusterRow } from "../cluster/table.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { ArchiveStatus } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
-import { incrementalHours } from "./schedule.ts";
+import { incrementalHours, isIdle } from "./schedule.ts";
 import { baseBackup } from "./table.ts";
 
 // One that is late by half is missed.
@@ -49,13 +49,16 @@ function alertsOf(context: Context, id: string, name: string, status: ArchiveSta
 /** Looks what became of each cluster's base backups; one that failed or was missed is an alert. */
 export async function watchBackups(context: Context): Promise<void> {
   for (const cluster of await allClusters(context)) {
-    await commit(context, await backupAlert(context, cluster));
+    const status = await context.cluster.archiveStatus(cluster.id).catch(() => null);
+    const isNeeded = status === null || !isIdle(status);
+    await commit(context, await backupAlert(context, cluster, isNeeded));
   }
 }
 
 async function backupAlert(
   context: Context,
   { id, name, createdAt }: ClusterRow,
+  isNeeded: boolean,
 ): Promise<Statement[]> {
   const isOver = and(eq(baseBackup.clusterId, id), isNotNull(baseBackup.endedAt));
   const latest = (which = isOver) =>
@@ -66,7 +69,8 @@ async function backupAlert(
   ]);
   // The first one is the host's own, made before there was a cluster here.
   const since = (whole?.endedAt ?? createdAt).toISOString();
-  const isMissed = context.now().getTime() - Date.parse(since) > backupMilliseconds;
+  const isLate = context.now().getTime() - Date.parse(since) > backupMilliseconds;
+  const isMissed = isNeeded && isLate;
   if (last?.state !== "failed" && !isMissed) {
     return [resolveAlerts(context, "backup_failed", eq(alert.subject, id))];
   }

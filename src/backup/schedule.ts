@@ -2,7 +2,9 @@ import { and, desc, eq } from "drizzle-orm";
 import { ask } from "../cluster/ask.ts";
 import { allClusters } from "../cluster/find.ts";
 import { commit } from "../core/batch.ts";
+import type { ArchiveStatus } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
+import { messageOf } from "../core/error.ts";
 import { activeOperations, commitExclusively } from "../operation/find.ts";
 import { type BaseBackupRow, baseBackup } from "./table.ts";
 import { beginBaseBackup } from "./take.ts";
@@ -12,6 +14,8 @@ const fullHours = 24;
 export const incrementalHours = 6;
 const incrementalWalBytes = 1024 ** 3;
 const hourMilliseconds = 3_600_000;
+// A day of what Postgres writes by itself, and less than one table.
+const idleBytes = 64 * 1024;
 // After one that failed the next is not tried at once.
 const pauseHours = 0.25;
 
@@ -22,15 +26,23 @@ export interface BackupHistory {
   readonly lastFailedAt: Date | null;
 }
 
-/** Which base backup is due now, or null. */
+/** True for a cluster that has nothing to back up but what Postgres writes by itself. */
+export function isIdle({ written_since_backup_bytes: bytes }: ArchiveStatus): boolean {
+  return bytes !== null && bytes < idleBytes;
+}
+
+/** Which base backup is due now, or null: one that would hold what the last one holds never is. */
 export function dueBackup(
   now: Date,
-  walBytes: number,
+  status: ArchiveStatus,
   { lastFullAt, last, lastFailedAt }: BackupHistory,
 ): BaseBackupRow["type"] | null {
+  const { wal_bytes: walBytes } = status;
   const hoursSince = (at: Date) => (now.getTime() - at.getTime()) / hourMilliseconds;
   if (lastFailedAt !== null && hoursSince(lastFailedAt) < pauseHours) return null;
-  if (lastFullAt === null || last === null || hoursSince(lastFullAt) >= fullHours) return "full";
+  if (lastFullAt === null || last === null) return "full";
+  if (isIdle(status)) return null;
+  if (hoursSince(lastFullAt) >= fullHours) return "full";
   if (walBytes - last.walBytes >= incrementalWalBytes) return "incr";
   return hoursSince(last.createdAt) >= incrementalHours ? "incr" : null;
 }
@@ -41,7 +53,7 @@ export async function scheduleBackups(context: Context): Promise<void> {
     try {
       await scheduleBackup(context, id);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       context.log({ level: "warning", message, cluster: name });
     }
   }
@@ -49,10 +61,10 @@ export async function scheduleBackups(context: Context): Promise<void> {
 
 async function scheduleBackup(context: Context, clusterId: string): Promise<void> {
   if ((await activeOperations(context, [clusterId])).size > 0) return;
-  const { wal_bytes: walBytes } = await context.cluster.archiveStatus(clusterId);
-  const type = dueBackup(context.now(), walBytes, await historyOf(context, clusterId));
+  const status = await context.cluster.archiveStatus(clusterId);
+  const type = dueBackup(context.now(), status, await historyOf(context, clusterId));
   if (type === null) return;
-  const { statements } = beginBaseBackup(context, clusterId, type, Math.round(walBytes));
+  const { statements } = beginBaseBackup(context, clusterId, type, Math.round(status.wal_bytes));
   await commit(context, statements);
   await context.nudge(`cluster:${clusterId}`);
 }
@@ -88,11 +100,10 @@ async function historyOf(context: Context, clusterId: string): Promise<BackupHis
     latest(eq(baseBackup.state, "failed")),
   ]);
   const lastFailedAt = failed[0]?.endedAt ?? null;
-  if (full[0] === undefined || last[0] === undefined) {
-    const first = await firstOf(context, clusterId);
-    return { lastFullAt: first?.createdAt ?? null, last: first, lastFailedAt };
-  }
-  return { lastFullAt: full[0].createdAt, last: last[0], lastFailedAt };
+  // Until a full one of ours has been taken, the host's own first one is the last that was.
+  const first = full[0] === undefined ? await firstOf(context, clusterId) : null;
+  const lastFull = full[0] ?? first;
+  return { lastFullAt: lastFull?.createdAt ?? null, last: last[0] ?? first, lastFailedAt };
 }
 
 /** The one a host takes by itself, before its cluster takes databases. */

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { TerminalError } from "../core/error.ts";
 import { newId } from "../core/id.ts";
+import { holdOf } from "../hold/find.ts";
 import { begin, type Do, defineOperation, next, type Undo, waitFor } from "../operation/define.ts";
 import { operator } from "../operation/table.ts";
 import { type BaseBackupRow, baseBackup } from "./table.ts";
@@ -34,7 +35,7 @@ const finish: Do<TakeInput> = async (context, { input }) => {
 const fail: Undo<TakeInput> = async (context, { input }) => [end(context, input, "failed")];
 
 const expire: Do<TakeInput> = async (context, { input }) => {
-  await context.cluster.expireBackups(input.clusterId);
+  if ((await holdOf(context)) === null) await context.cluster.expireBackups(input.clusterId);
   return next();
 };
 

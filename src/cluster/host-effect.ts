@@ -16,6 +16,8 @@ type HostEffects = Pick<
   | "startDatabase"
   | "hostDatabases"
   | "transitions"
+  | "mark"
+  | "incidents"
   | "logs"
   | "metrics"
 >;
@@ -40,6 +42,8 @@ export function hostEffects(command: HostCommander): HostEffects {
     hostDatabases: async () => (await command("inventory", {})).databases,
     transitions: async (after_seq) =>
       (await command("report", { after_seq, limit: transitionsMax })).transitions,
+    mark: (mark, adopt) => command("mark", { mark, adopt }),
+    incidents: (after_seq) => command("incidents", { after_seq, limit: transitionsMax }),
     logs: (database, request) => command("database.logs", { database, ...request }),
     metrics: async (database, window_seconds) =>
       (await command("database.metrics", { database, window_seconds })).points,

@@ -1,9 +1,13 @@
+import { z } from "zod";
 import {
   type HostCommandInput,
   type HostCommandName,
   type HostCommandReport,
   HostError,
   hostCommands,
+  isSpoken,
+  protocolHeader,
+  protocolVersion,
 } from "../contract/host.ts";
 import type { IdSource } from "../core/id.ts";
 import type { ClusterRow } from "./table.ts";
@@ -21,6 +25,8 @@ export class HostRefusal extends Error {
 }
 
 const timeoutMilliseconds = 15_000;
+// Who asks whether a host is well waits for the answer.
+const healthMilliseconds = 2000;
 
 /** Sends signed commands; `fetch` comes from outside so that a test can break the wire. */
 export interface HostAccess extends IdSource {
@@ -42,10 +48,15 @@ export async function commandHost<Name extends HostCommandName>(
   const token = await commandToken(access, access.hostKey, cluster.id, body);
   const response = await access.fetch(new URL("/commands", cluster.hostUrl), {
     method: "POST",
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    headers: {
+      authorization: `Bearer ${token}`,
+      "content-type": "application/json",
+      [protocolHeader]: String(protocolVersion),
+    },
     body,
     signal: AbortSignal.timeout(timeoutMilliseconds),
   });
+  refuseStranger(response);
   const answer: unknown = await response.json();
   if (!response.ok) {
     const { code, message } = HostError.parse(answer).error;
@@ -55,13 +66,28 @@ export async function commandHost<Name extends HostCommandName>(
   return hostCommands[command].report.parse(report) as HostCommandReport<Name>;
 }
 
-/** @throws Error naming what is not ready on a cluster's host. */
+// One of before there were versions says none.
+function refuseStranger({ headers }: Response): void {
+  const theirs = Number(headers.get(protocolHeader) ?? protocolVersion - 1);
+  if (isSpoken(theirs)) return;
+  throw new Error(
+    `The host speaks version ${theirs} of the protocol and this Worker ${protocolVersion}: ` +
+      "upgrade the older one; a difference of one is tolerated.",
+  );
+}
+
+const NotReady = z.object({ not_ready: z.array(z.string()) });
+
+/** @throws Error naming what is not ready on a cluster's host, or that it is silent. */
 export async function checkHost(
   access: Pick<HostAccess, "fetch">,
   cluster: Pick<ClusterRow, "hostUrl">,
 ): Promise<void> {
-  const response = await access.fetch(new URL("/healthz", cluster.hostUrl), {
-    signal: AbortSignal.timeout(timeoutMilliseconds),
-  });
-  if (!response.ok) throw new Error(`Host is not ready: ${await response.text()}`);
+  const signal = AbortSignal.timeout(healthMilliseconds);
+  const response = await access.fetch(new URL("/healthz", cluster.hostUrl), { signal });
+  refuseStranger(response);
+  if (response.ok) return;
+  const said = NotReady.safeParse(await response.json());
+  const names = said.success ? said.data.not_ready.join(", ") : "its host";
+  throw new Error(`${names} does not answer`);
 }

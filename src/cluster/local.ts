@@ -1,11 +1,14 @@
 // One cluster from the inside of its lane object: its warm connections and its host.
+
 import type { Context } from "../core/context.ts";
+import { messageOf, Unreached } from "../core/error.ts";
 import { backupEffects } from "./backup-effect.ts";
 import { getCluster } from "./find.ts";
 import { checkHost, commandHost, type HostAccess } from "./host.ts";
 import { type HostCommander, hostEffects } from "./host-effect.ts";
 import { takeInventory } from "./inventory.ts";
 import type { ClusterCall, ClusterReply, LocalClusterPort } from "./port.ts";
+import { factsOf, proveCluster } from "./prove.ts";
 import { openControlPassword } from "./register.ts";
 import { repairSql } from "./repair.ts";
 import { sessionSql } from "./session.ts";
@@ -14,6 +17,7 @@ import { createSqlPool } from "./sql.ts";
 import { storageSql } from "./storage.ts";
 import { tenantSql } from "./tenant.ts";
 import { sqlToken } from "./token.ts";
+import { trashSql } from "./trash.ts";
 import { twinSql } from "./twin.ts";
 
 /** What the lane object keeps of its cluster. */
@@ -56,9 +60,12 @@ export function localCluster(
     ...storageSql(pool, controlLogin),
     inventory: () => pool.lend(takeInventory),
     ...repairSql(pool, controlLogin),
+    ...trashSql(pool, controlLogin),
     ...hostEffects(command),
     ...backupEffects(command),
     checkReady: async () => checkHost(access, await getCluster(context, clusterId)),
+    facts: async () => factsOf(await command("status", {})),
+    prove: (candidate) => proveCluster(access, clusterId, candidate),
   };
   return {
     perform: async ({ name, input }) => {
@@ -66,7 +73,7 @@ export function localCluster(
         const effect = effects[name] as (...rest: unknown[]) => Promise<unknown>;
         return { error: null, value: JSON.stringify((await effect(...input)) ?? null) };
       } catch (error) {
-        return { error: error instanceof Error ? error.message : String(error) };
+        return { error: messageOf(error), isUnreached: error instanceof Unreached };
       }
     },
     makeSpare: () => makeSpare(pool, controlLogin, access),

@@ -1,4 +1,4 @@
-import { and, asc, eq, lt, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { unavailable } from "../core/error.ts";
@@ -7,17 +7,31 @@ import { cluster } from "./table.ts";
 /** A number of backends, or an expression for one. */
 type Backends = number | SQL;
 
+// A disk that is fuller takes no new database; those that are there still grow.
+const freeBytesMin = 2 * 1024 ** 3;
+const freeShareMin = 0.1;
+
+const hasDisk = sql`(disk_free_bytes is null or disk_total_bytes is null
+  or disk_free_bytes >= min(${freeBytesMin}, disk_total_bytes * ${freeShareMin}))`;
+
 /**
- * The emptiest active clusters that have room for one more database with so many backends, as a
- * query for the caller's read batch.
+ * The emptiest active clusters that answer and have room for one more database with so many
+ * backends, but for one of them, as a query for the caller's read batch.
  */
-export function clustersWithRoom(context: Pick<Context, "db">, backends: Backends) {
+export function clustersWithRoom(
+  context: Pick<Context, "db">,
+  backends: Backends,
+  notId: string | null = null,
+) {
   return context.db
     .select({ id: cluster.id })
     .from(cluster)
     .where(
       and(
         eq(cluster.state, "active"),
+        isNull(cluster.silentSince),
+        hasDisk,
+        notId === null ? undefined : ne(cluster.id, notId),
         lt(cluster.databasesCount, cluster.databasesMax),
         sql`${cluster.backendsCount} + ${backends} <= ${cluster.backendsMax}`,
       ),
@@ -28,15 +42,16 @@ export function clustersWithRoom(context: Pick<Context, "db">, backends: Backend
 
 /**
  * Chooses a cluster for one more database.
- * @throws ApiError 503 NO_CAPACITY when every cluster is full or draining, or none is registered.
+ * @throws ApiError 503 NO_CAPACITY when every cluster is full, silent or draining, or none is
+ * there.
  */
 export async function place(context: Pick<Context, "db">, backends: Backends): Promise<string> {
   const [chosen] = await clustersWithRoom(context, backends);
   if (chosen !== undefined) return chosen.id;
   throw unavailable(
     "NO_CAPACITY",
-    "No cluster has room for another database of this size. Delete one, take a smaller size, or " +
-      "ask the operator to add a cluster.",
+    "No cluster that answers has room for another database of this size. Delete one, take a " +
+      "smaller size, or ask the operator to add a cluster.",
     30,
   );
 }

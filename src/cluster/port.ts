@@ -1,4 +1,5 @@
 import type { ClusterPort } from "../core/cluster-port.ts";
+import { Unreached } from "../core/error.ts";
 
 /** The same effects for one cluster, known to whoever has them. */
 export type LocalClusterPort = {
@@ -20,7 +21,7 @@ export type ClusterCall = {
 
 /** How an effect ended, its value as JSON; errors cross as words, since classes do not survive. */
 export type ClusterReply =
-  | { readonly error: string }
+  | { readonly error: string; readonly isUnreached: boolean }
   | { readonly error: null; readonly value: string };
 
 // Every effect there is: a new one does not compile until it stands here.
@@ -72,7 +73,14 @@ const effects: Record<keyof ClusterPort, true> = {
   repairLogin: true,
   repairAccess: true,
   adoptObjects: true,
-  dropOrphan: true,
+  trashOrphan: true,
+  trashItems: true,
+  restoreTrash: true,
+  dropTrash: true,
+  mark: true,
+  incidents: true,
+  facts: true,
+  prove: true,
   probe: true,
   checkReady: true,
 };
@@ -83,7 +91,10 @@ export function clusterPort(
 ): ClusterPort {
   return portOf((name) => async (clusterId, ...input) => {
     const reply = await send(clusterId, { name, input } as ClusterCall);
-    if (reply.error !== null) throw new Error(`${name}: ${reply.error}`);
+    if (reply.error !== null) {
+      const message = `${name}: ${reply.error}`;
+      throw reply.isUnreached ? new Unreached(message) : new Error(message);
+    }
     return JSON.parse(reply.value);
   });
 }

@@ -1,11 +1,13 @@
 import type { Context } from "../core/context.ts";
+import { messageOf } from "../core/error.ts";
 import { allClusters } from "./find.ts";
 
 /** Whether a cluster answers. */
 export interface ClusterReadiness {
   readonly id: string;
   readonly name: string;
-  readonly ready: boolean;
+  /** Why it does not answer; null when it does. */
+  readonly reason: string | null;
 }
 
 /** Whether each registered cluster answers. */
@@ -15,11 +17,11 @@ export async function clustersReady(context: Context): Promise<readonly ClusterR
     rows.map(async ({ id, name }) => {
       try {
         await context.cluster.checkReady(id);
-        return { id, name, ready: true };
+        return { id, name, reason: null };
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
+        const message = messageOf(error);
         context.log({ level: "warning", message, cluster: name });
-        return { id, name, ready: false };
+        return { id, name, reason: message.replace(/^checkReady: /, "") };
       }
     }),
   );

@@ -1,6 +1,8 @@
-import { smallBackends } from "../contract/host.ts";
+import { eq } from "drizzle-orm";
 import { commit } from "../core/batch.ts";
+import type { ClusterFacts } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
+import { conflict, invalid, messageOf } from "../core/error.ts";
 import { seal, unseal } from "../core/seal.ts";
 import { type ClusterRow, cluster } from "./table.ts";
 
@@ -16,19 +18,28 @@ export interface ClusterRegistration {
   readonly controlPassword: string;
   readonly caCertificates?: string | undefined;
   readonly databasesMax: number;
-  /** Backends for tenants, as its host has planned; as many as small databases take if absent. */
+  /** Backends for tenants; as its host has planned if absent. */
   readonly backendsMax?: number | undefined;
 }
 
-/** Adds a cluster, or tells where a known one is now. The same input twice changes nothing. */
+/**
+ * Adds a cluster, or tells where a known one is now, once it has proved to be there. The same input
+ * twice changes nothing.
+ * @throws ApiError 422 naming the field that did not hold; 409 CLUSTER_IS_ANOTHER for a known id at
+ *   whose address another Postgres answers
+ */
 export async function registerCluster(
   context: Context,
   input: ClusterRegistration,
 ): Promise<{ readonly row: ClusterRow; readonly isNew: boolean }> {
   const { controlPassword, id, ...said } = input;
-  const backendsMax = input.backendsMax ?? input.databasesMax * smallBackends;
+  const proved = await prove(context, input);
+  await refuseAnother(context, id, proved);
   const caCertificates = input.caCertificates ?? null;
-  const facts = { ...said, backendsMax, caCertificates };
+  const { backendsMax = proved.backendsMax } = input;
+  const { systemIdentifier, diskFreeBytes, diskTotalBytes, protocol } = proved;
+  const seen = { systemIdentifier, diskFreeBytes, diskTotalBytes, protocol };
+  const facts = { ...said, ...seen, backendsMax, caCertificates, silentSince: null };
   const purpose = controlPasswordPurpose(id);
   const controlPasswordSealed = await seal(context.keyring, context, purpose, controlPassword);
   const now = context.now();
@@ -51,6 +62,31 @@ export async function registerCluster(
   const [[row]] = (await commit(context, [register])) as [ClusterRow[]];
   if (row === undefined) throw new Error("The registration returned no row.");
   return { row, isNew: row.createdAt.getTime() === row.updatedAt.getTime() };
+}
+
+async function prove(context: Context, input: ClusterRegistration): Promise<ClusterFacts> {
+  try {
+    return await context.cluster.prove(input.id, input);
+  } catch (error) {
+    const said = messageOf(error).replace(/^prove: /, "");
+    const [, field = "host_url", reason = said] = /^(\w+): ([\s\S]*)$/.exec(said) ?? [];
+    throw invalid(field, reason);
+  }
+}
+
+// What does not answer for a cluster's databases is not put in its place.
+async function refuseAnother(
+  context: Context,
+  id: string,
+  { systemIdentifier }: ClusterFacts,
+): Promise<void> {
+  const [known] = await context.db.select().from(cluster).where(eq(cluster.id, id));
+  const before = known?.systemIdentifier ?? null;
+  if (before === null || systemIdentifier === null || before === systemIdentifier) return;
+  const message =
+    `The cluster ${id} is the Postgres with the system identifier ${before}; there answers ` +
+    `${systemIdentifier}. Register that one under another id.`;
+  throw conflict("CLUSTER_IS_ANOTHER", message, { known: before, found: systemIdentifier });
 }
 
 /** The superuser's password of a cluster, for the control plane's own connections. */

@@ -1,5 +1,5 @@
-// The SQL that makes a database and its roles again what their row asks for, and drops what no row
-// names. The tenant's own code never runs with the rights of the platform.
+// The SQL that makes a database and its roles again what their row asks for. The tenant's own code
+// never runs with the rights of the platform.
 import type { AccessRepair, DatabaseNames, LoginRepair } from "../core/cluster-port.ts";
 import { identifier } from "./name.ts";
 import type { LocalClusterPort } from "./port.ts";
@@ -7,10 +7,7 @@ import type { Query, SqlPool } from "./sql.ts";
 import { type ControlLogin, inDatabase, releaseLock, takeLock } from "./template.ts";
 import { setVerifier } from "./verifier.ts";
 
-type RepairEffects = Pick<
-  LocalClusterPort,
-  "repairLogin" | "repairAccess" | "adoptObjects" | "dropOrphan"
->;
+type RepairEffects = Pick<LocalClusterPort, "repairLogin" | "repairAccess" | "adoptObjects">;
 
 /** Binds the effects to one cluster's connections. */
 export function repairSql(pool: SqlPool, login: () => Promise<ControlLogin>): RepairEffects {
@@ -18,10 +15,6 @@ export function repairSql(pool: SqlPool, login: () => Promise<ControlLogin>): Re
     repairLogin: (wanted) => pool.lend((query) => repairLogin(query, wanted)),
     repairAccess: (wanted) => pool.lend((query) => repairAccess(query, wanted)),
     adoptObjects: (names) => pool.lend(async (query) => adopt(query, await login(), names)),
-    dropOrphan: (kind, name) =>
-      pool.lend(async (query) =>
-        kind === "database" ? dropDatabase(query, name) : dropRole(query, await login(), name),
-      ),
   };
 }
 
@@ -76,7 +69,8 @@ async function adopt(query: Query, login: ControlLogin, names: DatabaseNames): P
   await inDatabase(query, login, identifier(names.databaseName), text);
 }
 
-async function dropDatabase(query: Query, name: string): Promise<void> {
+/** Drops a database, and ends who is in it. */
+export async function dropDatabase(query: Query, name: string): Promise<void> {
   const database = identifier(name);
   const found = await query(`
     ${takeLock(database)};
@@ -88,8 +82,8 @@ async function dropDatabase(query: Query, name: string): Promise<void> {
   await query(releaseLock(database));
 }
 
-// What a login owns in a database that stays goes to the owner it is a member of.
-async function dropRole(query: Query, login: ControlLogin, name: string): Promise<void> {
+/** Drops a role; what a login owns in a database that stays goes to the owner it is a member of. */
+export async function dropRole(query: Query, login: ControlLogin, name: string): Promise<void> {
   const role = identifier(name);
   const found = await query(`select from pg_roles where rolname = '${role}'`);
   if (found.length === 0) return;
@@ -98,7 +92,7 @@ async function dropRole(query: Query, login: ControlLogin, name: string): Promis
   const used = await query(`
     select distinct datname::text as database, (
       select g.rolname::text from pg_auth_members join pg_roles g on g.oid = roleid
-      where member = refobjid and g.rolname like 'own\\_%' limit 1) as owner
+      where member = refobjid and g.rolname ~ '^(trash_[0-9]{8}_)?own_' limit 1) as owner
     from pg_shdepend join pg_database d on d.oid = dbid
     where refclassid = 'pg_authid'::regclass and refobjid = '${role}'::regrole`);
   for (const { database, owner } of used) {

@@ -17,3 +17,11 @@ export async function resealClusters(context: Context): Promise<number> {
   }
   return rows.length;
 }
+
+/** What a keyring must open, to see whether it does: the clusters' logins. */
+export async function sealedSamples(context: Pick<Context, "db">) {
+  const rows = await context.db
+    .select({ id: cluster.id, sealed: cluster.controlPasswordSealed })
+    .from(cluster);
+  return rows.map(({ id, sealed }) => ({ purpose: controlPasswordPurpose(id), sealed }));
+}

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { smallBackends } from "../contract/host.ts";
+import { protocolVersion, smallBackends } from "../contract/host.ts";
 import { Slug, Time } from "../core/schema.ts";
 import { isLoopback } from "./loopback.ts";
 import type { ClusterRow } from "./table.ts";
@@ -46,10 +46,19 @@ export const RegisterCluster = z
       .openapi({
         description:
           "Backends tenants may have at once: `backends_max` of its host's configuration. When " +
-          `absent, ${smallBackends} for each of \`databases_max\`, as the size small has.`,
+          "absent, what the host itself says.",
       }),
   })
   .openapi("RegisterCluster");
+
+/** Body of `clusters.update`. */
+export const UpdateCluster = z
+  .strictObject({
+    name: Slug.optional(),
+    state: z.enum(["active", "draining"], "must be active or draining").optional(),
+    databases_max: z.int().min(1).max(5000).optional(),
+  })
+  .openapi("UpdateCluster", { example: { state: "draining" } });
 
 /** A cluster as an operator sees it. */
 export const Cluster = z
@@ -64,7 +73,16 @@ export const Cluster = z
     databases_count: z.int(),
     backends_max: z.int(),
     backends_count: z.int().openapi({ description: "Backends its databases may have at once" }),
-    state: z.enum(["active", "draining"]),
+    state: z.enum(["active", "draining"]).openapi({
+      description: "A draining one keeps its databases and takes no new one",
+    }),
+    silent_since: Time.nullable(),
+    silent_reason: z.string().nullable(),
+    disk_free_bytes: z.int().nullable(),
+    disk_total_bytes: z.int().nullable(),
+    system_identifier: z.string().nullable(),
+    protocol: z.int().nullable().openapi({ description: "Version its host speaks" }),
+    worker_protocol: z.int().openapi({ description: "Version this Worker speaks" }),
     created_at: Time,
     updated_at: Time,
   })
@@ -84,6 +102,13 @@ export function renderCluster(row: ClusterRow): z.infer<typeof Cluster> {
     backends_max: row.backendsMax,
     backends_count: row.backendsCount,
     state: row.state,
+    silent_since: row.silentSince?.toISOString() ?? null,
+    silent_reason: row.silentReason,
+    disk_free_bytes: row.diskFreeBytes,
+    disk_total_bytes: row.diskTotalBytes,
+    system_identifier: row.systemIdentifier,
+    protocol: row.protocol,
+    worker_protocol: protocolVersion,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
   };

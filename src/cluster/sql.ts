@@ -1,6 +1,7 @@
 // Warm superuser connections to one cluster. Connecting costs a Worker more than most queries, so
 // they live in the cluster's lane object and are lent from there.
 import { Client } from "@neondatabase/serverless";
+import { messageOf, Unreached } from "../core/error.ts";
 
 /** A row as the driver returns it. */
 type Row = Record<string, unknown>;
@@ -45,11 +46,12 @@ export function createSqlPool(access: () => Promise<SqlAccess>): SqlPool {
     }
     open++;
     try {
-      return await connect(await access(), (client) => forget(client));
-    } catch (error) {
+      return await connectSql(await access(), (client) => forget(client));
+    } catch (cause) {
       open--;
       waiting.shift()?.(null);
-      throw error;
+      // Nothing was sent yet: whoever asked may ask another cluster.
+      throw new Unreached(`The cluster was not reached: ${messageOf(cause)}`, { cause });
     }
   };
   const forget = (client: Client) => {
@@ -87,7 +89,11 @@ export function createSqlPool(access: () => Promise<SqlAccess>): SqlPool {
   };
 }
 
-async function connect(access: SqlAccess, onLost: (client: Client) => void): Promise<Client> {
+/** Logs in. @throws whatever the wire or Postgres says */
+export async function connectSql(
+  access: SqlAccess,
+  onLost: (client: Client) => void,
+): Promise<Client> {
   const { user, password, database, address } = access;
   const client = new Client({
     user,

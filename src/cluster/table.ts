@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { check, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import { idColumn, seqColumn, timeColumns } from "../core/column.ts";
+import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
 
 /** One Postgres with its poolers and its host program. */
 export const cluster = sqliteTable(
@@ -28,6 +28,20 @@ export const cluster = sqliteTable(
     backendsCount: integer("backends_count").notNull().default(0),
     /** A draining cluster keeps its databases and takes no new one. */
     state: text("state", { enum: ["active", "draining"] }).notNull(),
+    /** Postgres' own number of its cluster: another one at the same address is another cluster. */
+    systemIdentifier: text("system_identifier"),
+    /** Since when it does not answer, and why; null while it does, as of the last look. */
+    silentSince: timeColumn("silent_since"),
+    silentReason: text("silent_reason"),
+    /** Of the disk its data is on, as of the last look. */
+    diskFreeBytes: integer("disk_free_bytes"),
+    diskTotalBytes: integer("disk_total_bytes"),
+    /** Version of the protocol its host speaks. */
+    protocol: integer("protocol"),
+    /** The last incident of its host that was read. */
+    incidentSeq: integer("incident_seq").notNull().default(0),
+    /** Its host is to take over the state of D1 at the next mark, whatever it knew. */
+    adoptsMark: integer("adopts_mark", { mode: "boolean" }).notNull().default(false),
     /** Up to which of its host's transitions the rows of its databases were brought. */
     transitionSeq: integer("transition_seq").notNull().default(0),
     ...timeColumns(),

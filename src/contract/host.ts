@@ -1,6 +1,20 @@
 // What the control plane and a host say to each other. Both import this file; it imports zod alone.
 import { z } from "zod";
 
+/**
+ * Version of what is said here. It counts up when one side says something the other has to know. A
+ * control plane and a host that are one version apart work together; more is refused in words.
+ */
+export const protocolVersion = 2;
+
+/** The header in which each says its version with every request and answer. */
+export const protocolHeader = "x-miosa-protocol";
+
+/** True for a version this one works together with. */
+export function isSpoken(version: number): boolean {
+  return Math.abs(version - protocolVersion) <= 1;
+}
+
 /** Databases the host keeps for itself; no command and no tenant may name them. */
 export const reservedDatabases = [
   "postgres",
@@ -51,7 +65,7 @@ const Nothing = z.strictObject({});
 
 /** Facts of a host and its cluster. */
 export const StatusReport = z.object({
-  /** `17.6`, `1.24.1`, `2.55.1`: as the programs say. */
+  /** `17.6`, `1.26.1`, `2.55.1`: as the programs say. */
   postgres_version: z.string(),
   pgbouncer_version: z.string(),
   pgbackrest_version: z.string(),
@@ -60,12 +74,37 @@ export const StatusReport = z.object({
   /** Server connections Postgres accepts in all. */
   max_connections: z.int(),
   disk_free_bytes: z.int(),
+  disk_total_bytes: z.int().optional(),
+  protocol: z.int().optional(),
+  /** Names this Postgres among all; another one under the same id is another cluster. */
+  system_identifier: z.string().optional(),
   memory_total_bytes: z.int(),
   /** How many databases the operator wants here at most. */
   databases_max: z.int(),
   /** How many backends tenants may have at once, as the host has planned. */
   backends_max: z.int(),
 });
+
+/** Something that happened to a host's servers and that nobody asked for. */
+export const Incident = z.object({
+  /** Increases by one from incident to incident of a host. */
+  seq: z.int().min(1),
+  program: z.enum(["postgres", "transaction", "session", "host"]),
+  what: z.enum(["crashed", "out_of_memory", "halted", "hung", "left"]),
+  /** What was seen and done, in words. */
+  detail: z.string(),
+  at: z.iso.datetime(),
+});
+export type Incident = z.infer<typeof Incident>;
+
+/** The state of D1 a host last heard of. */
+export const Mark = z.strictObject({
+  /** Made anew with each D1 that begins empty. */
+  epoch: z.uuid(),
+  /** Counts up as time goes by: a lower one is an older state of the same D1. */
+  tick: z.int().min(0),
+});
+export type Mark = z.infer<typeof Mark>;
 
 const OneDatabase = z.strictObject({ database: DatabaseName });
 
@@ -393,6 +432,19 @@ export const hostCommands = {
    * Suspensions and wakes since `after_seq`, the oldest first. Only the last ten thousand are
    * kept: when the first `seq` is not the next one, those between are lost.
    */
+  /** What happened to the servers after an incident, the oldest first. */
+  incidents: {
+    input: z.strictObject({ after_seq: z.int().min(0), limit: z.int().min(1).max(1000) }),
+    report: z.object({ incidents: z.array(Incident), last_seq: z.int().min(0) }),
+  },
+  /**
+   * Tells the host the state of D1, and is told the one it knew. The host takes a state over that
+   * is not older than its own, or another D1's only when `adopt` says so.
+   */
+  mark: {
+    input: z.strictObject({ mark: Mark, adopt: z.boolean() }),
+    report: z.object({ known: Mark.nullable() }),
+  },
   report: {
     input: z.strictObject({
       after_seq: z.int().min(0),
@@ -459,6 +511,8 @@ export const hostCommands = {
       failed_count: z.int().min(0),
       /** Bytes of WAL ever written. */
       wal_bytes: z.number().min(0),
+      /** What was written since the last base backup ended; null when that is not known. */
+      written_since_backup_bytes: z.number().min(0).nullable().default(null),
       /** How the second repository follows; null where there is none. */
       store: z
         .object({

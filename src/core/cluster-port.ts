@@ -49,6 +49,47 @@ export interface HostTransition {
   readonly at: string;
 }
 
+/** Something that happened to a host's servers; see `Incident` of `src/contract/host.ts`. */
+export interface HostIncident {
+  readonly seq: number;
+  readonly program: "postgres" | "transaction" | "session" | "host";
+  readonly what: "crashed" | "out_of_memory" | "halted" | "hung" | "left";
+  readonly detail: string;
+  readonly at: string;
+}
+
+/** A state of D1; see `Mark` of `src/contract/host.ts`. */
+export interface ClusterMark {
+  readonly epoch: string;
+  readonly tick: number;
+}
+
+/** Where a cluster is to be, before anything of it is believed. */
+export interface ClusterLogin {
+  readonly hostUrl: string;
+  readonly controlUser: string;
+  readonly controlPassword: string;
+}
+
+/** What a cluster proved to be. */
+export interface ClusterFacts {
+  readonly systemIdentifier: string | null;
+  readonly backendsMax: number;
+  readonly diskFreeBytes: number;
+  readonly diskTotalBytes: number | null;
+  readonly protocol: number | null;
+}
+
+/** Something put aside that no row names. */
+export interface TrashItem {
+  readonly kind: "database" | "role";
+  /** As it is called now: `trash_20261128_proj_…`. */
+  readonly name: string;
+  readonly formerName: string;
+  /** The day it was put aside, `2026-11-28`. */
+  readonly day: string;
+}
+
 /** What is kept about one database beside Postgres. */
 export interface HostDatabase {
   readonly database: string;
@@ -126,6 +167,8 @@ export interface ArchiveStatus {
   readonly unarchived_since: string | null;
   /** Bytes of WAL ever written: the difference of two is what was written between. */
   readonly wal_bytes: number;
+  /** What was written since the last base backup ended; null when that is not known. */
+  readonly written_since_backup_bytes: number | null;
   /** Since when the second repository lacks something, and why; null where there is none. */
   readonly store: { readonly behind_since: string | null; readonly reason: string | null } | null;
 }
@@ -442,8 +485,29 @@ export interface ClusterPort {
   repairAccess(clusterId: string, wanted: AccessRepair): Promise<void>;
   /** Gives what a login role owns to the owner role. */
   adoptObjects(clusterId: string, names: DatabaseNames): Promise<void>;
-  /** Drops a database or a role that belongs to nobody. */
-  dropOrphan(clusterId: string, kind: "database" | "role", name: string): Promise<void>;
+  /** Puts a database or a role that belongs to nobody aside, with the day in front of its name. */
+  trashOrphan(clusterId: string, kind: TrashItem["kind"], name: string, day: string): Promise<void>;
+  /** What was put aside. */
+  trashItems(clusterId: string): Promise<TrashItem[]>;
+  /** Gives what was put aside its former name, and opens it again. */
+  restoreTrash(clusterId: string, item: TrashItem): Promise<void>;
+  /** Drops what was put aside. */
+  dropTrash(clusterId: string, item: TrashItem): Promise<void>;
+  /** Tells a host the state of D1; what it knew before. It takes over what is not older. */
+  mark(
+    clusterId: string,
+    mark: ClusterMark,
+    adopt: boolean,
+  ): Promise<{ readonly known: ClusterMark | null }>;
+  /** What happened to the servers after an incident, and the number of the last one. */
+  incidents(
+    clusterId: string,
+    afterSeq: number,
+  ): Promise<{ readonly incidents: HostIncident[]; readonly last_seq: number }>;
+  /** What a registered cluster is now. */
+  facts(clusterId: string): Promise<ClusterFacts>;
+  /** Proves a cluster nobody has registered yet; throws naming the field that is wrong. */
+  prove(clusterId: string, login: ClusterLogin): Promise<ClusterFacts>;
   /**
    * Runs `SELECT 1` with the very URL, from the cluster's side; throws when it does not answer. By
    * the pooler's socket, where no rule about addresses holds, only the place differs.

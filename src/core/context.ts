@@ -24,6 +24,8 @@ export interface Context {
   readonly keyring: Keyring;
   /** Signs certificates of restores. */
   readonly certificateKey: CertificateKey;
+  /** Days an orphan stays before it goes to the trash; 0 is for ever. */
+  readonly orphanDays: number;
   readonly cluster: ClusterPort;
   readonly archives: ArchivePort;
   readonly outbound: OutboundPort;

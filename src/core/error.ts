@@ -41,6 +41,21 @@ export class TerminalError extends Error {
   }
 }
 
+/** The cluster of an effect was not reached, so that nothing of it was begun there. */
+export class Unreached extends Error {
+  override readonly name = "Unreached";
+}
+
+/** What was thrown, in words. A broken WebSocket throws an event, which has none of its own. */
+export function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message || error.name;
+  if (typeof error !== "object" || error === null) return String(error);
+  const { type, message, error: inner } = error as Readonly<Record<string, unknown>>;
+  if (inner !== undefined && inner !== null) return messageOf(inner);
+  if (typeof message === "string" && message !== "") return message;
+  return typeof type === "string" ? `The connection broke (${type}).` : "It failed without words.";
+}
+
 /** 404 for what does not exist and for what belongs to somebody else: the two look the same. */
 export function notFound(noun: string): ApiError {
   return new ApiError(

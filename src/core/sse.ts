@@ -1,6 +1,8 @@
 // Server-sent events: what a caller follows while it happens.
+
 import { z } from "@hono/zod-openapi";
 import type { Context } from "./context.ts";
+import { messageOf } from "./error.ts";
 
 /** One event; `data` goes as one line of JSON, with its type in it, as clients read that alone. */
 export interface ServerEvent {
@@ -104,7 +106,7 @@ async function follow(
 }
 
 function logFailure(context: Context, error: unknown): null {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   context.log({ level: "warning", message: "A stream ended early.", reason });
   return null;
 }

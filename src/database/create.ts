@@ -54,7 +54,6 @@ export async function newDatabase(context: Context, input: NewDatabase) {
     },
     {
       databaseId: row.id,
-      clusterId: row.clusterId,
       databaseName: row.databaseName,
       ownerRole: row.ownerRole,
       loginRole: row.loginRole,

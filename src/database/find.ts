@@ -14,6 +14,8 @@ import { type DatabaseRow, database, hasItsName } from "./table.ts";
 export interface PlacedDatabase {
   readonly row: DatabaseRow;
   readonly cluster: ClusterRow;
+  /** Why its cluster lets nobody in; null when it does, absent when it was not asked just now. */
+  readonly problem?: string | null;
 }
 
 /** Which databases of a list are wanted; what is undefined does not filter. */

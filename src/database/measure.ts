@@ -1,8 +1,10 @@
 // Measures what databases take on disk, all of a cluster at once, and has each climb its ladder.
+
 import { and, eq, inArray, isNotNull, sql } from "drizzle-orm";
 import { allClusters } from "../cluster/find.ts";
 import { commit, type Statement, violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
+import { messageOf } from "../core/error.ts";
 import { recordEvent } from "../webhook/event.ts";
 import { laneOf } from "./create.ts";
 import { beginHold } from "./hold.ts";
@@ -21,7 +23,7 @@ export async function measureStorage(context: Context): Promise<void> {
     try {
       await measureCluster(context, id);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       context.log({ level: "warning", message, cluster: name });
     }
   }
@@ -139,7 +141,7 @@ async function compactFull(context: Context, rows: readonly DatabaseRow[]): Prom
     try {
       await context.cluster.compact(row.clusterId, row);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       context.log({ level: "warning", message, database: row.id });
     }
   }

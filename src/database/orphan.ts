@@ -1,9 +1,11 @@
-// What a cluster has and no row names. It is reported at first sight and removed when it is still
-// there an hour later: what drops data waits for somebody to object.
+// What a cluster has and no row names. It is told at first sight and stays. After days it is put
+// aside, closed and under a dated name, where it stays until a person brings it back or drops it.
+
 import { and, eq, notInArray, or, sql } from "drizzle-orm";
 import type { NewAlert } from "../alert/raise.ts";
 import type { AlertRow } from "../alert/table.ts";
 import type { Context } from "../core/context.ts";
+import { messageOf } from "../core/error.ts";
 import { isActive, operation } from "../operation/table.ts";
 import { type Found, readerOf, type Wanted } from "./drift.ts";
 import { database } from "./table.ts";
@@ -11,12 +13,10 @@ import { database } from "./table.ts";
 /** States of a row that names nothing in a cluster any more. */
 export const goneStates = ["failed", "purged"] as const;
 
-const safetySeconds = 3600;
+const dayMilliseconds = 86_400_000;
 const alertsMax = 50;
-const removalsMax = 10;
-// More than these is no leftover but a sign that rows are missing; then nothing is removed.
-const suspiciousCount = 10;
-const suspiciousShare = 0.2;
+// More than a few are no leftover but a sign that rows are missing: then they stay where they are.
+const asideMax = 3;
 
 type Thing = "database" | "role" | "host";
 
@@ -62,10 +62,12 @@ export function orphansOf(found: Found, inUse: ReadonlySet<string>): Orphan[] {
 
 /** What an operator is told of orphans without an alert yet; some at a time. */
 export function orphanAlerts(
+  { orphanDays: days }: Pick<Context, "orphanDays">,
   clusterId: string,
   orphans: readonly Orphan[],
   open: readonly AlertRow[],
 ): NewAlert[] {
+  const then = days === 0 ? "" : ` After ${days} days it goes to the trash, unless many are.`;
   const known = new Set(open.map(({ subject }) => subject));
   return orphans
     .filter(({ name }) => !known.has(orphanSubject(clusterId, name)))
@@ -73,7 +75,7 @@ export function orphanAlerts(
     .map(({ name, things }) => ({
       kind: "orphan",
       subject: orphanSubject(clusterId, name),
-      message: `No row names ${name} (${things.join(", ")}); it is removed in an hour.`,
+      message: `No row names ${name} (${things.join(", ")}). It stays as it is.${then}`,
       details: { cluster_id: clusterId, name, things },
     }));
 }
@@ -84,54 +86,52 @@ export function orphanSubject(clusterId: string, name: string): string {
 }
 
 /**
- * Removes, some at a time, what has been an orphan for an hour and still is; the names that are
- * gone. One that cannot be removed stays an alert.
+ * Puts aside what has been an orphan for days and still is; the names that are gone. None goes
+ * while more databases than a few are orphans. One that cannot be put aside stays an alert.
  */
-export async function removeOrphans(
+export async function putAsideOrphans(
   context: Context,
   clusterId: string,
   orphans: readonly Orphan[],
   open: readonly AlertRow[],
-  databaseCount: number,
 ): Promise<ReadonlySet<string>> {
-  const past = new Date(context.now().getTime() - safetySeconds * 1000);
+  if (context.orphanDays === 0) return new Set();
+  const past = new Date(context.now().getTime() - context.orphanDays * dayMilliseconds);
   const old = new Set(open.flatMap((each) => (each.createdAt <= past ? [each.subject] : [])));
   const due = orphans.filter(({ name }) => old.has(orphanSubject(clusterId, name)));
   if (due.length === 0) return new Set();
   const lost = orphans.filter(({ things }) => things.includes("database")).length;
-  if (lost > suspiciousCount && lost > databaseCount * suspiciousShare) {
-    const message = "So many databases without a row are not removed; look at them first";
+  if (lost > asideMax) {
+    const message = "So many databases without a row stay where they are; look at them first";
     context.log({ level: "error", message, cluster: clusterId, databases: lost });
     return new Set();
   }
   const gone = new Set<string>();
-  for (const orphan of due.slice(0, removalsMax)) {
-    if (await remove(context, clusterId, orphan)) gone.add(orphan.name);
+  for (const orphan of due) {
+    if (await putAside(context, clusterId, orphan)) gone.add(orphan.name);
   }
   return gone;
 }
 
-async function remove(context: Context, clusterId: string, { name, things }: Orphan) {
+async function putAside(context: Context, clusterId: string, { name, things }: Orphan) {
+  const facts = { cluster: clusterId, name };
   try {
     if (await isNamed(context, name)) return false;
-    if (things.includes("database")) await context.cluster.dropOrphan(clusterId, "database", name);
+    const day = context.now().toISOString().slice(0, 10);
+    for (const kind of ["database", "role"] as const) {
+      if (things.includes(kind)) await context.cluster.trashOrphan(clusterId, kind, name, day);
+    }
+    // Settings of the poolers alone: no data is in them.
     if (things.includes("host")) await context.cluster.forgetDatabase(clusterId, name);
-    if (things.includes("role")) await context.cluster.dropOrphan(clusterId, "role", name);
-    context.log({ level: "warning", message: "Removed an orphan", cluster: clusterId, name });
+    context.log({ level: "warning", message: "Put an orphan aside", ...facts });
     return true;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    context.log({
-      level: "error",
-      message: `An orphan stays: ${message}`,
-      cluster: clusterId,
-      name,
-    });
+    context.log({ level: "error", message: `An orphan stays: ${messageOf(error)}`, ...facts });
     return false;
   }
 }
 
-// Right before it is dropped: whether any cluster's row or anything under way names it after all.
+// Right before it is put aside: whether any cluster's row or anything under way names it after all.
 async function isNamed(context: Context, name: string): Promise<boolean> {
   const owner = name.replace(/^ro_/, "own_");
   const [rows, busy] = await context.db.batch([

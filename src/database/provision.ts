@@ -1,42 +1,71 @@
 // Makes a database real. Law: its URL is shown only after a query succeeded through the pooler
-// with that very URL.
+// with that very URL. Where it is made is what its row says: a cluster that was never reached has
+// begun nothing, and another one takes its place.
 import { z } from "zod";
-import { release } from "../cluster/place.ts";
-import { type Do, defineOperation, next, type Undo } from "../operation/define.ts";
+import { clustersWithRoom, release, reserve } from "../cluster/place.ts";
+import { noteSilent } from "../cluster/watch.ts";
+import { commit } from "../core/batch.ts";
+import type { Context } from "../core/context.ts";
+import { Unreached } from "../core/error.ts";
+import { type Do, defineOperation, goTo, next, type Undo, unreached } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
 import { heldBackends } from "./backend.ts";
 import { changeDatabase } from "./change.ts";
 import { openPassword, scramVerifier } from "./credential.ts";
 import { loadDatabase } from "./load.ts";
 import { applySettings, isDefault } from "./setting.ts";
+import type { DatabaseRow } from "./table.ts";
 import { urlsOf } from "./url.ts";
 
 // Beside the id, what no one changes while this is the database's one active operation.
 const ProvisionInput = z.object({
   databaseId: z.string(),
-  clusterId: z.string(),
   databaseName: z.string(),
   ownerRole: z.string(),
   loginRole: z.string(),
 });
 type ProvisionInput = z.infer<typeof ProvisionInput>;
 
-const create: Do<ProvisionInput> = async (context, { input }) => {
-  const { row } = await loadDatabase(context, input.databaseId);
+const create: Do<ProvisionInput> = async (context, step) => {
+  const { row } = await loadDatabase(context, step.input.databaseId);
   const verifier = await scramVerifier(context, await openPassword(context, row));
-  await context.cluster.createDatabase(input.clusterId, { ...namesOf(input), verifier });
+  try {
+    await context.cluster.createDatabase(row.clusterId, { ...namesOf(step.input), verifier });
+  } catch (error) {
+    const neverBegan = step.attempt <= 1 || step.lastCode === unreached;
+    if (!(error instanceof Unreached) || !neverBegan) throw error;
+    return placeElsewhere(context, row, error);
+  }
   return next();
 };
 
+// The silent one is left out of placement until it answers. Without another, this one is waited
+// for.
+async function placeElsewhere(context: Context, row: DatabaseRow, error: Unreached) {
+  const silent = noteSilent(context, row.clusterId, "a new database could not be made there");
+  const [other] = await clustersWithRoom(context, row.backends, row.clusterId);
+  if (other === undefined) {
+    await commit(context, [silent]);
+    throw error;
+  }
+  return goTo(
+    "create",
+    silent,
+    release(context, row.clusterId, heldBackends(row.id)),
+    changeDatabase(context, row.id, { clusterId: other.id }),
+    reserve(context, other.id, heldBackends(row.id)),
+  );
+}
+
 // Undone last: nothing of the database is left, so its place is free again.
 const drop: Undo<ProvisionInput> = async (context, { input, failure, operationId }) => {
-  await context.cluster.dropDatabase(input.clusterId, namesOf(input));
   const { row } = await loadDatabase(context, input.databaseId);
+  await context.cluster.dropDatabase(row.clusterId, namesOf(input));
   const errorMessage = failure?.message ?? null;
   return [
     changeDatabase(context, row.id, { state: "failed", errorMessage }),
     recordEvent(context, "database.failed", row, { operationId, data: { reason: errorMessage } }),
-    release(context, input.clusterId, heldBackends(row.id)),
+    release(context, row.clusterId, heldBackends(row.id)),
   ];
 };
 
@@ -45,8 +74,8 @@ const publish: Do<ProvisionInput> = async (context, { input, operationId }) => {
   const { row, cluster } = await loadDatabase(context, input.databaseId);
   if (!isDefault(row)) await applySettings(context, row);
   const { databaseUrl } = await urlsOf(context, row, cluster);
-  const oid = await context.cluster.oidOf(input.clusterId, input.databaseName);
-  await context.cluster.probe(input.clusterId, databaseUrl);
+  const oid = await context.cluster.oidOf(row.clusterId, input.databaseName);
+  await context.cluster.probe(row.clusterId, databaseUrl);
   return next(
     changeDatabase(context, row.id, { state: "running", oid }),
     recordEvent(context, "database.running", row, { operationId }),
@@ -54,7 +83,8 @@ const publish: Do<ProvisionInput> = async (context, { input, operationId }) => {
 };
 
 const close: Undo<ProvisionInput> = async (context, { input }) => {
-  await context.cluster.forgetDatabase(input.clusterId, input.databaseName);
+  const { row } = await loadDatabase(context, input.databaseId);
+  await context.cluster.forgetDatabase(row.clusterId, input.databaseName);
   return [];
 };
 

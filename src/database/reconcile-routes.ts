@@ -18,7 +18,9 @@ reconcileRoutes.openapi(
     path: "/admin/clusters/{id}/reconcile",
     operationId: "clusters.reconcile",
     summary: "Compare a cluster with what its rows say, now",
-    description: "Drift is repaired; what nobody owns is told, and removed when it is old enough.",
+    description:
+      "Drift is repaired, unless repairs are held; what no row names is told, and put aside when " +
+      "it is old enough. Nothing is dropped.",
     tags: ["admin"],
     security: needs("admin:write"),
     request: { params: IdParameters },

@@ -1,5 +1,6 @@
 // Compares what D1 says with what the clusters have, and repairs drift. Law: a cluster is read
 // before the rows, and a row is there before its effect, so what no row names is nobody's.
+
 import { and, count, eq, inArray, notInArray, type SQL, sql } from "drizzle-orm";
 import { type NewAlert, openAlerts, raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { type AlertKind, type AlertRow, alert } from "../alert/table.ts";
@@ -8,6 +9,8 @@ import { correctCount } from "../cluster/place.ts";
 import type { ClusterRow } from "../cluster/table.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
+import { messageOf } from "../core/error.ts";
+import { holdOf } from "../hold/find.ts";
 import { isActive, operation } from "../operation/table.ts";
 import { type Drift, driftsOf, type Found, foundOf, type Wanted } from "./drift.ts";
 import {
@@ -16,7 +19,7 @@ import {
   orphanAlerts,
   orphanSubject,
   orphansOf,
-  removeOrphans,
+  putAsideOrphans,
 } from "./orphan.ts";
 import { repairDrifts } from "./repair.ts";
 import { differsFromHost, matchHosts } from "./suspend.ts";
@@ -43,7 +46,7 @@ export async function reconcile(context: Context): Promise<void> {
     try {
       await reconcileCluster(context, id);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       context.log({ level: "error", message: `Not reconciled: ${message}`, cluster: id });
     }
   }
@@ -72,17 +75,21 @@ export async function reconcileCluster(context: Context, clusterId: string): Pro
       settledStates.has(state) && !busy.has(id) && updatedAt < settledBefore,
   );
   const missing = judged.filter(({ databaseName }) => !found.databases.has(databaseName));
-  const { repaired, failed, undecided } = await repairAll(context, judged, found, alerts);
+  const isHeld = (await holdOf(context)) !== null;
+  const repairing = { context, judged, found, alerts, isHeld };
+  const { repaired, failed, undecided } = await repairAll(repairing);
 
-  await followHosts(context, judged, found);
+  if (!isHeld) await followHosts(context, judged, found);
   const orphans = orphansOf(found, namesInUse(rows, inputs));
   const ofOrphans = alerts.filter(({ kind }) => kind === "orphan");
-  const removed = await removeOrphans(context, clusterId, orphans, ofOrphans, found.databases.size);
+  const removed = isHeld
+    ? new Set<string>()
+    : await putAsideOrphans(context, clusterId, orphans, ofOrphans);
 
   const raised = [
     ...missing.map(missingAlert),
-    ...[...failed].map(([id, drifts]) => failedAlert(clusterId, id, drifts)),
-    ...orphanAlerts(clusterId, orphans, ofOrphans),
+    ...[...failed].map(([id, drifts]) => failedAlert(clusterId, id, drifts, isHeld)),
+    ...orphanAlerts(context, clusterId, orphans, ofOrphans),
   ];
   const still = new Set([
     ...raised.map(keyOf),
@@ -162,13 +169,17 @@ function isPlaced(clusterId: string) {
   return and(eq(database.clusterId, clusterId), notInArray(database.state, [...goneStates]));
 }
 
+interface Repairing {
+  readonly context: Context;
+  readonly judged: readonly Wanted[];
+  readonly found: Found;
+  readonly alerts: readonly AlertRow[];
+  /** Drifts are told and left as they are. */
+  readonly isHeld: boolean;
+}
+
 // Those that failed before come last, so that they never keep others from their turn.
-async function repairAll(
-  context: Context,
-  judged: readonly Wanted[],
-  found: Found,
-  alerts: readonly AlertRow[],
-) {
+async function repairAll({ context, judged, found, alerts, isHeld }: Repairing) {
   const failedBefore = new Set(alerts.map(({ subject }) => subject));
   const drifted = judged
     .filter(({ databaseName }) => found.databases.has(databaseName))
@@ -179,7 +190,7 @@ async function repairAll(
   const undecided = drifted.slice(repairsMax).map(({ row }) => row.id);
   let repaired = 0;
   for (const { row, drifts } of drifted.slice(0, repairsMax)) {
-    const left = await repairDrifts(context, row, drifts, found);
+    const left = isHeld ? drifts : await repairDrifts(context, row, drifts, found);
     if (left === null) undecided.push(row.id);
     else if (left.length > 0) failed.set(row.id, left);
     else repaired++;
@@ -202,11 +213,17 @@ function missingAlert({ id, clusterId, databaseName, state }: Wanted): NewAlert 
   };
 }
 
-function failedAlert(clusterId: string, id: string, drifts: readonly Drift[]): NewAlert {
+function failedAlert(
+  clusterId: string,
+  id: string,
+  drifts: readonly Drift[],
+  isHeld: boolean,
+): NewAlert {
+  const why = isHeld ? "while repairs are held" : "and stays so";
   return {
     kind: "repair_failed",
     subject: id,
-    message: `A database is not what its row asks for, and stays so: ${drifts.join(", ")}.`,
+    message: `A database is not what its row asks for, ${why}: ${drifts.join(", ")}.`,
     details: { cluster_id: clusterId, drifts },
   };
 }

@@ -1,6 +1,8 @@
 // Makes a cluster again what a row asks for. Law: whoever repairs has looked again right before.
+
 import { and, eq } from "drizzle-orm";
 import type { Context } from "../core/context.ts";
+import { messageOf } from "../core/error.ts";
 import { isActive, operation } from "../operation/table.ts";
 import { openPassword, scramVerifier } from "./credential.ts";
 import { type Drift, type Found, foreignParameters, groupOf, type Wanted } from "./drift.ts";
@@ -25,7 +27,7 @@ export async function repairDrifts(
       await repairs[drift](context, row, found);
       context.log({ level: "warning", message: "Repaired a drift", ...facts });
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       context.log({ level: "error", message: `A repair failed: ${message}`, ...facts });
       left.push(drift);
     }

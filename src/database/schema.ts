@@ -50,7 +50,15 @@ export const Database = z
     session_port: z.int(),
     database: z.string().openapi({ example: "proj_k3v9q2m7xw4r5t6yabcd" }),
     proxy_status: z.enum(["ready", "pending"]),
-    connection_test: z.object({ status: z.string(), host: z.string(), port: z.int() }).nullable(),
+    connection_test: z
+      .object({
+        status: z.enum(["ok", "failed"]),
+        host: z.string(),
+        port: z.int(),
+        reason: z.string().nullable(),
+      })
+      .nullable()
+      .openapi({ description: "Whether its servers let clients in now; null while it is stopped" }),
     deletion_protection: z.boolean(),
     error_message: z.string().nullable(),
     ...attributionAnswer,
@@ -135,8 +143,14 @@ export const Credentials = z
   })
   .openapi("Credentials");
 
+// Of what was just asked, else of the last look, which was within a minute.
+function connectionTest({ cluster, problem = cluster.silentReason }: PlacedDatabase) {
+  return { status: problem === null ? ("ok" as const) : ("failed" as const), reason: problem };
+}
+
 /** Renders a database. */
-export function renderDatabase({ row, cluster }: PlacedDatabase): z.infer<typeof Database> {
+export function renderDatabase(found: PlacedDatabase): z.infer<typeof Database> {
+  const { row, cluster } = found;
   const limits = limitsOf(row);
   const isRunning = row.state === "running" || row.state === "suspended";
   const state = row.state === "purged" ? "deleted" : row.state;
@@ -179,7 +193,7 @@ export function renderDatabase({ row, cluster }: PlacedDatabase): z.infer<typeof
     session_port: cluster.sessionPort,
     database: row.databaseName,
     proxy_status: isRunning ? "ready" : "pending",
-    connection_test: isRunning ? { status: "ok", host, port } : null,
+    connection_test: isRunning ? { ...connectionTest(found), host, port } : null,
     deletion_protection: row.deletionProtection,
     error_message: row.errorMessage,
     external_workspace_id: row.externalWorkspaceId,

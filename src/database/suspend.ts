@@ -1,5 +1,6 @@
 // Suspensions and wakes are the host's own doing: the control plane learns of them from its
 // report, with their exact times, and brings the rows up to it.
+
 import { and, eq, inArray } from "drizzle-orm";
 import { allClusters, getCluster } from "../cluster/find.ts";
 import { isMovedBySomebody, moveTransitionSeq } from "../cluster/transition.ts";
@@ -7,6 +8,7 @@ import type { Actor } from "../core/actor.ts";
 import { commit } from "../core/batch.ts";
 import type { HostDatabase, HostTransition } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
+import { messageOf } from "../core/error.ts";
 import { withoutTrail } from "../core/trail.ts";
 import { findDatabase, type PlacedDatabase } from "./find.ts";
 import { type DatabaseRow, database } from "./table.ts";
@@ -27,15 +29,16 @@ export async function pullAllTransitions(context: Context): Promise<void> {
     try {
       await pullTransitions(context, id);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       context.log({ level: "warning", message, cluster: name });
     }
   }
 }
 
 /**
- * A database as it is now: its host may have suspended or woken it since the row was written. What
- * a host that does not answer now knows, the next look will tell.
+ * A database as it is now: its host may have suspended or woken it since the row was written, and
+ * its servers may let nobody in. What a host that does not answer now knows, the next look will
+ * tell.
  * @throws ApiError 404
  */
 export async function findFollowed(
@@ -44,10 +47,16 @@ export async function findFollowed(
   id: string,
 ): Promise<PlacedDatabase> {
   const found = await findDatabase(context, actor, id);
-  if (!mayMove(found.row)) return found;
+  const { clusterId, state } = found.row;
+  if (state !== "running" && state !== "suspended") return found;
+  const problem = await context.cluster.checkReady(clusterId).then(
+    () => null,
+    (error) => messageOf(error).replace(/^checkReady: /, ""),
+  );
+  if (problem !== null || !mayMove(found.row)) return { ...found, problem };
   const byTheWay = withoutTrail(context);
-  const hasMoved = await pullTransitions(byTheWay, found.row.clusterId).catch(() => false);
-  return hasMoved ? findDatabase(context, actor, id) : found;
+  const hasMoved = await pullTransitions(byTheWay, clusterId).catch(() => false);
+  return { ...(hasMoved ? await findDatabase(context, actor, id) : found), problem };
 }
 
 /** Brings the rows of a cluster's databases up to its host's report; false without news. */

@@ -1,10 +1,14 @@
 // What a host keeps against what the rows say. A row says when its archive goes; an archive without
-// a row goes after a day, and a row without its archive says so.
-import { and, asc, eq, inArray, lt } from "drizzle-orm";
+// a row stays and is told, and a row without its archive says so.
+
+import { and, asc, eq, inArray, like, lt, notInArray, sql } from "drizzle-orm";
+import { raiseAlert, resolveAlerts } from "../alert/raise.ts";
+import { alert } from "../alert/table.ts";
 import { allClusters } from "../cluster/find.ts";
 import { commit } from "../core/batch.ts";
 import type { StoredDump } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
+import { messageOf } from "../core/error.ts";
 import { failDump } from "./change.ts";
 import { removeDump } from "./remove.ts";
 import { dump } from "./table.ts";
@@ -35,7 +39,7 @@ async function eachCluster(context: Context, work: (clusterId: string) => Promis
     try {
       await work(id);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       context.log({ level: "warning", message, cluster: name });
     }
   }
@@ -71,9 +75,6 @@ async function compare(context: Context, clusterId: string, { askedAt, stored }:
     ({ dump_id: id, stored_at: at }) =>
       !known.has(id) && Date.parse(at) < before(orphanMilliseconds).getTime(),
   );
-  for (const { dump_id } of orphans.slice(0, perRun)) {
-    await context.cluster.removeDump(clusterId, dump_id);
-  }
   // One that was finished meanwhile is not in the list.
   const lost = rows.filter(
     ({ id, state, finishedAt }) =>
@@ -84,7 +85,26 @@ async function compare(context: Context, clusterId: string, { askedAt, stored }:
     ...givenUp(rows, before(sendingMilliseconds)).map(({ id }) =>
       failDump(context, id, "Its archive never came whole."),
     ),
+    ...tellOrphans(context, clusterId, orphans),
   ]);
+}
+
+// None of them is removed by itself: a D1 that was brought back from an older day knows fewer.
+function tellOrphans(context: Context, clusterId: string, orphans: readonly StoredDump[]) {
+  const kind = "orphan_dump";
+  const subjects = orphans.slice(0, perRun).map(({ dump_id }) => `${clusterId}/${dump_id}`);
+  const isGone = and(like(alert.subject, `${clusterId}/%`), notInArray(alert.subject, subjects));
+  return [
+    ...orphans.slice(0, perRun).map((each) => {
+      const { dump_id, size_bytes, stored_at } = each;
+      const message =
+        `No row names the archive ${dump_id} of ${stored_at}. It stays until a person removes ` +
+        `it: DELETE /admin/clusters/${clusterId}/dumps/${dump_id}.`;
+      const details = { cluster_id: clusterId, dump_id, size_bytes };
+      return raiseAlert(context, { kind, subject: `${clusterId}/${dump_id}`, message, details });
+    }),
+    resolveAlerts(context, kind, isGone ?? sql`true`),
+  ];
 }
 
 function givenUp(rows: readonly (typeof dump.$inferSelect)[], before: Date) {

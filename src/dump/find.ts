@@ -67,3 +67,9 @@ export async function countKept(context: Context, databaseId: string): Promise<n
     );
   return row?.n ?? 0;
 }
+
+/** True for an archive that a row names, whosever it is. */
+export async function isDumpNamed(context: Context, id: string): Promise<boolean> {
+  const rows = await context.db.select({ id: dump.id }).from(dump).where(eq(dump.id, id));
+  return rows.length > 0;
+}

@@ -1,13 +1,16 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { ask } from "../cluster/ask.ts";
+import { findCluster } from "../cluster/find.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
+import { conflict } from "../core/error.ts";
 import { driveMilliseconds, needs, router } from "../core/route.ts";
-import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
+import { dataOf, errors, IdParameters, json, uuid } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
 import { findDatabase, findRecoverable } from "../database/find.ts";
 import { permit } from "../database/permit.ts";
 import { commitExclusively } from "../operation/find.ts";
-import { findDump } from "./find.ts";
+import { findDump, isDumpNamed } from "./find.ts";
 import { linkTo } from "./link.ts";
 import { findBackup, listBackups } from "./list.ts";
 import { dumpName } from "./name.ts";
@@ -178,5 +181,31 @@ backupRoutes.openapi(
     const { path, expiresAt } = await linkTo(context, await findDump(context, actor, id, name));
     const { href: url } = new URL(path, c.req.url);
     return c.json({ data: { url, expires_at: expiresAt.toISOString() } }, 200);
+  },
+);
+
+backupRoutes.openapi(
+  createRoute({
+    method: "delete",
+    path: "/admin/clusters/{id}/dumps/{dump_id}",
+    operationId: "dumps.remove",
+    summary: "Remove an archive that no row names",
+    tags: ["admin"],
+    security: needs("admin:write"),
+    request: { params: IdParameters.extend({ dump_id: uuid("is not a UUID") }) },
+    responses: {
+      204: { description: "It is gone" },
+      ...errors(400, 401, 403, 404, 409, 503),
+    },
+  }),
+  async (c) => {
+    const { context } = c.var;
+    const { id, dump_id } = c.req.valid("param");
+    const cluster = await findCluster(context, id);
+    if (await isDumpNamed(context, dump_id)) {
+      throw conflict("DUMP_IN_USE", "A backup has this archive: delete the backup.");
+    }
+    await ask(() => context.cluster.removeDump(cluster.id, dump_id));
+    return c.body(null, 204);
   },
 );

@@ -4,6 +4,9 @@ import type { Context } from "../core/context.ts";
 import { newId } from "../core/id.ts";
 import { operation } from "./table.ts";
 
+/** The code of an attempt that reached no cluster, and so began nothing there. */
+export const unreached = "CLUSTER_UNREACHED";
+
 /** How a step ended. Anything it throws is retried, but a TerminalError, which unwinds. */
 export type Outcome =
   | { readonly kind: "next"; readonly statements: readonly Statement[] }
@@ -39,6 +42,9 @@ export const finish = (...statements: Statement[]): Outcome => ({ kind: "finish"
 interface StepArguments<Input> {
   readonly input: Input;
   readonly operationId: string;
+  /** How often this step was begun, and how the last attempt failed; null when it is not known. */
+  readonly attempt: number;
+  readonly lastCode: string | null;
   /** Why it unwinds; null while it goes forward. */
   readonly failure: { readonly code: string; readonly message: string } | null;
 }

@@ -2,7 +2,7 @@
 // only while the runner still holds the lease; so a crash anywhere repeats a step, never skips one.
 import { and, asc, eq, lte, sql } from "drizzle-orm";
 import type { Context } from "../core/context.ts";
-import { TerminalError } from "../core/error.ts";
+import { messageOf, TerminalError, Unreached } from "../core/error.ts";
 import { newId } from "../core/id.ts";
 import {
   type AnyOperation,
@@ -10,6 +10,7 @@ import {
   type Outcome,
   type Registry,
   type Step,
+  unreached,
 } from "./define.ts";
 import { isActive, type OperationRow, operation } from "./table.ts";
 import { LeaseLost, transition } from "./transition.ts";
@@ -230,6 +231,8 @@ function argumentsOf(definition: AnyOperation, row: OperationRow) {
   return {
     input: definition.input.parse(row.input) as unknown,
     operationId: row.id,
+    attempt: row.attempts,
+    lastCode: errorCode,
     failure: isUnwinding ? { code: errorCode, message: errorMessage ?? "" } : null,
   };
 }
@@ -237,13 +240,16 @@ function argumentsOf(definition: AnyOperation, row: OperationRow) {
 // The caller reads this text: a TerminalError was written for them, anything else was not.
 function failureOf(error: unknown): Failure {
   if (error instanceof TerminalError) return { code: error.code, message: error.message };
+  if (error instanceof Unreached) {
+    return { code: unreached, message: "The cluster does not answer; it is tried again." };
+  }
   return { code: "STEP_FAILED", message: "The cluster did not carry out this step." };
 }
 
 function logFailure(context: Context, row: OperationRow, failure: Failure, error: unknown) {
   context.log({
     level: "warning",
-    message: error instanceof Error ? error.message : String(error),
+    message: messageOf(error),
     operation_id: row.id,
     kind: row.kind,
     step: row.step,

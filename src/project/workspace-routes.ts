@@ -77,8 +77,9 @@ workspaceProjectRoutes.openapi(
     operationId: "workspaces.delete",
     summary: "Delete a workspace and revoke its API keys",
     description:
-      "409 WORKSPACE_NOT_EMPTY while it has projects; with `force=true` they are deleted, and can " +
-      "be undeleted for a day, which brings the workspace back. `dry_run=true` tells what would go.",
+      "409 WORKSPACE_NOT_EMPTY while it has projects; with `force=true` they are deleted, and " +
+      "can be undeleted for a day, which brings the workspace back. `dry_run=true` tells what " +
+      "would go.",
     tags: ["workspaces"],
     security: needs("workspaces:write"),
     request: { params: IdParameters, query: z.object({ force: flag, dry_run: flag }) },

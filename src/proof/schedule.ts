@@ -6,7 +6,7 @@ import type { ClusterRow } from "../cluster/table.ts";
 import { verifiedMax } from "../contract/host.ts";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
-import { invalid, notFound } from "../core/error.ts";
+import { invalid, messageOf, notFound } from "../core/error.ts";
 import { database } from "../database/table.ts";
 import { activeOperations, commitExclusively } from "../operation/find.ts";
 import { type VerificationRow, verification } from "./table.ts";
@@ -45,7 +45,7 @@ export async function scheduleVerifications(context: Context): Promise<void> {
     try {
       await scheduleVerification(context, cluster);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       context.log({ level: "warning", message, cluster: cluster.name });
     }
   }

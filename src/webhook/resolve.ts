@@ -2,7 +2,7 @@
 // then. What a request connects to cannot be pinned; a Worker has no network inside to reach.
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { ApiError, invalid } from "../core/error.ts";
+import { ApiError, invalid, messageOf } from "../core/error.ts";
 import { type Address, isPublic, readAddress } from "./address.ts";
 import { readCapped } from "./body.ts";
 
@@ -58,7 +58,7 @@ async function addressesOf(context: Context, hostname: string): Promise<string[]
     const names = ["A", "AAAA"] as const;
     return (await Promise.all(names.map((type) => lookUp(context, hostname, type)))).flat();
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     context.log({ level: "warning", message: `The resolver failed: ${message}` });
     return null;
   }

@@ -106,6 +106,7 @@ async function makeVictim(): Promise<Record<string, string>> {
     certificates: crypto.randomUUID(),
     clusters: clusterId,
     organizations: api.actor.organizationId,
+    dumps: crypto.randomUUID(),
     secret: key.key,
     password: new URL(database.database_url).password,
   };
@@ -134,11 +135,12 @@ const names: Readonly<Record<string, string>> = { name: "production", pid: "1" }
 /** A path with the victim's ids in it: each parameter is of the noun that stands before it. */
 function pathOf({ path, name }: Operation): string {
   const parts = path.split("/");
+  const named = path.includes("/trash/") ? { name: "trash_20260102_proj_lost" } : names;
   return parts
     .map((part, at) => {
       const [, parameter] = /^\{(\w+)\}$/.exec(part) ?? [];
       if (parameter === undefined) return part;
-      const known = names[parameter] ?? victim[parts[at - 1] ?? ""];
+      const known = (named as typeof names)[parameter] ?? victim[parts[at - 1] ?? ""];
       expect(known, `${name}: a victim's id for ${parameter} in ${path}`).toBeDefined();
       return known;
     })

@@ -96,7 +96,7 @@ describe("DELETE /workspaces/:id", () => {
     expect((await api.call("GET", `${workspaces}/${data.id}`)).status).toBe(200);
   });
 
-  it("refuses the default one, and one with a protected database, before anything goes", async () => {
+  it("refuses the default one, and one with a protected database, and nothing goes", async () => {
     const [first] = (await api.call("GET", workspaces)).body.data;
     expect((await remove(first.id, "?force=true")).body.error.code).toBe("DEFAULT_WORKSPACE");
     const { data } = (await create({ name: "A" })).body;

@@ -32,9 +32,9 @@ function batchOf(queue: string, bodies: readonly unknown[]) {
   return createMessageBatch(queue, messages);
 }
 
-async function deliver(queue: string, bodies: readonly unknown[]) {
+async function deliver(house: TestContext, queue: string, bodies: readonly unknown[]) {
   const batch = batchOf(queue, bodies);
-  await onMessages(batch, env);
+  await onMessages(batch, env, async () => house.context);
   const { explicitAcks, retryMessages } = await getQueueResult(batch, createExecutionContext());
   return { acked: explicitAcks, retried: retryMessages.map(({ msgId }) => msgId) };
 }
@@ -47,7 +47,7 @@ test("what is no nudge is told from a lane", () => {
 });
 
 test("a malformed message takes none of its batch along", async () => {
-  const { acked, retried } = await deliver("miosa-nudge", [
+  const { acked, retried } = await deliver(await createTestContext(), "miosa-nudge", [
     { lane: "project:1" },
     ...poison,
     { lane: "project:2" },
@@ -59,7 +59,7 @@ test("a malformed message takes none of its batch along", async () => {
 test("each dead message becomes an alert, one for all that name no lane", async () => {
   const house = await createTestContext();
   const bodies = [{ lane: "project:1" }, { lane: "project:1" }, { lane: "cluster:2" }, ...poison];
-  const { acked } = await deliver("miosa-nudge-dead", bodies);
+  const { acked } = await deliver(house, "miosa-nudge-dead", bodies);
   expect(acked).toHaveLength(bodies.length);
   const subjects = (await open(house)).map(({ subject }) => subject);
   expect(subjects).toEqual(["project:1", "cluster:2", "unreadable"]);

@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import { auditEntry } from "../../src/audit/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
+import { aDump } from "../support/fake-recovery.ts";
 import { runToEnd } from "../support/run.ts";
 import { clusterId } from "../support/seed.ts";
 
@@ -147,6 +148,23 @@ async function operate(api: TestApi, send: Send, id: string) {
     ...{ transaction_port: 6432, session_port: 6433, databases_max: 300 },
     ...{ control_user: "miosa_control", control_password: controlPassword },
   });
+  await send("PATCH", "/admin/clusters/00000000-0000-4000-8000-000000000001", { name: "eu-2" });
+  await send("DELETE", "/admin/clusters/00000000-0000-4000-8000-000000000001");
+  await send("POST", "/admin/hold", { reason: "a look" });
+  await send("DELETE", "/admin/hold");
+  const { databases, dumps } = api.cluster.things;
+  databases.set("proj_lost", { owner: "own_lost" });
+  const trash = `/admin/clusters/${clusterId}/trash/trash_20260102_proj_lost`;
+  for (const [method, rest] of [
+    ["POST", "/restore"],
+    ["DELETE", ""],
+  ] as const) {
+    await api.context.cluster.trashOrphan(clusterId, "database", "proj_lost", "2026-01-02");
+    await send(method, `${trash}${rest}`);
+  }
+  const lost = "019a0000-0000-7000-8000-0000000000d9";
+  dumps.set(lost, aDump(lost));
+  await send("DELETE", `/admin/clusters/${clusterId}/dumps/${lost}`);
   await send("POST", `/admin/clusters/${clusterId}/reconcile`);
   await send("POST", `/admin/clusters/${clusterId}/backups`, { type: "full" });
   await send("POST", `/admin/clusters/${clusterId}/verifications`, { database_id: id });

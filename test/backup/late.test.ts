@@ -14,7 +14,8 @@ const alerts = async () => (await api.call("GET", "/api/v1/admin/alerts")).body.
 
 async function look(status: Partial<ArchiveStatus>): Promise<void> {
   const idle = { last_archived_at: null, unarchived_since: null, wal_bytes: 0, store: null };
-  const archiveStatus = async () => ({ ...idle, ...status });
+  const nothing = { written_since_backup_bytes: null };
+  const archiveStatus = async () => ({ ...idle, ...nothing, ...status });
   await watchArchives({ ...api.context, cluster: { ...api.context.cluster, archiveStatus } });
 }
 

@@ -13,6 +13,19 @@ const taken = (fullHours: number, lastHours: number, walBytes = 0): BackupHistor
 });
 const none: BackupHistory = { lastFullAt: null, last: null, lastFailedAt: null };
 
+const archived = (walBytes: number, written: number | null = null) => ({
+  ...{ last_archived_at: null, unarchived_since: null, store: null },
+  wal_bytes: walBytes,
+  written_since_backup_bytes: written,
+});
+
+test("nothing is due of a cluster that has written nothing since, however long that is", () => {
+  const long = taken(24 * 90, 24 * 90);
+  expect(dueBackup(now, archived(gibibyte, 60_000), long)).toBeNull();
+  expect(dueBackup(now, archived(gibibyte, 70_000), long)).toBe("full");
+  expect(dueBackup(now, archived(gibibyte, 0), none)).toBe("full");
+});
+
 test.each<[string, BackupHistory, number, "full" | "incr" | null]>([
   ["none was ever taken", none, 0, "full"],
   ["a day has passed since the last full one", taken(24, 1), 0, "full"],
@@ -22,5 +35,5 @@ test.each<[string, BackupHistory, number, "full" | "incr" | null]>([
   ["one has just failed", { ...none, lastFailedAt: ago(0.1) }, 0, null],
   ["one failed a while ago", { ...none, lastFailedAt: ago(0.3) }, 0, "full"],
 ])("when %s", (_, history, walBytes, type) => {
-  expect(dueBackup(now, walBytes, history)).toBe(type);
+  expect(dueBackup(now, archived(walBytes), history)).toBe(type);
 });

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { place, release, reserve } from "../../src/cluster/place.ts";
 import { registerCluster } from "../../src/cluster/register.ts";
 import { cluster } from "../../src/cluster/table.ts";
+import { noteSilent } from "../../src/cluster/watch.ts";
 import { commit } from "../../src/core/batch.ts";
 import { newId } from "../../src/core/id.ts";
 import { createTestContext, type TestContext } from "../support/context.ts";
@@ -63,6 +64,15 @@ describe("placement", () => {
     const { db } = house.context;
     await db.update(cluster).set({ state: "draining" }).where(eq(cluster.id, one));
     expect(await place(house.context, 8)).toBe(two);
+  });
+
+  test("passes over one that is silent, or whose disk is nearly full", async () => {
+    const [one, two] = [await aCluster("one"), await aCluster("two")];
+    await commit(house.context, [noteSilent(house.context, one, "gone")]);
+    expect(await place(house.context, 8)).toBe(two);
+    const full = { diskFreeBytes: 1e9, diskTotalBytes: 100e9 };
+    await house.context.db.update(cluster).set(full).where(eq(cluster.id, two));
+    await expect(place(house.context, 8)).rejects.toMatchObject({ code: "NO_CAPACITY" });
   });
 
   test("gives the last place to one of two that race for it", async () => {

@@ -1,4 +1,4 @@
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { clusterId } from "../support/seed.ts";
 
@@ -82,4 +82,99 @@ it("is compared with its rows when an operator asks", async () => {
   expect((await api.call("POST", unknown)).status).toBe(404);
   const key = await api.addKey(["*"]);
   expect((await api.call("POST", path, { key })).status).toBe(403);
+});
+
+describe("a cluster that does not prove what is said of it", () => {
+  const failing = (message: string) =>
+    vi.spyOn(api.context.cluster, "prove").mockRejectedValue(new Error(`prove: ${message}`));
+  const known = { ...registration, id: clusterId, name: "test" };
+
+  it.each([
+    ["host_url", "no host of ours answers there: connect refused"],
+    ["control_password", "Postgres refuses the login: password authentication failed"],
+    ["id", "its host does not take our commands under this id: 401"],
+  ])("is 422 naming %s, and stays where it was", async (field, reason) => {
+    const before = (await api.call("GET", clusters)).body.data;
+    failing(`${field}: ${reason}`);
+    for (const body of [registration, known]) {
+      const answer = await register(body);
+      expect([answer.status, answer.body.errors]).toEqual([422, { [field]: [reason] }]);
+    }
+    expect((await api.call("GET", clusters)).body.data).toEqual(before);
+  });
+
+  it("is 409 when another Postgres answers for a known one", async () => {
+    const { facts } = api.cluster.things;
+    api.cluster.things.facts = { ...facts, systemIdentifier: "7500000000000000002" };
+    const before = (await api.call("GET", clusters)).body.data;
+    const { status, body } = await register(known);
+    expect([status, body.error.code]).toEqual([409, "CLUSTER_IS_ANOTHER"]);
+    expect((await api.call("GET", clusters)).body.data).toEqual(before);
+  });
+});
+
+describe("a registered cluster", () => {
+  const one = `${clusters}/${clusterId}`;
+  const project = () =>
+    api.call("POST", "/api/v1/projects", { body: { name: "P", data: { postgres: true } } });
+
+  it("says which version of the protocol its host and this Worker speak", async () => {
+    const { data } = (await api.call("GET", one)).body;
+    expect(data.protocol).toBe(data.worker_protocol);
+  });
+
+  it("that is draining takes no new database, and those it has stay", async () => {
+    const made = await project();
+    const { body } = await api.call("PATCH", one, { body: { state: "draining" } });
+    expect(body.data).toMatchObject({ state: "draining", databases_count: 1 });
+    expect((await project()).body.error.code).toBe("NO_CAPACITY");
+    expect(made.body.data.databases[0].state).toBe("running");
+    await api.call("PATCH", one, { body: { state: "active" } });
+    expect((await project()).status).toBe(201);
+  });
+
+  it("takes no maximum below what it has", async () => {
+    await project();
+    await project();
+    const { status, body } = await api.call("PATCH", one, { body: { databases_max: 1 } });
+    expect([status, Object.keys(body.errors)]).toEqual([422, ["databases_max"]]);
+  });
+
+  it("is forgotten when it is empty, and not before", async () => {
+    await project();
+    const refused = await api.call("DELETE", one);
+    expect([refused.status, refused.body.error.code]).toEqual([409, "CLUSTER_NOT_EMPTY"]);
+    await register(registration);
+    expect((await api.call("DELETE", `${clusters}/${registration.id}`)).status).toBe(204);
+    expect((await api.call("GET", `${clusters}/${registration.id}`)).status).toBe(404);
+    expect((await register(registration)).status).toBe(201);
+  });
+});
+
+describe("the trash of a cluster", () => {
+  const trash = `${clusters}/${clusterId}/trash`;
+  const item = "trash_20260102_proj_lost";
+
+  beforeEach(async () => {
+    api.cluster.things.databases.set("proj_lost", { owner: "own_lost" });
+    await api.context.cluster.trashOrphan(clusterId, "database", "proj_lost", "2026-01-02");
+  });
+
+  it("lists what was put aside, and brings it back under its former name", async () => {
+    const { body } = await api.call("GET", trash);
+    expect(body.data).toEqual([
+      { name: item, kind: "database", former_name: "proj_lost", day: "2026-01-02" },
+    ]);
+    expect((await api.call("POST", `${trash}/${item}/restore`)).status).toBe(200);
+    expect(api.cluster.databases.has("proj_lost")).toBe(true);
+    expect((await api.call("GET", trash)).body.total).toBe(0);
+  });
+
+  it("drops an item when a person says so, and nothing else", async () => {
+    expect((await api.call("DELETE", `${trash}/trash_20260102_proj_other`)).status).toBe(404);
+    expect((await api.call("DELETE", `${trash}/proj_live`)).status).toBe(422);
+    expect(api.cluster.databases.has(item)).toBe(true);
+    expect((await api.call("DELETE", `${trash}/${item}`)).status).toBe(204);
+    expect(api.cluster.databases.has(item)).toBe(false);
+  });
 });

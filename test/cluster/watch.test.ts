@@ -22,3 +22,57 @@ it("a cluster that does not answer is an alert until it does", async () => {
   expect(await alerts("open")).toEqual([]);
   expect(await alerts("resolved")).toMatchObject([{ kind: "cluster_silent" }]);
 });
+
+it("what happened to its servers is an alert that is told for a day", async () => {
+  const at = api.clock.now().toISOString();
+  const facts = { program: "postgres" as const, what: "out_of_memory" as const, at };
+  api.cluster.things.incidents.push({ seq: 1, ...facts, detail: "All sessions ended." });
+  await watchClusters(api.context);
+  const [open] = await alerts("open");
+  expect(open).toMatchObject({
+    kind: "server_failed",
+    message: expect.stringContaining("All sessions ended."),
+  });
+  api.clock.advance(86_000);
+  await watchClusters(api.context);
+  expect(await alerts("open")).toHaveLength(1);
+  api.clock.advance(1000);
+  await watchClusters(api.context);
+  expect(await alerts("open")).toEqual([]);
+});
+
+it("a host that counts its incidents from the beginning again is read from there", async () => {
+  const at = api.clock.now().toISOString();
+  const incident = { program: "host" as const, what: "crashed" as const, at };
+  const { incidents } = api.cluster.things;
+  for (const seq of [1, 2]) incidents.push({ seq, ...incident, detail: `before ${seq}` });
+  await watchClusters(api.context);
+  incidents.splice(0, 2, { seq: 1, ...incident, detail: "anew" });
+  await watchClusters(api.context);
+  expect(await alerts("open")).toMatchObject([{ message: expect.stringContaining("anew") }]);
+});
+
+it("a nearly full disk and a host one version away are alerts until they are not", async () => {
+  const { facts } = api.cluster.things;
+  api.cluster.things.facts = { ...facts, diskFreeBytes: 5e9, protocol: 1 };
+  await watchClusters(api.context);
+  const kinds = (await alerts("open")).map(({ kind }) => kind).sort();
+  expect(kinds).toEqual(["disk_nearly_full", "protocol_differs"]);
+  api.cluster.things.facts = facts;
+  await watchClusters(api.context);
+  expect(await alerts("open")).toEqual([]);
+});
+
+it("a database says at once that its cluster lets nobody in, and that it does again", async () => {
+  const body = { name: "P", data: { postgres: true } };
+  const { data } = (await api.call("POST", "/api/v1/projects", { body })).body;
+  const path = `/api/v1/databases/${data.databases[0].id}`;
+  const test = async () => (await api.call("GET", path)).body.data.connection_test;
+  expect(await test()).toMatchObject({ status: "ok", reason: null });
+  api.cluster.things.problem = "transaction does not answer";
+  expect(await test()).toMatchObject({ status: "failed", reason: api.cluster.things.problem });
+  const ready = await api.call("GET", "/readyz", { key: null });
+  expect([ready.status, ready.body.status]).toEqual([503, "unavailable"]);
+  api.cluster.things.problem = null;
+  expect(await test()).toMatchObject({ status: "ok" });
+});

@@ -8,6 +8,7 @@ import { openPassword } from "../../src/database/credential.ts";
 import { reconcile, reconcileCluster } from "../../src/database/reconcile.ts";
 import { settingsOf } from "../../src/database/setting.ts";
 import { type DatabaseRow, database } from "../../src/database/table.ts";
+import { holdRepairs, releaseRepairs } from "../../src/hold/hold.ts";
 import { operation } from "../../src/operation/table.ts";
 import { createTestContext, type TestContext } from "../support/context.ts";
 import { aProject, aRunningProject, clusterId } from "../support/seed.ts";
@@ -211,18 +212,31 @@ describe("an orphan", () => {
     settings.set("proj_lost", settingsOf(row));
   };
 
-  test("is reported at first sight and removed an hour later, with its alerts", async () => {
+  const day = 86_400;
+
+  test("is told at first sight, stays for days, and is then put aside to be had back", async () => {
     const before = await snapshot(house);
     plant();
     expect((await look()).orphans).toBe(3);
     expect((await open()).map(({ subject }) => subject).sort()).toEqual(
       ["own_lost", "proj_lost", "usr_lost"].map((name) => `${clusterId}/${name}`),
     );
-    house.clock.advance(3500);
+    house.clock.advance(7 * day - 1);
     expect((await look()).orphans).toBe(3);
-    house.clock.advance(200);
+    house.clock.advance(2);
     expect((await look()).orphans).toBe(0);
     expect(await open()).toEqual([]);
+    const items = await house.context.cluster.trashItems(clusterId);
+    expect(items.map(({ formerName }) => formerName).sort()).toEqual([
+      "own_lost",
+      "proj_lost",
+      "usr_lost",
+    ]);
+    expect(items.every(({ name }) => /^trash_\d{8}_/.test(name))).toBe(true);
+    for (const item of items) await house.context.cluster.restoreTrash(clusterId, item);
+    expect(house.cluster.databases.get("proj_lost")).toEqual({ owner: "own_lost" });
+    for (const name of ["proj_lost"]) house.cluster.things.databases.delete(name);
+    for (const name of ["own_lost", "usr_lost"]) house.cluster.things.roles.delete(name);
     const { databases, roles, settings } = await snapshot(house);
     expect({ databases, roles, settings }).toEqual({
       databases: before.databases,
@@ -238,16 +252,28 @@ describe("an orphan", () => {
     house.cluster.things.settings.delete("proj_lost");
     await look();
     expect(await kindsOpen()).toEqual(["orphan", "orphan"]);
-    house.clock.advance(7200);
+    house.clock.advance(8 * day);
     plant();
     await look();
     expect(house.cluster.databases.has("proj_lost")).toBe(true);
   });
 
-  test("that cannot be removed stops no other and stays an alert", async () => {
+  test("stays for ever where the setting says so, and while repairs are held", async () => {
     plant();
     await look();
-    house.clock.advance(3700);
+    house.clock.advance(400 * day);
+    const patient = { ...house.context, orphanDays: 0 };
+    expect((await reconcileCluster(patient, clusterId)).orphans).toBe(3);
+    await holdRepairs(house.context, "somebody looks at it.", null);
+    expect((await look()).orphans).toBe(3);
+    await releaseRepairs(house.context);
+    expect((await look()).orphans).toBe(0);
+  });
+
+  test("that cannot be put aside stops no other and stays an alert", async () => {
+    plant();
+    await look();
+    house.clock.advance(8 * day);
     house.cluster.failAt(3, "before");
     expect((await look()).orphans).toBe(1);
     expect(await kindsOpen()).toEqual(["orphan"]);
@@ -261,24 +287,37 @@ describe("an orphan", () => {
     expect(await look()).toEqual(well);
   });
 
-  test("is not removed when a row of whatever cluster has come to name it", async () => {
+  test("stays where it is when a row of whatever cluster has come to name it", async () => {
     plant();
     await look();
-    house.clock.advance(3700);
+    house.clock.advance(8 * day);
     await change({ clusterId: "elsewhere", ownerRole: "own_lost", databaseName: "proj_lost" });
     await look();
     expect(house.cluster.databases.has("proj_lost")).toBe(true);
     expect(house.cluster.roles.has("own_lost")).toBe(true);
   });
 
-  test("among so many that rows must be missing is not removed", async () => {
+  test("among more than a few stays where it is: rows must be missing", async () => {
     const { databases } = house.cluster.things;
-    for (let i = 0; i < 11; i++) databases.set(`proj_lost${i}`, { owner: "own_lost" });
+    for (let i = 0; i < 4; i++) databases.set(`proj_lost${i}`, { owner: "own_lost" });
     await look();
-    house.clock.advance(7200);
-    expect((await look()).orphans).toBe(11);
+    house.clock.advance(8 * day);
+    expect((await look()).orphans).toBe(4);
     databases.delete("proj_lost0");
     expect((await look()).orphans).toBe(0);
+  });
+});
+
+describe("while repairs are held", () => {
+  test("drift is told and left as it is, then repaired", async () => {
+    house.cluster.things.settings.delete(row.databaseName);
+    await holdRepairs(house.context, "D1 is being looked at.", null);
+    expect(await look()).toEqual({ ...well, failed: 1 });
+    expect(house.cluster.settings.has(row.databaseName)).toBe(false);
+    expect(await kindsOpen()).toContain("repair_failed");
+    await releaseRepairs(house.context);
+    expect(await look()).toEqual({ ...well, repaired: 1 });
+    expect(await open()).toEqual([]);
   });
 });
 

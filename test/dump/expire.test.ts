@@ -4,6 +4,7 @@ import { dump } from "../../src/dump/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { aDump } from "../support/fake-recovery.ts";
 import { purge } from "../support/purge.ts";
+import { clusterId } from "../support/seed.ts";
 
 const day = 86_400_000;
 
@@ -50,7 +51,7 @@ describe("what is kept", () => {
 });
 
 describe("rows and archives", () => {
-  test("an archive without a row goes after a day, a row without its archive says so", async () => {
+  test("an archive without a row stays and is told; a row without one says so", async () => {
     const [row] = await rows();
     kept().clear();
     const orphan = "019a0000-0000-7000-8000-0000000000d1";
@@ -61,9 +62,19 @@ describe("rows and archives", () => {
     expect([...kept().keys()]).toEqual([orphan]);
     const { data } = (await api.call("GET", `${path}/backups/bkp_${row?.id}`)).body;
     expect(data).toMatchObject({ state: "failed", error_message: expect.stringMatching(/gone/) });
-    later(day);
+    later(400 * day);
+    await compareDumps(api.context);
+    expect([...kept().keys()]).toEqual([orphan]);
+    const [alert] = (await api.call("GET", "/api/v1/admin/alerts?kind=orphan_dump")).body.data;
+    expect(alert.message).toContain(orphan);
+    const remove = (id: string) =>
+      api.call("DELETE", `/api/v1/admin/clusters/${clusterId}/dumps/${id}`);
+    expect((await remove(row?.id ?? "")).body.error.code).toBe("DUMP_IN_USE");
+    expect((await remove(orphan)).status).toBe(204);
     await compareDumps(api.context);
     expect(kept().size).toBe(0);
+    const left = (await api.call("GET", "/api/v1/admin/alerts?kind=orphan_dump")).body;
+    expect(left.total).toBe(0);
   });
 
   test("an archive nobody finished sending says so", async () => {

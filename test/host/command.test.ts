@@ -39,6 +39,8 @@ function backupHandlers() {
     "verification.status": vi.fn<CommandHandlers["verification.status"]>(),
     "verification.end": vi.fn<CommandHandlers["verification.end"]>(),
     dumps: vi.fn<CommandHandlers["dumps"]>(),
+    incidents: vi.fn<CommandHandlers["incidents"]>(),
+    mark: vi.fn<CommandHandlers["mark"]>(),
   };
 }
 

@@ -8,7 +8,9 @@ let home: string;
 let kept: Kept | undefined;
 const pids: number[] = [];
 
+let isAnswering = true;
 beforeEach(() => {
+  isAnswering = true;
   home = mkdtempSync(join(tmpdir(), "child-"));
   vi.spyOn(process.stdout, "write").mockReturnValue(true);
 });
@@ -25,6 +27,7 @@ function run(program: string): Kept {
     args: ["-e", program],
     env: { HOME: home },
     log: join(home, "child.log"),
+    answers: async () => isAnswering,
     onStart: (pid) => pids.push(pid),
   });
   return kept;
@@ -66,4 +69,23 @@ test("a program that does not end when asked is killed", async () => {
   await said("up");
   await child.stop(0.1);
   expect(() => process.kill(pids[0] ?? 0, 0)).toThrow("ESRCH");
+});
+
+test("a program that was halted is sent on", async () => {
+  run(`${forever}; process.on("SIGCONT", () => console.log("goes on")); console.log("runs")`);
+  kept?.established();
+  await said("runs");
+  process.kill(pids[0] ?? 0, "SIGSTOP");
+  await vi.waitFor(
+    () => expect(readFileSync(join(home, "child.log"), "utf8")).toContain("goes on"),
+    9000,
+  );
+  expect(pids).toHaveLength(1);
+});
+
+test("a program that lives and does not answer is ended and started anew", async () => {
+  run(forever).established();
+  isAnswering = false;
+  await vi.waitFor(() => expect(pids).toHaveLength(2), 15_000);
+  isAnswering = true;
 });

@@ -48,6 +48,7 @@ export async function createTestContext() {
       random,
       keyring,
       certificateKey,
+      orphanDays: 7,
       cluster: fusedPort(cluster.port, perform),
       archives: fakeArchives(cluster.things),
       outbound: internet.port,

@@ -1,13 +1,16 @@
 // A cluster in memory: it keeps what the effects leave behind, and fails when it is told to.
 import { type LocalClusterPort, portOf } from "../../src/cluster/port.ts";
-import { defaultSettings } from "../../src/contract/host.ts";
+import { defaultSettings, protocolVersion } from "../../src/contract/host.ts";
 import type {
+  ClusterFacts,
+  ClusterMark,
   ClusterPort,
   ClusterRecovery,
   DatabaseLogLine,
   DatabaseMetricPoint,
   DatabaseSession,
   DatabaseSettings,
+  HostIncident,
   HostTransition,
   StoredDump,
 } from "../../src/core/cluster-port.ts";
@@ -68,6 +71,17 @@ function createThings() {
     },
     ...createRecoveries(),
     ...createDrift(),
+    /** Why it does not answer; null when it does. */
+    problem: null as string | null,
+    facts: {
+      systemIdentifier: "7500000000000000001",
+      backendsMax: 2400,
+      diskFreeBytes: 50e9,
+      diskTotalBytes: 100e9,
+      protocol: protocolVersion,
+    } as ClusterFacts,
+    mark: null as ClusterMark | null,
+    incidents: [] as HostIncident[],
   };
 }
 
@@ -130,7 +144,11 @@ function tenantEffects(things: Things) {
     },
     sessions: async () => things.seen.sessions,
     signalSession: async (_, pid) => things.seen.sessions.some((session) => session.pid === pid),
-    checkReady: async () => undefined,
+    checkReady: async () => {
+      if (things.problem !== null) throw new Error(things.problem);
+    },
+    facts: async () => things.facts,
+    prove: async () => things.facts,
   } satisfies Partial<LocalClusterPort>;
 }
 
@@ -158,6 +176,16 @@ function hostEffects(things: Things) {
         state: held.get(database) ?? "running",
         settings: settings.get(database) ?? defaultSettings,
       })),
+    mark: async (mark, adopt) => {
+      const known = things.mark;
+      const isNext = known === null || (known.epoch === mark.epoch && known.tick <= mark.tick);
+      if (adopt || isNext) things.mark = mark;
+      return { known };
+    },
+    incidents: async (afterSeq) => ({
+      incidents: things.incidents.filter(({ seq }) => seq > afterSeq),
+      last_seq: things.incidents.length,
+    }),
     transitions: async (afterSeq) => things.transitions.filter(({ seq }) => seq > afterSeq),
     logs: async (_, { after = "0" }) => ({
       lines: things.seen.lines.slice(Number(after)),

@@ -1,6 +1,6 @@
 // What hands and tenants change in a cluster in memory, its inventory, and the repairs.
 import type { LocalClusterPort } from "../../src/cluster/port.ts";
-import type { FoundDatabase, FoundRole } from "../../src/core/cluster-port.ts";
+import type { FoundDatabase, FoundRole, TrashItem } from "../../src/core/cluster-port.ts";
 import type { Things } from "./fake-cluster.ts";
 
 /** What differs from what the effects have left. */
@@ -8,12 +8,14 @@ export function createDrift() {
   return {
     roleDrift: new Map<string, Partial<FoundRole>>(),
     databaseDrift: new Map<string, Partial<FoundDatabase>>(),
+    /** What was put aside, by its name there. */
+    trash: new Map<string, TrashItem>(),
   };
 }
 
 /** The effects that find drift and repair it. */
 export function driftEffects(things: Things) {
-  const { roles, databases, roleDrift, databaseDrift } = things;
+  const { roles, databases, roleDrift, databaseDrift, trash } = things;
   return {
     inventory: async () => ({
       // What a restore prepares or put aside is nobody's to find.
@@ -25,7 +27,7 @@ export function driftEffects(things: Things) {
         })),
       // A preview's login is known to the poolers alone.
       roles: [...roles.keys()]
-        .filter((name) => !name.startsWith("pre_"))
+        .filter((name) => !/^(pre|trash)_/.test(name))
         .map((name) => ({ ...roleOf(things, name), ...roleDrift.get(name) })),
     }),
     repairLogin: async ({ ownerRole, loginRole, groupRole, verifier }) => {
@@ -48,11 +50,30 @@ export function driftEffects(things: Things) {
       const { ownsIn, ...others } = roleDrift.get(loginRole) ?? {};
       roleDrift.set(loginRole, others);
     },
-    dropOrphan: async (kind, name) => {
+    trashOrphan: async (kind, name, day) => {
+      const trashName = `trash_${day.replaceAll("-", "")}_${name}`;
+      rename(things, kind, name, trashName);
+      trash.set(trashName, { kind, name: trashName, formerName: name, day });
+    },
+    trashItems: async () => [...trash.values()],
+    restoreTrash: async ({ kind, name, formerName }) => {
+      rename(things, kind, name, formerName);
+      trash.delete(name);
+    },
+    dropTrash: async ({ kind, name }) => {
       if (kind === "database") databases.delete(name);
       else roles.delete(name);
+      trash.delete(name);
     },
   } satisfies Partial<LocalClusterPort>;
+}
+
+function rename({ roles, databases }: Things, kind: TrashItem["kind"], from: string, to: string) {
+  const things: Map<string, unknown> = kind === "database" ? databases : roles;
+  const thing = things.get(from);
+  if (thing === undefined) return;
+  things.delete(from);
+  things.set(to, thing);
 }
 
 function databaseOf({ held }: Things, name: string, owner: string): FoundDatabase {

@@ -164,6 +164,7 @@ export function recoveryEffects(things: Things) {
       last_archived_at: null,
       unarchived_since: null,
       wal_bytes: 0,
+      written_since_backup_bytes: null,
       store: null,
     }),
     recoveryWindow: async () => things.spans,

@@ -13,6 +13,7 @@ export const ladder = [
   "webhook",
   "usage",
   "cluster",
+  "hold",
   "backup",
   "environment",
   "database",

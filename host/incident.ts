@@ -1,0 +1,47 @@
+// What happened to the servers that nobody asked for: crashes, hangs, restarts. The control plane
+// reads them and makes alerts of them.
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { Incident } from "../src/contract/host.ts";
+import { openJsonLines } from "./json-lines.ts";
+import { log } from "./log.ts";
+
+const keptMax = 500;
+
+/** Writes down what happened. */
+export type TellIncident = (
+  program: Incident["program"],
+  what: Incident["what"],
+  detail: string,
+) => void;
+
+/** Opens the incidents kept in a file. */
+export function openIncidents(file: string, now: () => number) {
+  const { add, after, lastSeq } = openJsonLines(file, Incident, keptMax);
+  const tell: TellIncident = (program, what, detail) => {
+    log("warn", `${program}: ${what}: ${detail}`);
+    add({ program, what, detail, at: new Date(now()).toISOString() });
+  };
+  return { tell, after, lastSeq };
+}
+
+/** How many processes the kernel has ended on this machine because memory ran out. */
+export function countMemoryDeaths(): number {
+  try {
+    return Number(/^oom_kill (\d+)$/m.exec(readFileSync("/proc/vmstat", "utf8"))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+/**
+ * A file that is there while the host program runs: one that is there at a start was left by a
+ * program that did not end in order. `ended` takes it away.
+ */
+export function markRunning(file: string, tell: TellIncident): { readonly ended: () => void } {
+  if (existsSync(file)) {
+    const detail = "The host program ended without a stop, and was started again.";
+    tell("host", "crashed", detail);
+  }
+  writeFileSync(file, `${process.pid}\n`, { mode: 0o600 });
+  return { ended: () => rmSync(file, { force: true }) };
+}

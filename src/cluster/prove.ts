@@ -1,0 +1,67 @@
+// Whether a cluster is what an operator says, before anything of it is written down.
+import { z } from "zod";
+import { type HostCommandReport, isSpoken, protocolVersion } from "../contract/host.ts";
+import type { ClusterFacts, ClusterLogin } from "../core/cluster-port.ts";
+import { messageOf } from "../core/error.ts";
+import { commandHost, type HostAccess } from "./host.ts";
+import { connectSql } from "./sql.ts";
+import { sqlToken } from "./token.ts";
+
+const Health = z.object({ ready: z.boolean(), protocol: z.int().optional() });
+const answerMilliseconds = 5000;
+
+/** What failed, as the field it is about, a colon and the reason: classes do not cross lanes. */
+function problem(field: string, reason: string): Error {
+  return new Error(`${field}: ${reason}`);
+}
+
+/**
+ * Asks the host, sends it a signed command, and logs in to its Postgres.
+ * @throws Error whose message names the field that is wrong
+ */
+export async function proveCluster(
+  access: HostAccess,
+  clusterId: string,
+  { hostUrl, controlUser: user, controlPassword: password }: ClusterLogin,
+): Promise<ClusterFacts> {
+  const protocol = await askHealth(access, hostUrl);
+  const status = await commandHost(access, { id: clusterId, hostUrl }, "status", {}).catch(
+    (error) => {
+      throw problem("id", `its host does not take our commands under this id: ${messageOf(error)}`);
+    },
+  );
+  const token = await sqlToken(access, access.hostKey, clusterId, "postgres");
+  const place = { hostUrl, token, address: "postgres", user, password, database: "postgres" };
+  const login = connectSql(place, () => undefined);
+  const client = await login.catch((error) => {
+    throw problem("control_password", `Postgres refuses the login: ${messageOf(error)}`);
+  });
+  await client.end();
+  return { ...factsOf(status), protocol };
+}
+
+/** What a host says of itself, in our words. */
+export function factsOf(status: HostCommandReport<"status">): ClusterFacts {
+  return {
+    systemIdentifier: status.system_identifier ?? null,
+    backendsMax: status.backends_max,
+    diskFreeBytes: status.disk_free_bytes,
+    diskTotalBytes: status.disk_total_bytes ?? null,
+    protocol: status.protocol ?? null,
+  };
+}
+
+async function askHealth({ fetch }: HostAccess, hostUrl: string): Promise<number | null> {
+  let health: z.infer<typeof Health>;
+  try {
+    const signal = AbortSignal.timeout(answerMilliseconds);
+    const response = await fetch(new URL("/healthz", hostUrl), { signal });
+    health = Health.parse(await response.json());
+  } catch (error) {
+    throw problem("host_url", `no host of ours answers there: ${messageOf(error)}`);
+  }
+  const { protocol = null } = health;
+  if (protocol === null || isSpoken(protocol)) return protocol;
+  const versions = `it speaks version ${protocol} of the protocol, this Worker ${protocolVersion}`;
+  throw problem("host_url", `${versions}: upgrade the older one`);
+}

@@ -1,0 +1,64 @@
+// The one switch that stops every automatic repair and removal: what a person puts on, and what
+// goes on by itself where D1 looks younger than what a host holds.
+import { eq, sql } from "drizzle-orm";
+import { raiseAlert, resolveAlerts } from "../alert/raise.ts";
+import { alert } from "../alert/table.ts";
+import { adoptAll } from "../cluster/mark.ts";
+import { commit, type Statement } from "../core/batch.ts";
+import type { Context } from "../core/context.ts";
+import { newId } from "../core/id.ts";
+import { type InstallationRow, installation } from "./table.ts";
+
+const kind = "repairs_held";
+const subject = "installation";
+const isRow = eq(installation.id, 1);
+
+/** The row of this D1, made when it is not there. */
+export async function ensureInstallation(context: Context): Promise<InstallationRow> {
+  const [row] = await context.db
+    .insert(installation)
+    .values({ id: 1, epoch: newId(context), tick: 0 })
+    .onConflictDoUpdate({ target: installation.id, set: { epoch: sql`epoch` } })
+    .returning();
+  if (row === undefined) throw new Error("The upsert returned no row.");
+  return row;
+}
+
+/** Stops every automatic repair and removal; one that is on keeps its age and its words. */
+export async function holdRepairs(
+  context: Context,
+  reason: string,
+  by: string | null,
+): Promise<void> {
+  await ensureInstallation(context);
+  const now = context.now();
+  const message =
+    `Nothing is repaired or removed by itself: ${reason} ` +
+    "DELETE /admin/hold once that is right.";
+  await commit(context, [
+    context.db
+      .update(installation)
+      .set({
+        heldAt: sql`coalesce(held_at, ${now.getTime()})`,
+        heldReason: sql`coalesce(held_reason, ${reason})`,
+        heldBy: sql`case when held_at is null then ${by} else held_by end`,
+      })
+      .where(isRow),
+    raiseAlert(context, { kind, subject, message, details: { reason } }),
+  ]);
+}
+
+/**
+ * Lets repairs go on. What the hosts hold counts as seen: they take over the state of D1 as it is.
+ */
+export async function releaseRepairs(context: Context): Promise<void> {
+  const release: Statement = context.db
+    .update(installation)
+    .set({ heldAt: null, heldReason: null, heldBy: null })
+    .where(isRow);
+  await commit(context, [
+    release,
+    adoptAll(context),
+    resolveAlerts(context, kind, eq(alert.subject, subject)),
+  ]);
+}
