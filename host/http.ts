@@ -17,6 +17,11 @@ export function send(response: ServerResponse, status: number, body: unknown): v
   response.end(text);
 }
 
+/** Has the connection end after an answer to a request that is not read to its end. */
+export function closeUnlessRead(response: ServerResponse): void {
+  if (!response.req.complete) response.setHeader("connection", "close");
+}
+
 /**
  * The whole body; it has half a minute to arrive. `onBytes` hears of every piece and may throw.
  * @throws HostProblem 413 when it is longer than `bytesMax`.

@@ -24,6 +24,22 @@ export function openIncidents(file: string, now: () => number) {
   return { tell, after, lastSeq };
 }
 
+const stillLookMilliseconds = 500;
+// Longer than collecting garbage or a starved machine keeps it.
+const stillMilliseconds = 2000;
+
+/** Notices that this program itself stood still, as one does that was halted by a signal. */
+export function watchStandstill(tell: TellIncident): void {
+  let before = performance.now();
+  setInterval(() => {
+    const still = performance.now() - before - stillLookMilliseconds;
+    before = performance.now();
+    if (still < stillMilliseconds) return;
+    const seconds = (still / 1000).toFixed(1);
+    tell("host", "halted", `The host program stood still for ${seconds} s.`);
+  }, stillLookMilliseconds).unref();
+}
+
 /** How many processes the kernel has ended on this machine because memory ran out. */
 export function countMemoryDeaths(): number {
   try {

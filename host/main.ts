@@ -42,7 +42,7 @@ import { openDatabases } from "./database.ts";
 import { createDumps, type Dumps } from "./dump-queue.ts";
 import { openDumpStore } from "./dump-store.ts";
 import { createHandlers } from "./handler.ts";
-import { markRunning } from "./incident.ts";
+import { markRunning, watchStandstill } from "./incident.ts";
 import { lockDirectory } from "./lock.ts";
 import { log, messageOf } from "./log.ts";
 import { pruneLogs, rotatePoolerLog } from "./log-file.ts";
@@ -52,11 +52,13 @@ import { createPreviews } from "./preview.ts";
 import { HostProblem } from "./problem.ts";
 import { openRecoveries, type Recoveries } from "./recovery.ts";
 import { createHostServer, listen, renewKeyPair } from "./server.ts";
+import { createShares } from "./share.ts";
 import { createSqlHttp } from "./sql-http.ts";
 import { supervise } from "./supervise.ts";
 import { proxyTargets } from "./target.ts";
 import { createTokenGate } from "./token.ts";
 import { repeat } from "./watch.ts";
+import { feedWatchdog } from "./watchdog.ts";
 import { createProxy } from "./websocket.ts";
 
 const heartbeatMilliseconds = 60_000;
@@ -92,9 +94,10 @@ async function serve(cluster: Cluster) {
     throw new HostProblem(503, "starting", "The host is starting: try again in a second.");
   };
   const admission = () => opened().admission;
-  const proxy = createProxy({ targets: proxyTargets(config), gate, admission, ...caps });
+  const shares = createShares();
+  const proxy = createProxy({ targets: proxyTargets(config), gate, admission, shares, ...caps });
   const work = { handlers: () => opened().handlers, dumps: () => opened().dumps };
-  const sql = createSqlHttp(config, admission);
+  const sql = createSqlHttp(config, admission, shares);
   // Servers of an earlier host program answer before this one takes commands.
   const notReady = () => (open === undefined ? ["host" as const] : findNotReady(cluster));
   const server = createHostServer({ gate, ...work, proxy, sql, notReady }, readKeyPair(config));
@@ -156,6 +159,8 @@ async function run(config: HostConfig): Promise<void> {
   const startedAt = performance.now();
   const cluster = openCluster(config);
   const running = markRunning(layout(config.directory).running, cluster.incidents.tell);
+  feedWatchdog();
+  watchStandstill(cluster.incidents.tell);
   const http = await serve(cluster);
   const ending = new AbortController();
   const starting = startCluster(cluster, ending.signal);

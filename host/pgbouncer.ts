@@ -1,7 +1,6 @@
 // One PgBouncer: its files, start, adoption, stop. There are two, one per pool mode.
 import { rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { runProgram, startServer } from "./binary.ts";
 import { type HostConfig, layout } from "./config.ts";
@@ -10,6 +9,7 @@ import { makePrivateDirectories, readIfExists, writeIfChanged } from "./file.ts"
 import { findVersion, isAtLeast, pgbouncerMinimum } from "./install/version.ts";
 import { log } from "./log.ts";
 import {
+  localAddress,
   needsRestart,
   type PoolMode,
   poolerFiles,
@@ -104,8 +104,9 @@ export async function isTooOld(console: Session): Promise<boolean> {
 export function poolerProgram(config: HostConfig, mode: PoolMode, console: Session): Program {
   const files = poolerFiles(config, mode);
   const identity = { program: "pgbouncer", argument: files.ini };
-  const socket = {
-    path: join(files.socketDirectory, `.s.PGSQL.${poolerPort(config, mode)}`),
+  // Over TCP, as a stopping PgBouncer goes on answering on its Unix socket.
+  const door = {
+    at: { host: localAddress(config), port: poolerPort(config, mode) },
     user: controlUser,
     database: "pgbouncer",
   };
@@ -118,7 +119,7 @@ export function poolerProgram(config: HostConfig, mode: PoolMode, console: Sessi
     name: mode,
     find,
     check,
-    probe: () => probeServer(socket, probeMilliseconds),
+    probe: () => probeServer(door, probeMilliseconds),
     async start() {
       await refuseOld(config);
       // PgBouncer would go on without TCP, or not start when its old pid is in use elsewhere.

@@ -142,8 +142,8 @@ function createAttempt(config: HostConfig, control: Session, find: () => number 
 /** The Postgres of this host, for `supervise`. `control` is used to see whether it answers. */
 export function postgresProgram(config: HostConfig, control: Session): Program {
   const { data, run, log: logDirectory } = layout(config.directory);
-  const socket = {
-    path: join(run, `.s.PGSQL.${postgresPort}`),
+  const door = {
+    at: { path: join(run, `.s.PGSQL.${postgresPort}`) },
     user: controlUser,
     database: "postgres",
   };
@@ -159,7 +159,7 @@ export function postgresProgram(config: HostConfig, control: Session): Program {
     async check() {
       await control.query("select 1");
     },
-    probe: () => probeServer(socket, probeMilliseconds),
+    probe: () => probeServer(door, probeMilliseconds),
     findReset: createResetLook(find, logDirectory),
     async start() {
       const deadline = performance.now() + orphanSeconds * 1000;

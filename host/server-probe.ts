@@ -15,9 +15,9 @@ export type Answer =
   /** Nothing came, or there is nobody. */
   | "silent";
 
-/** Whom to ask: a Unix socket, and who to say one is. */
+/** Whom to ask: where it listens, and who to say one is. */
 export interface ProbeTarget {
-  readonly path: string;
+  readonly at: { readonly path: string } | { readonly host: string; readonly port: number };
   readonly user: string;
   readonly database: string;
 }
@@ -41,13 +41,16 @@ export function readAnswer(bytes: Buffer): Answer {
 /** Asks once; `milliseconds` is how long an answer may take. */
 export function probeServer(target: ProbeTarget, milliseconds: number): Promise<Answer> {
   return new Promise((resolve) => {
-    const socket = connect({ path: target.path }, () => socket.write(startupMessage(target)));
+    const socket = connect(target.at, () => socket.write(startupMessage(target)));
     const end = (answer: Answer) => {
       socket.destroy();
       resolve(answer);
     };
     socket.setTimeout(milliseconds, () => end("silent"));
-    socket.once("error", () => end("silent"));
+    // One that was told to stop closes its door first.
+    socket.once("error", (error: NodeJS.ErrnoException) =>
+      end(error.code === "ECONNREFUSED" ? "leaving" : "silent"),
+    );
     socket.once("close", () => resolve("silent"));
     socket.once("data", (bytes) => end(readAnswer(bytes)));
   });

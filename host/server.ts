@@ -7,7 +7,7 @@ import { type CommandHandlers, dispatch } from "./command.ts";
 import type { HostConfig } from "./config.ts";
 import { sendDump } from "./dump-http.ts";
 import type { Dumps } from "./dump-queue.ts";
-import { readBody, send } from "./http.ts";
+import { closeUnlessRead, readBody, send } from "./http.ts";
 import { log, messageOf } from "./log.ts";
 import { HostProblem } from "./problem.ts";
 import type { ProgramId } from "./supervise.ts";
@@ -19,6 +19,8 @@ const drainedBytesMax = 32 * bodyBytesMax;
 // An archive takes as long as it takes; a command has half a minute.
 const requestMilliseconds = 6 * 3_600_000;
 const socketsMax = 12_000;
+// Until a login or a token is read, nobody sends more.
+const headerBytesMax = 10_000;
 
 export interface ServerOptions {
   readonly gate: TokenGate;
@@ -41,9 +43,9 @@ function tokenOf(request: IncomingMessage): string {
 
 async function command(request: IncomingMessage, options: ServerOptions): Promise<unknown> {
   refuseStranger(request.headers[protocolHeader]);
-  const token = tokenOf(request);
+  const admitBody = await options.gate.admitCommand(tokenOf(request));
   const body = await readBody(request, bodyBytesMax);
-  await options.gate.admitCommand(token, body);
+  admitBody(body);
   return { report: await dispatch(options.handlers(), body.toString("utf8")) };
 }
 
@@ -118,7 +120,7 @@ function fail(response: ServerResponse, error: unknown): void {
       ? error
       : new HostProblem(500, "internal", "The host could not do it; its log says why.");
   if (response.headersSent) return void response.destroy();
-  if (status === 413) response.setHeader("connection", "close");
+  closeUnlessRead(response);
   send(response, status, { error: { code, message } });
 }
 
@@ -131,6 +133,7 @@ export interface KeyPair {
 /** Makes the server; `listen` starts it. */
 export function createHostServer(options: ServerOptions, keyPair?: KeyPair) {
   const limits = {
+    maxHeaderSize: headerBytesMax,
     headersTimeout: 10_000,
     requestTimeout: requestMilliseconds,
     keepAliveTimeout: 65_000,

@@ -15,8 +15,11 @@ export interface RowSink {
 export interface SqlConnection {
   /** Rejects with what Postgres or the pooler said. */
   run(statement: Statement, sink: RowSink): Promise<Outcome>;
-  /** Has Postgres stop what runs here; it then ends with an error. */
-  cancel(): void;
+  /** Has Postgres stop what runs here; it then ends with an error. Calls back when that is sent. */
+  cancel(onSent?: () => void): void;
+  /** Reads no further until told to. */
+  pause(): void;
+  resume(): void;
   /** True while it is as it was after login, for the next request to use. */
   isClean(): boolean;
   destroy(): void;
@@ -34,16 +37,42 @@ function queryOf({ query, params }: Statement): Query {
   return new Query(config);
 }
 
+/** What a connection is known by to who wants to stop its query. */
+interface BackendKey {
+  readonly processID: number;
+  readonly secretKey: number;
+}
+
 /** A request to stop what the connection with this key runs, on a connection of its own. */
-function sendCancel(path: string, processId: number, secretKey: number): void {
+function sendCancel(path: string, { processID, secretKey }: BackendKey, onSent: () => void): void {
   const message = Buffer.alloc(16);
   message.writeInt32BE(16, 0);
   message.writeInt32BE(80_877_102, 4);
-  message.writeInt32BE(processId, 8);
+  message.writeInt32BE(processID, 8);
   message.writeInt32BE(secretKey, 12);
   const socket = connect({ path });
   socket.on("error", () => socket.destroy());
+  // The other side closes once it has passed it on.
+  socket.once("close", onSent).resume();
   socket.end(message);
+}
+
+// Of short rows 64 kB, which a socket reads otherwise, are ten thousand.
+const pieceBytes = 16 * 1024;
+
+/** A socket that reads little at a time, so that many rows do not keep the event loop. */
+function createSocket(): Socket {
+  const socket: Socket = new Socket({
+    onread: {
+      buffer: Buffer.alloc(pieceBytes),
+      callback: (length, buffer) => {
+        // Whoever listens may keep it, and the next piece comes into the same buffer.
+        socket.emit("data", Buffer.from(buffer.subarray(0, length)));
+        return !socket.isPaused();
+      },
+    },
+  });
+  return socket;
 }
 
 /** Where the pooler listens: a Unix socket. */
@@ -70,10 +99,10 @@ export async function openSqlConnection(
   login: Login,
   signal: AbortSignal,
 ): Promise<SqlConnection> {
-  const socket = new Socket();
+  const socket = createSocket();
   const client = clientOf(target, login, socket);
   const path = `${target.directory}/.s.PGSQL.${target.port}`;
-  let key: { readonly processID: number; readonly secretKey: number } | undefined;
+  let key: BackendKey | undefined;
   let isChanged = false;
   let sink: RowSink | undefined;
   const lose = () => {
@@ -108,9 +137,11 @@ export async function openSqlConnection(
         client.query(query);
       });
     },
-    cancel() {
-      if (key !== undefined) sendCancel(path, key.processID, key.secretKey);
+    cancel(onSent = () => undefined) {
+      if (key !== undefined) sendCancel(path, key, onSent);
     },
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
     isClean: () => !isChanged && !socket.destroyed && client.getTransactionStatus() === "I",
     destroy: () => socket.destroy(),
   };

@@ -1,19 +1,25 @@
 // POST /sql: statements of tenants over HTTP, in the protocol of `@neondatabase/serverless`. They
 // go through the transaction pooler with the tenant's own login, so its limits hold here as well.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { pipeline, Readable } from "node:stream";
 import type { Admission } from "./admission.ts";
 import type { HostConfig } from "./config.ts";
-import { readBody, send } from "./http.ts";
+import { closeUnlessRead, readBody, send } from "./http.ts";
 import { poolerFiles, poolerPort } from "./pgbouncer-config.ts";
 import { HostProblem } from "./problem.ts";
-import { createBudget, defaultSqlBounds, type Holder, type SqlBounds } from "./sql-bound.ts";
+import { createRounds } from "./round.ts";
+import type { Holder, Shares } from "./share.ts";
+import { bodyWeight, defaultSqlBounds, largeBytes, type SqlBounds } from "./sql-bound.ts";
 import { openSqlConnection } from "./sql-connection.ts";
 import { createSqlPool } from "./sql-pool.ts";
 import { SqlProblem, sqlErrorBody } from "./sql-problem.ts";
-import { loginOf, sqlRequestOf } from "./sql-request.ts";
+import { type Login, loginOf, sqlRequestOf } from "./sql-request.ts";
 import { runRequest } from "./sql-run.ts";
+import { createQueue } from "./turn.ts";
 
 const sendMilliseconds = 60_000;
+// A login costs this program a thousand hashes: many strangers at once would take a processor.
+const strangersAtOnce = { all: 4, perAddress: 2 };
 
 const corsHeaders = {
   "access-control-allow-origin": "*",
@@ -56,34 +62,50 @@ function sendAnswer(response: ServerResponse, chunks: readonly Buffer[], holder:
     "content-length": length,
     "cache-control": "no-store",
   });
-  for (const chunk of chunks) response.write(chunk);
-  response.end();
+  // As fast as the client takes it, and no faster: what is written at once is held twice.
+  pipeline(Readable.from(chunks), response, () => undefined);
 }
 
 function sendError(response: ServerResponse, error: unknown): void {
   if (response.headersSent) return void response.destroy();
+  closeUnlessRead(response);
   if (!(error instanceof HostProblem)) {
     send(response, 400, sqlErrorBody(error));
     return;
   }
   const { status, code, message } = error;
   if (status === 429 || status === 503) response.setHeader("retry-after", "1");
-  if (status === 413) response.setHeader("connection", "close");
   send(response, status, { code, message });
 }
 
 async function readHeld(request: IncomingMessage, bytesMax: number, holder: Holder) {
   return readBody(request, bytesMax, (bytes) => {
-    holder.add(bytes);
+    holder.add(bodyWeight * bytes);
     if (!holder.isOver()) return;
     throw new HostProblem(503, "too_busy", "Too many large requests at once: try again.");
   });
+}
+
+/** What finds out whether a password is right: before more than a head is read. */
+function createProof({ use, isProven }: ReturnType<typeof createSqlPool>, shares: Shares) {
+  const strangers = createQueue(strangersAtOnce.all, strangersAtOnce.perAddress);
+  return async (login: Login, address: string | undefined, signal: AbortSignal) => {
+    if (isProven(login)) return;
+    const leave = shares.enterAsStranger(address);
+    try {
+      const leaveQueue = await strangers.enter(address ?? "", signal);
+      await use(login, signal, async () => undefined).finally(leaveQueue);
+    } finally {
+      leave();
+    }
+  };
 }
 
 /** Answers /sql; `admission` throws until the host has started. */
 export function createSqlHttp(
   config: HostConfig,
   admission: () => Admission,
+  shares: Shares,
   bounds: SqlBounds = defaultSqlBounds,
 ) {
   const { socketDirectory: directory } = poolerFiles(config, "transaction");
@@ -94,44 +116,47 @@ export function createSqlHttp(
     // Enough to keep each backend busy while answers are on their way.
     connectionsMax: (database) => 2 * admission().backendsOf(database),
   });
-  const holderOf = createBudget(bounds);
-  let requests = 0;
+  const prove = createProof(pool, shares);
+  const rounds = createRounds();
+
+  /** Reads and carries out a request; the answer in pieces, which `holder` holds. */
+  async function carryOut(
+    request: IncomingMessage,
+    [login, holder]: readonly [Login, Holder],
+    controller: AbortController,
+  ): Promise<readonly Buffer[]> {
+    const { signal } = controller;
+    const body = await readHeld(request, bounds.bodyBytesMax, holder);
+    if (body.length > largeBytes) await rounds.turn();
+    const asked = sqlRequestOf(request.headers, body);
+    const held = { answerBytesMax: bounds.answerBytesMax, holder, rounds };
+    return pool.use(login, signal, (connection) => runRequest(connection, asked, controller, held));
+  }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const login = loginOf(request.headers);
-    admission().admit({ ...login, peer: request.socket.remoteAddress });
-    const holder = holderOf(login.database);
+    const { remoteAddress: address } = request.socket;
+    admission().admit({ ...login, peer: address });
+    const who = { database: login.database, address };
+    const holder = shares.holderOf(who);
     const watch = watchClient(response, bounds.requestMilliseconds);
+    const { controller } = watch;
     try {
-      const body = await readHeld(request, bounds.bodyBytesMax, holder);
-      const asked = sqlRequestOf(request.headers, body);
-      const { controller } = watch;
-      const held = { answerBytesMax: bounds.answerBytesMax, holder };
-      const chunks = await pool.use(login, controller.signal, (connection) =>
-        runRequest(connection, asked, controller, held),
-      );
-      watch.end();
+      await prove(login, address, controller.signal);
+      const leave = shares.enterAsGuest(who);
+      const chunks = await carryOut(request, [login, holder], controller).finally(leave);
       sendAnswer(response, chunks, holder);
     } catch (error) {
-      watch.end();
       holder.release();
-      throw watch.controller.signal.aborted ? watch.controller.signal.reason : error;
+      throw controller.signal.aborted ? controller.signal.reason : error;
+    } finally {
+      watch.end();
     }
   }
 
   return async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(corsHeaders)) response.setHeader(name, value);
     if (request.method === "OPTIONS") return void response.writeHead(204).end();
-    requests++;
-    try {
-      if (requests > bounds.requestsMax) {
-        throw new HostProblem(503, "too_many_requests", "Too many requests at once: try again.");
-      }
-      await answer(request, response);
-    } catch (error) {
-      sendError(response, error);
-    } finally {
-      requests--;
-    }
+    await answer(request, response).catch((error) => sendError(response, error));
   };
 }

@@ -64,10 +64,28 @@ function leave(lane: Lane): void {
   else next();
 }
 
+/** Remembers for a while which logins were let in. */
+function createProven(milliseconds: number) {
+  const provenAt = new Map<string, number>();
+  return {
+    add(key: string): void {
+      // The oldest comes first.
+      provenAt.delete(key);
+      provenAt.set(key, performance.now());
+      for (const [each, at] of provenAt) {
+        if (performance.now() - at < milliseconds) break;
+        provenAt.delete(each);
+      }
+    },
+    has: (key: string) => performance.now() - (provenAt.get(key) ?? -Infinity) < milliseconds,
+  };
+}
+
 /** Makes the pool; it opens nothing yet. */
 export function createSqlPool(options: SqlPoolOptions) {
-  const { open, connectionsMax, waitingMax, idleMilliseconds, ageMilliseconds } = options;
+  const { open, connectionsMax, waitingMax, ageMilliseconds } = options;
   const lanes = new Map<string, Lane>();
+  const proven = createProven(ageMilliseconds);
 
   function forget(key: string, lane: Lane): void {
     if (lane.busy === 0 && lane.idle.length === 0) lanes.delete(key);
@@ -90,7 +108,7 @@ export function createSqlPool(options: SqlPoolOptions) {
       lane.idle.splice(lane.idle.indexOf(idle), 1);
       connection.destroy();
       forget(key, lane);
-    }, idleMilliseconds);
+    }, options.idleMilliseconds);
     const idle = { connection, timer };
     timer.unref();
     lane.idle.push(idle);
@@ -110,6 +128,7 @@ export function createSqlPool(options: SqlPoolOptions) {
     let connection: SqlConnection | undefined;
     try {
       connection = takeIdle(lane) ?? (await open(login, signal));
+      proven.add(key);
       return await work(connection);
     } finally {
       if (connection?.isClean()) keep(key, lane, connection);
@@ -119,5 +138,5 @@ export function createSqlPool(options: SqlPoolOptions) {
     }
   }
 
-  return { use };
+  return { use, isProven: (login: Login) => proven.has(keyOf(login)) };
 }

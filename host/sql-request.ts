@@ -34,7 +34,10 @@ const hasNoNul = (text: string) => !text.includes("\0");
 const Value = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const StatementBody = z.object({
   query: z.string().refine(hasNoNul, withoutNul),
-  params: z.array(Value, "must be a list of texts, numbers, booleans and nulls").default([]),
+  params: z
+    .array(Value, "must be a list of texts, numbers, booleans and nulls")
+    .max(65_535, "must have at most 65535 entries, as for Postgres")
+    .default([]),
 });
 const Body = z.union([
   z.object({ queries: z.array(StatementBody).max(10_000, "must have at most 10000 entries") }),

@@ -1,6 +1,9 @@
 // Carries out what one request asks for on one connection.
+
+import type { Rounds } from "./round.ts";
+import type { Holder } from "./share.ts";
 import { createAnswer } from "./sql-answer.ts";
-import type { Holder } from "./sql-bound.ts";
+import { largeBytes, rowBytesMin } from "./sql-bound.ts";
 import type { RowSink, SqlConnection } from "./sql-connection.ts";
 import { SqlProblem } from "./sql-problem.ts";
 import type { SqlRequest } from "./sql-request.ts";
@@ -12,20 +15,24 @@ const cancelMilliseconds = 2000;
 export interface AnswerBounds {
   readonly answerBytesMax: number;
   readonly holder: Holder;
+  /** Where large answers take turns. */
+  readonly rounds: Rounds;
 }
 
 /** An answer that aborts the work on it when it grows too long. */
 function boundedAnswer(
   isArrayMode: boolean,
   controller: AbortController,
-  { answerBytesMax, holder }: AnswerBounds,
+  { answerBytesMax, holder, rounds }: AnswerBounds,
+  connection: SqlConnection,
 ) {
-  let [received, written] = [0, 0];
+  let [received, written, rows] = [0, 0, 0];
   const refuse = (code: string, message: string) =>
     controller.abort(new SqlProblem(code, `${message}: ask for less at once.`));
   const check = () => {
-    if (Math.max(received, written) > answerBytesMax) {
-      refuse("54000", `Over HTTP an answer may have ${answerBytesMax} bytes`);
+    if (Math.max(received, written, rows * rowBytesMin) > answerBytesMax) {
+      const most = `${answerBytesMax} bytes and ${answerBytesMax / rowBytesMin} rows`;
+      refuse("54000", `Over HTTP an answer may have ${most}`);
     } else if (holder.isOver()) {
       refuse("53200", "Too much is being answered over HTTP");
     }
@@ -37,12 +44,19 @@ function boundedAnswer(
   });
   const sink: RowSink = {
     addRow: (fields, row) => {
-      if (!controller.signal.aborted) answer.addRow(fields, row);
+      if (controller.signal.aborted) return;
+      rows++;
+      answer.addRow(fields, row);
     },
     // Also of what is no row, or is not whole yet.
     onBytes: (bytes) => {
       received += bytes;
       check();
+      if (received <= largeBytes || controller.signal.aborted) return;
+      connection.pause();
+      rounds.enter(() => {
+        if (!controller.signal.aborted) connection.resume();
+      });
     },
   };
   return { answer, sink };
@@ -57,7 +71,7 @@ async function carryOut(
   controller: AbortController,
   bounds: AnswerBounds,
 ): Promise<readonly Buffer[]> {
-  const { answer, sink } = boundedAnswer(isArrayMode, controller, bounds);
+  const { answer, sink } = boundedAnswer(isArrayMode, controller, bounds, connection);
   const say = (query: string) => connection.run({ query, params: [] }, nowhere);
   if (begin !== null) await say(begin);
   for (const statement of statements) {
@@ -83,7 +97,9 @@ export async function runRequest(
   const { signal } = controller;
   let deadline: NodeJS.Timeout | undefined;
   const stop = () => {
-    connection.cancel();
+    // What still comes would be read for nobody.
+    connection.pause();
+    connection.cancel(() => connection.destroy());
     deadline = setTimeout(() => connection.destroy(), cancelMilliseconds);
   };
   signal.throwIfAborted();

@@ -58,6 +58,11 @@ export function createStatus(config: HostConfig, control: Session, poolerConsole
       memory_total_bytes: memoryBytes(),
       databases_max: config.databases_max,
       backends_max: backendsOf(postgres.max_connections),
+      listen: {
+        public_host: config.public_host,
+        transaction_port: config.listen.transaction_port,
+        session_port: config.listen.session_port,
+      },
     };
   };
 }

@@ -13,8 +13,11 @@ const rememberedMax = 200_000;
 export interface TokenGate {
   /** Rejects with 401 unless the token opens this address now, for the first time. */
   admitSql(token: string, address: HostAddress): Promise<void>;
-  /** Rejects with 401 unless the token is for a command with exactly this body. */
-  admitCommand(token: string, body: Buffer): Promise<void>;
+  /**
+   * Rejects with 401 unless the token is for a command, for the first time; what it returns throws
+   * 401 unless the token is for exactly this body.
+   */
+  admitCommand(token: string): Promise<(body: Buffer) => void>;
   /** Rejects with 401 unless the token is for this dump; the most bytes that may be sent. */
   admitDump(token: string, method: "GET" | "PUT", id: string): Promise<number>;
 }
@@ -103,12 +106,14 @@ export function createTokenGate({ clusterId, keys, now }: TokenGateOptions): Tok
         throw refuse(`The token is not for SQL to ${address}.`);
       }
     },
-    async admitCommand(token, body) {
+    async admitCommand(token) {
       const claims = await admit(token);
-      const digest = createHash("sha256").update(body).digest("base64url");
-      if (claims.scope !== "command" || claims.body_sha256 !== digest) {
+      if (claims.scope !== "command") throw refuse("The token is not for a command.");
+      return (body) => {
+        const digest = createHash("sha256").update(body).digest("base64url");
+        if (claims.body_sha256 === digest) return;
         throw refuse("The token is not for a command with this body.");
-      }
+      };
     },
     async admitDump(token, method, id) {
       const claims = await admit(token);

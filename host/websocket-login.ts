@@ -7,8 +7,14 @@ import { readOpening, refusal } from "./startup.ts";
 
 const openingMilliseconds = 15_000;
 
+/** Who somebody says to be. */
+export interface LoginName {
+  readonly user: string;
+  readonly database: string;
+}
+
 /** Throws SqlProblem when somebody may not log in. */
-export type AdmitLogin = (login: { readonly user: string; readonly database: string }) => void;
+export type AdmitLogin = (login: LoginName) => void;
 
 /** What is there to read; rejects when nothing more comes. */
 async function readSome(stream: Duplex, signal: AbortSignal): Promise<Buffer> {
@@ -22,10 +28,13 @@ async function readSome(stream: Duplex, signal: AbortSignal): Promise<Buffer> {
 
 /**
  * Reads until the client has said who it is, and leaves that to be read again. Encryption it is
- * offered none: the WebSocket has it.
+ * offered none: the WebSocket has it. Undefined for one that asks to cancel a query.
  * @throws SqlProblem when it may not come in; other errors when it never says.
  */
-export async function meetClient(stream: Duplex, admit: AdmitLogin): Promise<void> {
+export async function meetClient(
+  stream: Duplex,
+  admit: AdmitLogin,
+): Promise<LoginName | undefined> {
   const signal = AbortSignal.timeout(openingMilliseconds);
   let bytes = Buffer.alloc(0);
   for (;;) {
@@ -40,7 +49,7 @@ export async function meetClient(stream: Duplex, admit: AdmitLogin): Promise<voi
     } else {
       if (opening.kind === "login") admit(opening);
       stream.unshift(bytes);
-      return;
+      return opening.kind === "login" ? opening : undefined;
     }
   }
 }

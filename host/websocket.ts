@@ -4,14 +4,17 @@
 //   GET /v2?address=HOST:PORT   the way of tenants with `@neondatabase/serverless`; of the address
 //                               the port alone counts, it must be one of the poolers'
 import type { IncomingMessage } from "node:http";
-import { connect, type NetConnectOpts } from "node:net";
+import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { type Duplex, pipeline } from "node:stream";
 import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws";
 import { HostAddress } from "../src/contract/host.ts";
 import type { Admission } from "./admission.ts";
+import { messageOf } from "./log.ts";
 import { HostProblem } from "./problem.ts";
+import type { Holder, Holding, Shares } from "./share.ts";
 import type { TokenGate } from "./token.ts";
 import { meetClient, turnAway } from "./websocket-login.ts";
+import { closeBusy, createMeter, type Meter, onceLetIn } from "./websocket-meter.ts";
 
 const messageBytesMax = 16 * 1024 * 1024;
 const idleMilliseconds = 60 * 60 * 1000;
@@ -28,6 +31,7 @@ export interface ProxyOptions {
   readonly gate: TokenGate;
   /** Throws until the host has started. */
   readonly admission: () => Pick<Admission, "admit">;
+  readonly shares: Shares;
   /** Connections at once: those without a token can never take the places of those with one. */
   readonly tenantConnectionsMax: number;
   readonly controlConnectionsMax: number;
@@ -37,6 +41,15 @@ export interface ProxyOptions {
 interface Way {
   readonly kind: "tenant" | "control";
   readonly target: NetConnectOpts;
+}
+
+/** Somebody whose WebSocket was opened. */
+interface Guest {
+  readonly way: Way;
+  readonly meter: Meter;
+  readonly peer: string | undefined;
+  /** Takes it out of the number of strangers. */
+  readonly letIn: () => void;
 }
 
 /** Checks an upgrade request: what it asks for, and whether it may. */
@@ -66,13 +79,14 @@ function wayOfPort(address: string | null, { ports }: Targets): Way {
 }
 
 /** Two connections made one. Streams keep the slower side from filling this program's memory. */
-function join(webSocket: WebSocket, stream: Duplex, target: NetConnectOpts): void {
+function join(webSocket: WebSocket, stream: Duplex, target: NetConnectOpts): Socket {
   const socket = connect({ ...target, noDelay: true });
   socket.setTimeout(idleMilliseconds, () => socket.destroy());
   pipeline(stream, socket, stream, () => {
     socket.destroy();
     webSocket.terminate();
   });
+  return socket;
 }
 
 function refuse(socket: Duplex, { status, code, message }: HostProblem): void {
@@ -100,6 +114,45 @@ function dropSilentPeers(server: WebSocketServer): NodeJS.Timeout {
   return timer.unref();
 }
 
+/** Leads WebSockets to where they were admitted. */
+function createGuide({ shares, admission }: ProxyOptions) {
+  /** Gives one who has shown a password a place among the guests. */
+  function welcome(who: Holding, webSocket: WebSocket, admitBytes: (holder: Holder) => void) {
+    try {
+      webSocket.once("close", shares.enterAsGuest(who));
+      admitBytes(shares.holderOf(who));
+    } catch (error) {
+      closeBusy(webSocket, messageOf(error));
+    }
+  }
+
+  /** Joins a tenant to its pooler once it has said who it is. */
+  async function introduce(webSocket: WebSocket, stream: Duplex, guest: Guest): Promise<void> {
+    const { way, meter, peer, letIn } = guest;
+    const { admit } = admission();
+    const login = await meetClient(stream, ({ user, database }) => admit({ user, database, peer }));
+    const pooler = join(webSocket, stream, way.target);
+    onceLetIn(pooler, () => {
+      letIn();
+      const who = { database: login?.database ?? "", address: peer };
+      welcome(who, webSocket, (holder) => meter.admit(holder, stream, pooler));
+    });
+  }
+
+  return async (webSocket: WebSocket, guest: Guest): Promise<void> => {
+    const { way, meter } = guest;
+    meter.attach(webSocket);
+    const stream = createWebSocketStream(webSocket);
+    if (way.kind === "control") {
+      meter.trust();
+      join(webSocket, stream, way.target);
+      return;
+    }
+    stream.on("error", () => webSocket.terminate());
+    await introduce(webSocket, stream, guest).catch((error) => turnAway(stream, error));
+  };
+}
+
 /** The upgrade handler of the HTTP server, and a way to end all connections. */
 export function createProxy(options: ProxyOptions) {
   const server = new WebSocketServer({
@@ -110,6 +163,8 @@ export function createProxy(options: ProxyOptions) {
   });
   const timer = dropSilentPeers(server);
   const open = { tenant: 0, control: 0 };
+  const { shares } = options;
+  const follow = createGuide(options);
 
   function take(kind: Way["kind"]): () => void {
     if (open[kind] >= options[`${kind}ConnectionsMax`]) {
@@ -121,19 +176,6 @@ export function createProxy(options: ProxyOptions) {
     };
   }
 
-  async function follow(webSocket: WebSocket, way: Way, peer: string | undefined): Promise<void> {
-    const stream = createWebSocketStream(webSocket);
-    if (way.kind === "control") return join(webSocket, stream, way.target);
-    stream.on("error", () => webSocket.terminate());
-    try {
-      const admission = options.admission();
-      await meetClient(stream, ({ user, database }) => admission.admit({ user, database, peer }));
-      join(webSocket, stream, way.target);
-    } catch (error) {
-      turnAway(stream, error);
-    }
-  }
-
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on("error", () => socket.destroy());
     try {
@@ -142,9 +184,13 @@ export function createProxy(options: ProxyOptions) {
       if (socket.destroyed) return;
       // Counted until the TCP connection under it closes, also when the handshake fails.
       socket.once("close", take(way.kind));
+      const peer = request.socket.remoteAddress;
+      const letIn = way.kind === "tenant" ? shares.enterAsStranger(peer) : () => undefined;
+      socket.once("close", letIn);
+      const meter = createMeter(socket);
       server.handleUpgrade(request, socket, head, (webSocket) => {
         server.emit("connection", webSocket, request);
-        void follow(webSocket, way, request.socket.remoteAddress);
+        void follow(webSocket, { way, meter, peer, letIn });
       });
     } catch (error) {
       const internal = new HostProblem(500, "internal", "The host could not answer.");

@@ -32,8 +32,9 @@ function refuseUnknown({ query, action }: Call, names: readonly string[]): void 
 function refuseBody({ action }: Call, text: string): void {
   if (text.trim() === "") return;
   const body: unknown = JSON.parse(text);
-  const names = typeof body === "object" && body !== null ? Object.keys(body) : ["body"];
-  if (names.length === 0 || body === null) return;
+  const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
+  const names = isObject ? Object.keys(body) : ["body"];
+  if (names.length === 0) return;
   const problem = `is not a field of ${action}, which takes none; leave it out`;
   const fields = Object.fromEntries(names.map((name) => [name, [problem]]));
   throw new ApiError(422, "VALIDATION_ERROR", `${names[0]}: ${problem}`, { fields });

@@ -1,5 +1,5 @@
 import { purgeIdempotencyKeys } from "../src/account/idempotency.ts";
-import { reportRestart } from "../src/alert/restart.ts";
+import { isRuntimeIncident, reportRuntime } from "../src/alert/runtime.ts";
 import { purgeEntries } from "../src/audit/keep.ts";
 import { nudgeSealers } from "../src/audit/seal.ts";
 import { resolveDamage } from "../src/backup/damage.ts";
@@ -94,9 +94,6 @@ function onceAQuarter(chore: Chore): Chore {
   };
 }
 
-/** What a launcher fires in place of a cron's expression after it has started workerd again. */
-const restartTrigger = "restarted";
-
 /** Every minute: the chores, none of which stops the others. */
 export async function onCron(
   env: Env,
@@ -104,7 +101,7 @@ export async function onCron(
   contextOf: ContextOf = createContext,
 ): Promise<void> {
   const context = await contextOf(env);
-  if (trigger === restartTrigger) return reportRestart(context);
+  if (isRuntimeIncident(trigger)) return reportRuntime(context, trigger);
   for (const chore of chores) {
     try {
       await chore(context);

@@ -37,8 +37,33 @@ function makeSecrets(): Secrets {
     admin_key: `msk_a_${randomBytes(32).toString("base64url")}`,
     sealing_keys: { current: "k1", keys: { k1: randomBytes(32).toString("base64") } },
     host_key: makeKey(),
-    certificate_key: makeKey(),
+    ...addedLater(),
   });
+}
+
+/** What an installation of an earlier version is given: nothing there depends on it. */
+function addedLater() {
+  return { certificate_key: makeKey() };
+}
+
+/** What is missing in the words of an error; null when nothing is. */
+function missingIn(file: string): string | null {
+  const text = readIfExists(file);
+  if (text === undefined) return `${file} is missing`;
+  const kept = read(file, text);
+  const isLost = (name: string) => !(name in kept) && !(name in addedLater());
+  const names = Object.keys(Secrets.shape).filter(isLost);
+  return names.length === 0 ? null : `${file} lacks ${names.join(", ")}`;
+}
+
+/** @throws Error naming the file when it is no JSON object */
+function read(file: string, text: string): object {
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+  } catch {
+    // The parser's own words would repeat a secret.
+    throw new Error(`${file} is damaged: it is no JSON object. Put it back from your backup.`);
+  }
 }
 
 /**
@@ -46,22 +71,32 @@ function makeSecrets(): Secrets {
  * @throws Error naming what is there and what is missing
  */
 export function refuseLostSecrets({ secrets, state, cluster }: HomePaths): void {
-  if (existsSync(secrets)) return;
+  const missing = missingIn(secrets);
+  if (missing === null) return;
   const there = [join(state, "v3"), join(cluster, "data")].filter((path) => existsSync(path));
   if (there.length === 0) return;
   throw new Error(
-    `${secrets} is missing, but ${there.join(" and ")} are of an installation whose keys were in ` +
+    `${missing}, but ${there.join(" and ")} are of an installation whose keys were in ` +
       "it: without them nothing that is sealed there can be opened. Put the file back from your " +
       "backup; to begin anew, move those directories away.",
   );
 }
 
-/** The secrets of an installation (file 0600), made at the first call; later ones are added. */
+/**
+ * The secrets of an installation (file 0600), made at the first call.
+ * @throws Error naming the file, and the field that is wrong
+ */
 export function keepSecrets(file: string): Secrets {
-  const kept = JSON.parse(readIfExists(file) ?? "{}");
-  const isWhole = "certificate_key" in kept;
-  if (isWhole) return Secrets.parse(kept);
-  const secrets = Secrets.parse({ ...makeSecrets(), ...kept });
+  const text = readIfExists(file);
+  const kept = text === undefined ? {} : read(file, text);
+  const isNew = Object.keys(kept).length === 0;
+  const parsed = Secrets.safeParse(isNew ? makeSecrets() : { ...addedLater(), ...kept });
+  if (!parsed.success) {
+    const fields = parsed.error.issues.map(({ path }) => path.join(".")).join(", ");
+    throw new Error(`${file}: ${fields}: missing or not as it was written. Put the file back.`);
+  }
+  const secrets = parsed.data;
+  if (Object.keys(secrets).every((name) => name in kept)) return secrets;
   writeAtomically(file, `${JSON.stringify(secrets, null, 2)}\n`);
   return secrets;
 }

@@ -193,12 +193,12 @@ function fireCrons(runtime: Runtime, crons: readonly string[], seconds: number):
 }
 
 /** Has the Worker tell of it: workers/cron.ts knows the word. */
-async function reportRestart(runtime: Runtime): Promise<void> {
+async function report(runtime: Runtime, what: "restarted" | "halted"): Promise<void> {
   try {
     const worker = await runtime.getWorker();
-    await worker.scheduled({ cron: "restarted", scheduledTime: new Date() });
+    await worker.scheduled({ cron: what, scheduledTime: new Date() });
   } catch (error) {
-    log("error", `A restart was not told: ${messageOf(error)}`);
+    log("error", `It was not told that workerd was ${what}: ${messageOf(error)}`);
   }
 }
 
@@ -222,7 +222,7 @@ const aliveLookMilliseconds = 500;
  * Sends workerd on when it was halted, and ends it when it lives and does not answer: Miniflare
  * then starts another one.
  */
-function keepRuntimeAnswering(port: number): void {
+function keepRuntimeAnswering(port: number, runtime: Runtime): void {
   let since: number | undefined;
   let isLooking = false;
   setInterval(async () => {
@@ -239,7 +239,9 @@ function keepRuntimeAnswering(port: number): void {
     if (silence < (isHalt ? haltedMilliseconds : silentMilliseconds)) return;
     since = undefined;
     log("error", isHalt ? "workerd was halted: sending it on" : "workerd does not answer");
-    if (findRuntime() === pid) process.kill(pid, isHalt ? "SIGCONT" : "SIGKILL");
+    if (findRuntime() !== pid) return;
+    process.kill(pid, isHalt ? "SIGCONT" : "SIGKILL");
+    if (isHalt) void report(runtime, "halted");
   }, aliveLookMilliseconds);
 }
 
@@ -268,10 +270,10 @@ async function run(options: Options): Promise<void> {
   if (applied.length > 0) log("info", "Applied migrations", { names: applied.join(" ") });
   catchUp = fireCrons(runtime, crons, options.cronSeconds);
   watchRuntime();
-  keepRuntimeAnswering(options.port);
+  keepRuntimeAnswering(options.port, runtime);
   tell();
   // From here on each time is one more than was meant.
-  tellRestart = () => reportRestart(runtime);
+  tellRestart = () => report(runtime, "restarted");
 }
 
 process.umask(0o077);

@@ -20,7 +20,9 @@ const renewSeconds = 6;
 
 /** What a stream tells last when its key is no longer valid. */
 const keyEnded: Look = {
-  events: [{ type: "error", data: { message: "The API key of this stream has ended." } }],
+  events: [
+    { type: "error", data: { message: "The API key of this stream has ended, or was changed." } },
+  ],
   isOver: true,
 };
 
@@ -35,12 +37,13 @@ export async function streamFor(
   look: () => Promise<Look>,
 ): Promise<Response> {
   const id = await enterStream(context, actor);
+  const rights = await rightsOf(context, actor);
   let renewAt = later(context.now(), renewSeconds);
   const lookIfValid = async (): Promise<Look> => {
     const now = context.now();
     if (now >= renewAt) {
       renewAt = later(now, renewSeconds);
-      if (!(await keep(context, actor, id))) return keyEnded;
+      if (!(await keep(context, actor, id, rights))) return keyEnded;
     }
     return look();
   };
@@ -87,15 +90,28 @@ function tooMany([most, whose]: readonly [number, string]): ApiError {
   });
 }
 
-/** Says that a stream is still open; false once the key it was opened with is no longer valid. */
-async function keep(context: Context, { keyHash }: Actor, id: string): Promise<boolean> {
+/** What a key may do and from where, as one text; null for one that is not valid now. */
+async function rightsOf(context: Context, { keyHash }: Actor): Promise<string | null> {
+  const found = await keyByHash(context, keyHash);
+  if (found === undefined || statusOf(found.row, context.now()) !== "active") return null;
+  const { scopes, allowedNetworks, workspaceId } = found.row;
+  return JSON.stringify([scopes, allowedNetworks, workspaceId]);
+}
+
+/** Says that a stream is still open; false once its key is not what it was when it was opened. */
+async function keep(
+  context: Context,
+  actor: Actor,
+  id: string,
+  rights: string | null,
+): Promise<boolean> {
   const now = context.now();
   const renewed = context.db
     .update(openStream)
     .set({ openUntil: later(now, countsSeconds) })
     .where(eq(openStream.id, id));
-  const [, found] = await Promise.all([renewed, keyByHash(context, keyHash)]);
-  return found !== undefined && statusOf(found.row, now) === "active";
+  const [, found] = await Promise.all([renewed, rightsOf(context, actor)]);
+  return found !== null && found === rights;
 }
 
 function later(time: Date, seconds: number): Date {

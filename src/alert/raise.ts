@@ -1,4 +1,4 @@
-import { and, eq, inArray, type SQL } from "drizzle-orm";
+import { and, eq, inArray, type SQL, sql } from "drizzle-orm";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { newId } from "../core/id.ts";
@@ -25,6 +25,25 @@ export function raiseAlert(context: Context, raised: NewAlert): Statement {
       target: [alert.kind, alert.subject],
       targetWhere: isOpen,
       set: { message, details, updatedAt: now },
+    });
+}
+
+/** The same for what happened: one that is open already also says how often it has by now. */
+export function raiseAgain(context: Context, raised: NewAlert): Statement {
+  const now = context.now();
+  const { message, details } = raised;
+  const times = sql`coalesce(json_extract(${alert.details}, '$.times'), 1) + 1`;
+  return context.db
+    .insert(alert)
+    .values({ ...raised, id: newId(context), createdAt: now, updatedAt: now })
+    .onConflictDoUpdate({
+      target: [alert.kind, alert.subject],
+      targetWhere: isOpen,
+      set: {
+        message: sql`${message} || ' It happened ' || (${times}) || ' times of late.'`,
+        details: sql`json_set(${JSON.stringify(details)}, '$.times', ${times})`,
+        updatedAt: now,
+      },
     });
 }
 

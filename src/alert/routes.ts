@@ -28,6 +28,7 @@ const about = `An alert resolves itself once its cause is gone; \`state=all\` sh
 - \`orphan_dump\`: a host keeps an archive no row names; it stays until a person removes it.
 - \`repairs_held\`: nothing is repaired or removed by itself; \`GET /admin/hold\` says why.
 - \`cluster_silent\`: a cluster does not answer; the message names what of it.
+- \`cluster_is_another\`: another Postgres answers for a cluster than was registered.
 - \`server_failed\`: a server crashed, hung, was halted or ran out of memory; told for a day.
 - \`worker_restarted\`: the Worker's runtime was started again; told for a day.
 - \`disk_nearly_full\`: a tenth of a cluster's disk is left; no database is placed there.

@@ -30,6 +30,7 @@ export const alertKinds = [
    * A server of a host crashed, hung or was restarted; subject: the cluster's id, a slash, which.
    */
   "server_failed",
+  "cluster_is_another",
   /** The disk of a cluster has a tenth left; subject: its id. */
   "disk_nearly_full",
   /** A host speaks another version of the protocol; subject: its cluster's id. */

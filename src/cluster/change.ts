@@ -4,7 +4,8 @@ import { resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
-import { conflict, invalid } from "../core/error.ts";
+import { conflict } from "../core/error.ts";
+import { refuseTooFew } from "./register.ts";
 import { type ClusterRow, cluster } from "./table.ts";
 
 /** What may change; what is undefined stays. */
@@ -20,10 +21,7 @@ export async function updateCluster(
   { id, databasesCount }: ClusterRow,
   change: ClusterChange,
 ): Promise<void> {
-  const { databasesMax = databasesCount } = change;
-  if (databasesMax < databasesCount) {
-    throw invalid("databases_max", `must be at least ${databasesCount}: so many are there.`);
-  }
+  refuseTooFew(change.databasesMax ?? databasesCount, databasesCount);
   await commit(context, [
     context.db
       .update(cluster)

@@ -1,7 +1,7 @@
 // Whether a cluster is what an operator says, before anything of it is written down.
 import { z } from "zod";
 import { type HostCommandReport, isSpoken, protocolVersion } from "../contract/host.ts";
-import type { ClusterFacts, ClusterLogin } from "../core/cluster-port.ts";
+import type { ClusterFacts, ClusterLogin, ClusterPlace } from "../core/cluster-port.ts";
 import { messageOf } from "../core/error.ts";
 import { commandHost, type HostAccess } from "./host.ts";
 import { connectSql } from "./sql.ts";
@@ -22,7 +22,7 @@ function problem(field: string, reason: string): Error {
 export async function proveCluster(
   access: HostAccess,
   clusterId: string,
-  { hostUrl, controlUser: user, controlPassword: password }: ClusterLogin,
+  { hostUrl, controlUser: user, controlPassword: password, ...place }: ClusterPlace,
 ): Promise<ClusterFacts> {
   const protocol = await askHealth(access, hostUrl);
   const status = await commandHost(access, { id: clusterId, hostUrl }, "status", {}).catch(
@@ -30,14 +30,32 @@ export async function proveCluster(
       throw problem("id", `its host does not take our commands under this id: ${messageOf(error)}`);
     },
   );
+  refuseElsewhere(place, status.listen);
   const token = await sqlToken(access, access.hostKey, clusterId, "postgres");
-  const place = { hostUrl, token, address: "postgres", user, password, database: "postgres" };
-  const login = connectSql(place, () => undefined);
+  const postgres = { hostUrl, token, address: "postgres", user, password, database: "postgres" };
+  const login = connectSql(postgres, () => undefined);
   const client = await login.catch((error) => {
     throw problem("control_password", `Postgres refuses the login: ${messageOf(error)}`);
   });
   await client.end();
   return { ...factsOf(status), protocol };
+}
+
+// The host tries its poolers each second, over TCP: what it says of them has answered.
+function refuseElsewhere(
+  { publicHost, transactionPort, sessionPort }: Omit<ClusterPlace, keyof ClusterLogin>,
+  listen: HostCommandReport<"status">["listen"],
+): void {
+  if (listen === undefined) return;
+  const said = {
+    public_host: publicHost,
+    transaction_port: transactionPort,
+    session_port: sessionPort,
+  };
+  for (const [field, value] of Object.entries(said)) {
+    const found = listen[field as keyof typeof said];
+    if (value !== found) throw problem(field, `is ${found} in its host's configuration`);
+  }
 }
 
 /** What a host says of itself, in our words. */
@@ -58,7 +76,9 @@ async function askHealth({ fetch }: HostAccess, hostUrl: string): Promise<number
     const response = await fetch(new URL("/healthz", hostUrl), { signal });
     health = Health.parse(await response.json());
   } catch (error) {
-    throw problem("host_url", `no host of ours answers there: ${messageOf(error)}`);
+    const isOther = error instanceof z.ZodError || error instanceof SyntaxError;
+    const reason = isOther ? "what answers is no host program" : messageOf(error);
+    throw problem("host_url", `no host of ours answers there: ${reason}`);
   }
   const { protocol = null } = health;
   if (protocol === null || isSpoken(protocol)) return protocol;

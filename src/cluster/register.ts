@@ -34,7 +34,7 @@ export async function registerCluster(
 ): Promise<{ readonly row: ClusterRow; readonly isNew: boolean }> {
   const { controlPassword, id, ...said } = input;
   const proved = await prove(context, input);
-  await refuseAnother(context, id, proved);
+  await refuseAnother(context, input, proved);
   const caCertificates = input.caCertificates ?? null;
   const { backendsMax = proved.backendsMax } = input;
   const { systemIdentifier, diskFreeBytes, diskTotalBytes, protocol } = proved;
@@ -74,19 +74,26 @@ async function prove(context: Context, input: ClusterRegistration): Promise<Clus
   }
 }
 
-// What does not answer for a cluster's databases is not put in its place.
+// What does not answer for a cluster's databases is not put in its place, nor made too small.
 async function refuseAnother(
   context: Context,
-  id: string,
+  { id, databasesMax }: ClusterRegistration,
   { systemIdentifier }: ClusterFacts,
 ): Promise<void> {
   const [known] = await context.db.select().from(cluster).where(eq(cluster.id, id));
+  refuseTooFew(databasesMax, known?.databasesCount ?? 0);
   const before = known?.systemIdentifier ?? null;
   if (before === null || systemIdentifier === null || before === systemIdentifier) return;
   const message =
     `The cluster ${id} is the Postgres with the system identifier ${before}; there answers ` +
     `${systemIdentifier}. Register that one under another id.`;
   throw conflict("CLUSTER_IS_ANOTHER", message, { known: before, found: systemIdentifier });
+}
+
+/** @throws ApiError 422 for fewer databases than there are */
+export function refuseTooFew(databasesMax: number, databasesCount: number): void {
+  if (databasesMax >= databasesCount) return;
+  throw invalid("databases_max", `must be at least ${databasesCount}: so many are there.`);
 }
 
 /** The superuser's password of a cluster, for the control plane's own connections. */

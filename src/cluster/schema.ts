@@ -16,7 +16,12 @@ export const RegisterCluster = z
       .refine(
         (url) => url.startsWith("https:") || isLoopback(new URL(url).hostname),
         "must be https unless it is on loopback",
-      ),
+      )
+      .refine(
+        (url) => new URL(url).href === `${new URL(url).origin}/`,
+        "must be a scheme, a host and a port, and nothing else",
+      )
+      .transform((url) => new URL(url).origin),
     public_host: z
       .string()
       .regex(/^[A-Za-z0-9.:-]{1,253}$/, "must be a host name or an IP address"),

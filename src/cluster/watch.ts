@@ -1,7 +1,7 @@
 // Looks in on each cluster: whether it answers, what its disk has left, which version its host
 // speaks, and what happened to its servers meanwhile.
 import { and, eq, inArray, isNull, lt } from "drizzle-orm";
-import { raiseAlert, resolveAlerts } from "../alert/raise.ts";
+import { raiseAgain, raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
 import { protocolVersion } from "../contract/host.ts";
 import { commit, type Statement } from "../core/batch.ts";
@@ -79,6 +79,12 @@ function noteFacts(context: Context, row: ClusterRow, facts: ClusterFacts): Stat
   const share = diskTotalBytes === null ? 1 : diskFreeBytes / diskTotalBytes;
   const percent = Math.floor(share * 100);
   const disk = `The disk of the cluster ${name} has ${percent} % left: make room, or add one.`;
+  const known = row.systemIdentifier ?? systemIdentifier;
+  const isAnother = systemIdentifier !== null && systemIdentifier !== known;
+  const another =
+    `The host of the cluster ${name} answers with another Postgres (system identifier ` +
+    `${systemIdentifier}, registered: ${known}): its disk was lost or exchanged. Bring the ` +
+    "registered one back; nothing is repaired or placed there meanwhile.";
   const isOther = protocol !== null && protocol !== protocolVersion;
   const version =
     `The host of the cluster ${name} speaks version ${protocol} of the protocol and this Worker ` +
@@ -88,17 +94,19 @@ function noteFacts(context: Context, row: ClusterRow, facts: ClusterFacts): Stat
       .update(cluster)
       .set({
         ...{ diskFreeBytes, diskTotalBytes, protocol },
-        systemIdentifier: row.systemIdentifier ?? systemIdentifier,
+        systemIdentifier: known,
       })
       .where(eq(cluster.id, id)),
     tell(context, "disk_nearly_full", id, share < nearlyFull, disk),
     tell(context, "protocol_differs", id, isOther, version),
+    tell(context, "cluster_is_another", id, isAnother, another),
+    ...(isAnother ? [noteSilent(context, id, "another Postgres answers there")] : []),
   ];
 }
 
 function tell(
   context: Context,
-  kind: "disk_nearly_full" | "protocol_differs",
+  kind: "cluster_is_another" | "disk_nearly_full" | "protocol_differs",
   subject: string,
   isSo: boolean,
   message: string,
@@ -116,7 +124,7 @@ async function readIncidents(context: Context, row: ClusterRow): Promise<Stateme
   const { incidents, last_seq } = isAnew ? await context.cluster.incidents(id, 0) : told;
   if (last_seq === incidentSeq) return [];
   return [
-    ...incidents.map((each) => raiseAlert(context, alertOf(id, name, each))),
+    ...incidents.map((each) => raiseAgain(context, alertOf(id, name, each))),
     context.db
       .update(cluster)
       .set({ incidentSeq: incidents.at(-1)?.seq ?? last_seq })

@@ -83,6 +83,10 @@ export const StatusReport = z.object({
   databases_max: z.int(),
   /** How many backends tenants may have at once, as the host has planned. */
   backends_max: z.int(),
+  /** Where clients reach its poolers. */
+  listen: z
+    .object({ public_host: z.string(), transaction_port: z.int(), session_port: z.int() })
+    .optional(),
 });
 
 /** Something that happened to a host's servers and that nobody asked for. */

@@ -71,6 +71,13 @@ export interface ClusterLogin {
   readonly controlPassword: string;
 }
 
+/** A cluster as an operator describes it. */
+export interface ClusterPlace extends ClusterLogin {
+  readonly publicHost: string;
+  readonly transactionPort: number;
+  readonly sessionPort: number;
+}
+
 /** What a cluster proved to be. */
 export interface ClusterFacts {
   readonly systemIdentifier: string | null;
@@ -507,7 +514,7 @@ export interface ClusterPort {
   /** What a registered cluster is now. */
   facts(clusterId: string): Promise<ClusterFacts>;
   /** Proves a cluster nobody has registered yet; throws naming the field that is wrong. */
-  prove(clusterId: string, login: ClusterLogin): Promise<ClusterFacts>;
+  prove(clusterId: string, place: ClusterPlace): Promise<ClusterFacts>;
   /**
    * Runs `SELECT 1` with the very URL, from the cluster's side; throws when it does not answer. By
    * the pooler's socket, where no rule about addresses holds, only the place differs.

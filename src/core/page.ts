@@ -20,12 +20,20 @@ export interface PageQuery {
   readonly cursor?: string | undefined;
 }
 
-/** @throws ApiError 422 when `cursor` is not one of ours. */
+const sizeNames = ["page_size", "per_page", "limit"] as const;
+
+/** @throws ApiError 422 when `cursor` is not one of ours, and for two words that disagree */
 export function pageOf(query: PageQuery): PageRequest {
-  const limit = query.page_size ?? query.per_page ?? query.limit ?? 20;
+  const [first, ...others] = sizeNames.filter((name) => query[name] !== undefined);
+  const limit = first === undefined ? 20 : (query[first] ?? 20);
+  const other = others.find((name) => query[name] !== limit);
+  if (other !== undefined) throw invalid(other, `is another one than \`${first}\`; send one.`);
   const page = query.page ?? 1;
   if (query.cursor === undefined || query.cursor === "") {
     return { limit, offset: (page - 1) * limit, beforeSeq: null, page };
+  }
+  if (query.page !== undefined) {
+    throw invalid("page", "says nothing beside `cursor`, which says where the list goes on.");
   }
   const beforeSeq = readCursor(query.cursor);
   return { limit, offset: 0, beforeSeq, page };

@@ -13,7 +13,7 @@ import {
 import { findDatabase, listDatabases } from "./find.ts";
 import { Credentials, Database, renderCredentials, renderDatabase } from "./schema.ts";
 import { databaseStates } from "./status.ts";
-import { findFollowed } from "./suspend.ts";
+import { findTested } from "./suspend.ts";
 import { urlsOf } from "./url.ts";
 
 /** `/databases`, but for its creation, which needs a project. */
@@ -76,7 +76,7 @@ databaseRoutes.openapi(
   async (c) => {
     const { context, actor } = c.var;
     const { id } = c.req.valid("param");
-    return c.json({ data: renderDatabase(await findFollowed(context, actor, id)) }, 200);
+    return c.json({ data: renderDatabase(await findTested(context, actor, id)) }, 200);
   },
 );
 

@@ -36,12 +36,10 @@ export async function pullAllTransitions(context: Context): Promise<void> {
 }
 
 /**
- * A database as it is now: its host may have suspended or woken it since the row was written, and
- * its servers may let nobody in. What a host that does not answer now knows, the next look will
- * tell.
+ * A database as it is now, with whether its servers let anybody in.
  * @throws ApiError 404
  */
-export async function findFollowed(
+export async function findTested(
   context: Context,
   actor: Actor,
   id: string,
@@ -53,10 +51,32 @@ export async function findFollowed(
     () => null,
     (error) => messageOf(error).replace(/^checkReady: /, ""),
   );
-  if (problem !== null || !mayMove(found.row)) return { ...found, problem };
-  const byTheWay = withoutTrail(context);
-  const hasMoved = await pullTransitions(byTheWay, clusterId).catch(() => false);
-  return { ...(hasMoved ? await findDatabase(context, actor, id) : found), problem };
+  const now = problem === null ? await followHost(context, actor, found) : found;
+  return { ...now, problem };
+}
+
+/**
+ * A database as it is now: its host may have suspended or woken it since the row was written. What
+ * a host that does not answer now knows, the next look will tell.
+ * @throws ApiError 404
+ */
+export async function findFollowed(
+  context: Context,
+  actor: Actor,
+  id: string,
+): Promise<PlacedDatabase> {
+  return followHost(context, actor, await findDatabase(context, actor, id));
+}
+
+async function followHost(
+  context: Context,
+  actor: Actor,
+  found: PlacedDatabase,
+): Promise<PlacedDatabase> {
+  const { id, clusterId } = found.row;
+  if (!mayMove(found.row)) return found;
+  const hasMoved = await pullTransitions(withoutTrail(context), clusterId).catch(() => false);
+  return hasMoved ? findDatabase(context, actor, id) : found;
 }
 
 /** Brings the rows of a cluster's databases up to its host's report; false without news. */

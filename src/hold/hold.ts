@@ -24,27 +24,31 @@ export async function ensureInstallation(context: Context): Promise<Installation
   return row;
 }
 
-/** Stops every automatic repair and removal; one that is on keeps its age and its words. */
+/**
+ * Stops every automatic repair and removal. One that is on keeps its age, and its words unless a
+ * person has others.
+ */
 export async function holdRepairs(
   context: Context,
   reason: string,
   by: string | null,
 ): Promise<void> {
-  await ensureInstallation(context);
-  const now = context.now();
+  const { heldAt, heldReason, heldBy } = await ensureInstallation(context);
+  const isNew = heldAt === null || by !== null;
+  const words = isNew ? reason : (heldReason ?? reason);
   const message =
-    `Nothing is repaired or removed by itself: ${reason} ` +
+    `Nothing is repaired or removed by itself: ${words} ` +
     "DELETE /admin/hold once that is right.";
   await commit(context, [
     context.db
       .update(installation)
       .set({
-        heldAt: sql`coalesce(held_at, ${now.getTime()})`,
-        heldReason: sql`coalesce(held_reason, ${reason})`,
-        heldBy: sql`case when held_at is null then ${by} else held_by end`,
+        heldAt: heldAt ?? context.now(),
+        heldReason: words,
+        heldBy: isNew ? by : heldBy,
       })
       .where(isRow),
-    raiseAlert(context, { kind, subject, message, details: { reason } }),
+    raiseAlert(context, { kind, subject, message, details: { reason: words } }),
   ]);
 }
 

@@ -46,6 +46,6 @@ async function markCluster(
   if (known.tick < mark.tick) return;
   const reason =
     `D1 was brought back from an earlier time: the cluster ${name} has seen a state that is ` +
-    `${known.tick - mark.tick + 1} minutes later.`;
+    `${known.tick - mark.tick + 1} runs of the cron later.`;
   return holdRepairs(context, reason, null);
 }

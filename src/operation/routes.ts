@@ -113,7 +113,8 @@ for (const name of ["stream", "events"] as const) {
       summary: "Follow an operation: its steps as they happen",
       description:
         "Server-sent events: `operation` with the operation as it is, at once and at each " +
-        "change, and `done` at its end; `timeout` after ten minutes. `Last-Event-ID` is not told twice.",
+        "change, and `done` at its end; `timeout` after ten minutes. `Last-Event-ID` is not told " +
+        "twice.",
       tags: ["operations"],
       security: needs("projects:read"),
       request: { params: IdParameters, headers: FollowHeaders },

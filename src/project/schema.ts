@@ -113,6 +113,14 @@ const countMax = 10_000_000;
 // What clients say of the engine makes no difference here, and is read by nobody.
 const unused = optional(z.union([z.string().max(200), z.number()]));
 
+// Clients ask for what they know; every database has the newest of these.
+const versions = ["14", "15", "16", "17", "latest"] as const;
+const EngineVersion = optional(
+  z.union([z.enum(versions), z.int().min(14).max(17)], {
+    error: `must be one of ${versions.join(", ")}: a database runs the newest`,
+  }),
+);
+
 /** Body of `databases.create`: the union of what public clients send. */
 export const CreateDatabase = z
   .strictObject({
@@ -120,13 +128,13 @@ export const CreateDatabase = z
     engine: optional(z.enum(["postgres", "postgresql"], 'must be "postgresql"')),
     size: optional(Size),
     plan: optional(Plan),
-    engine_version: unused,
-    version: unused,
+    engine_version: EngineVersion,
+    version: EngineVersion,
     region: unused,
     cpu_count: optional(wholeNumber(countMax)),
     memory_mb: optional(wholeNumber(countMax)),
     storage_mb: optional(wholeNumber(countMax)),
-    size_gb: optional(wholeNumber(countMax / 1024)),
+    size_gb: optional(wholeNumber(Math.floor(countMax / 1024))),
     project_id: optional(uuid()),
     environment_id: optional(uuid()),
     environment: optional(Label),

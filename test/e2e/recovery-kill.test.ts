@@ -66,7 +66,8 @@ async function killNext(program: string, argument: string): Promise<void> {
   const deadline = performance.now() + findMilliseconds;
   for (;;) {
     const pids = found(program, argument);
-    if (pids.length > 0) return pids.forEach(kill);
+    for (const pid of pids) kill(pid);
+    if (pids.length > 0) return;
     if (performance.now() > deadline) throw new Error(`${program} ${argument} never ran.`);
     await delay(1);
   }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -27,7 +27,7 @@ async function serve(onClient: (socket: Socket) => void): Promise<string> {
   return path;
 }
 
-const ask = (path: string) => probeServer({ path, user: "u", database: "d" }, 200);
+const ask = (path: string) => probeServer({ at: { path }, user: "u", database: "d" }, 200);
 
 test.each([
   ["57P03", "the database system is starting up", "starting"],
@@ -50,6 +50,15 @@ test("a server that asks for a password answers", async () => {
 
 test("a server that takes connections and says nothing is silent", async () => {
   expect(await ask(await serve(() => undefined))).toBe("silent");
+});
+
+test("a server that has closed its door was told to stop", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  const door = { at: { host: "127.0.0.1", port }, user: "u", database: "d" };
+  expect(await probeServer(door, 200)).toBe("leaving");
 });
 
 test("a server that closes at once, and none at all, are silent", async () => {

@@ -5,9 +5,11 @@ import type { Duplex } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import type { Caller } from "../../host/admission.ts";
+import { createShares } from "../../host/share.ts";
 import { SqlProblem } from "../../host/sql-problem.ts";
 import { createTokenGate } from "../../host/token.ts";
 import { createProxy } from "../../host/websocket.ts";
+import { strangerBytesMax } from "../../host/websocket-meter.ts";
 import type { HostAddress } from "../../src/contract/host.ts";
 import { createSigner } from "../support/host-token.ts";
 import { startupMessage, tlsRequest } from "../support/startup.ts";
@@ -52,6 +54,7 @@ beforeEach(async () => {
       ports: new Map([[6432, target]]),
     },
     admission: () => ({ admit }),
+    shares: createShares(),
     gate: createTokenGate({ clusterId, keys: [signer.publicJwk], now: Date.now }),
     tenantConnectionsMax: 2,
     controlConnectionsMax: 2,
@@ -137,6 +140,24 @@ describe("the proxy", () => {
   test("ends the WebSocket when what it leads to is not there", async () => {
     const webSocket = await opened(await withToken("session"));
     await once(webSocket, "close");
+  });
+
+  test("ends a stranger who sends more than a login takes", async () => {
+    const webSocket = await opened("/v2?address=host:6432");
+    const ended = once(webSocket, "close");
+    // An unfinished message says nothing, however long it grows.
+    webSocket.send(Buffer.alloc(strangerBytesMax + 1, 1), { fin: false });
+    await ended;
+    expect(reached).toBe(0);
+  });
+
+  test("ends who sends more than a login takes after it, until the pooler lets it in", async () => {
+    const webSocket = await opened("/v2?address=host:6432");
+    webSocket.send(startupMessage({ user: "usr_a", database: "proj_a" }));
+    await once(webSocket, "message");
+    const ended = once(webSocket, "close");
+    webSocket.send(Buffer.alloc(strangerBytesMax, 1));
+    await ended;
   });
 
   test("limits tenants, without taking the control plane's places", async () => {

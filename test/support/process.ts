@@ -47,10 +47,10 @@ export function processesOf(directory: string): number[] {
   return ids.filter((pid) => pid > 1 && pid !== process.pid && isFor(pid, directory));
 }
 
-/** Kills a process at once; one that has ended already is as good. */
-export function kill(pid: number): void {
+/** Kills a process at once, or sends it a signal; one that has ended already is as good. */
+export function kill(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
