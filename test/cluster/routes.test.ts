@@ -103,6 +103,25 @@ describe("a cluster that does not prove what is said of it", () => {
     expect((await api.call("GET", clusters)).body.data).toEqual(before);
   });
 
+  it.each([
+    "https://a:secret@host.example",
+    "https://host.example/path",
+    "https://host.example/?query",
+  ])("is 422 for what is more than an address: %s", async (host_url) => {
+    const { status, body } = await register({ ...registration, host_url });
+    expect([status, Object.keys(body.errors)]).toEqual([422, ["host_url"]]);
+  });
+
+  it("is 422 for fewer databases than a known one has", async () => {
+    for (const name of ["a", "b"]) {
+      await api.call("POST", "/api/v1/projects", { body: { name, data: { postgres: true } } });
+    }
+    const { status, body } = await register({ ...known, databases_max: 1 });
+    expect([status, body.errors]).toEqual([
+      ...[422, { databases_max: ["must be at least 2: so many are there."] }],
+    ]);
+  });
+
   it("is 409 when another Postgres answers for a known one", async () => {
     const { facts } = api.cluster.things;
     api.cluster.things.facts = { ...facts, systemIdentifier: "7500000000000000002" };

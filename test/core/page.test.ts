@@ -25,6 +25,14 @@ describe("a list", () => {
     expect(pageOf({ cursor: "" })).toEqual(pageOf({}));
   });
 
+  test.each([
+    [{ limit: 1, page_size: 2 }, "limit"],
+    [{ per_page: 1, page_size: 2 }, "per_page"],
+    [{ page: 2, cursor: "czox" }, "page"],
+  ])("refuses two words that disagree: %j", (query, field) => {
+    expect(() => pageOf(query)).toThrow(`${field}:`);
+  });
+
   test("says that it has ended when a page is not full", () => {
     const { next_cursor, total } = listEnvelope(pageOf({ limit: 10 }), rows, 3, seqOf);
     expect(next_cursor).toBeNull();

@@ -1,9 +1,10 @@
 import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { keepSecrets, publicKey } from "../../host/launch/secrets.ts";
+import { keepSecrets, publicKey, refuseLostSecrets } from "../../host/launch/secrets.ts";
+import { homePaths } from "../../host/launch/settings.ts";
 
 let home: string;
 beforeEach(() => {
@@ -56,4 +57,30 @@ test("an installation that is older than a secret keeps its others, and is given
   writeFileSync(file(), JSON.stringify(older));
   expect(keepSecrets(file())).toMatchObject(older);
   expect(JSON.parse(readFileSync(file(), "utf8"))).toEqual(keepSecrets(file()));
+});
+
+test("a file that is damaged is named, kept, and not told", () => {
+  for (const text of ["", "{", "[]", '{"admin_key": "msk_a_secret", "cluster_id": 7}']) {
+    writeFileSync(file(), text);
+    const keep = () => keepSecrets(file());
+    expect(keep).toThrow(file());
+    expect(keep).not.toThrow("msk_a_secret");
+    expect(readFileSync(file(), "utf8")).toBe(text);
+  }
+});
+
+test.each(["D1", "the cluster"])("new ones are not made beside %s of lost ones", (what) => {
+  const paths = homePaths(home);
+  refuseLostSecrets(paths);
+  const { sealing_keys: _, ...rest } = keepSecrets(paths.secrets);
+  mkdirSync(what === "D1" ? join(paths.state, "v3") : join(paths.cluster, "data"), {
+    recursive: true,
+  });
+  refuseLostSecrets(paths);
+  writeFileSync(paths.secrets, JSON.stringify(rest));
+  expect(() => refuseLostSecrets(paths)).toThrow("lacks sealing_keys");
+  writeFileSync(paths.secrets, "{}");
+  expect(() => refuseLostSecrets(paths)).toThrow("lacks cluster_id, admin_key");
+  rmSync(paths.secrets);
+  expect(() => refuseLostSecrets(paths)).toThrow(`${paths.secrets} is missing`);
 });

@@ -196,6 +196,22 @@ describe("the stream of events", () => {
     }
   });
 
+  it.each([
+    ["may do less", { scopes: ["webhooks:read"] }],
+    ["may come from elsewhere alone", { allowedNetworks: ["10.0.0.0/8"] }],
+  ])("ends within ten seconds after its key %s", async (_, change) => {
+    const key = await api.addKey(["events:read"]);
+    atPauses(
+      () => happen(1, "database.created"),
+      () => api.context.db.update(apiKey).set(change).where(eq(apiKey.name, "test")),
+      async () => api.clock.advance(7),
+      () => happen(2, "database.created"),
+    );
+    const { body } = await follow("", {}, key);
+    expect(numbers(body)).toEqual([1]);
+    expect(body).toContain("or was changed");
+  });
+
   it("needs the scope to read events", async () => {
     const key = await api.addKey(["databases:read"]);
     const { status, body } = await follow("", {}, key);
