@@ -91,6 +91,14 @@ export type BackupSettings = z.infer<typeof BackupSettings>;
 export const HostConfig = z
   .strictObject({
     cluster_id: z.uuid(),
+    /**
+     * Which Postgres this cluster was registered as; with it, no other one is ever made in its
+     * place. `GET /api/v1/admin/clusters` shows it.
+     */
+    system_identifier: z
+      .string()
+      .regex(/^\d{1,20}$/)
+      .optional(),
     /** Everything of the cluster lives here; it belongs to the user the program runs as. */
     directory: Directory,
     binaries: Binaries,

@@ -57,6 +57,15 @@ function refusal(config: HostConfig, what: string, known: Known, settings: strin
 export async function refuseLostCluster(config: HostConfig, secrets: Secrets): Promise<void> {
   const { data, repository } = layout(config.directory);
   if (existsSync(join(data, "PG_VERSION"))) return;
+  const { system_identifier: registered } = config;
+  if (registered !== undefined) {
+    throw new Error(
+      `${data} is gone, which held the Postgres that is registered (system identifier ` +
+        `${registered}). A new, empty cluster is not made in its place. Bring the disk back, or ` +
+        "the cluster from its repository with pgbackrest restore. For another cluster, give it " +
+        "another cluster_id and directory and take system_identifier away.",
+    );
+  }
   const files = backrestFiles(config);
   const look = async (number: Repository, what: string, settings: string) => {
     let known: Known | null;

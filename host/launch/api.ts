@@ -59,18 +59,20 @@ export interface Registration {
   readonly ca_certificates: string | undefined;
 }
 
-/** Adds the cluster, or tells the control plane where a known one is now. */
+/**
+ * Adds the cluster, or tells the control plane where a known one is now; its system identifier.
+ */
 export async function registerCluster(
   apiUrl: string,
   apiKey: string,
   registration: Registration,
-): Promise<void> {
+): Promise<string | null> {
   const response = await request(`${apiUrl}/admin/clusters`, {
     method: "POST",
     headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
     body: JSON.stringify(registration),
   });
   const answer = await response.text();
-  if (response.ok) return;
+  if (response.ok) return JSON.parse(answer).data.system_identifier;
   throw new Error(`The cluster was not registered: ${response.status} ${answer.slice(0, 500)}`);
 }

@@ -148,6 +148,8 @@ export function homePaths(home: string) {
     processes: join(home, "processes.json"),
     /** The host program's configuration and its directory. */
     host: join(home, "host.json"),
+    /** Which Postgres was registered: host.json's `system_identifier`. */
+    systemIdentifier: join(home, "system-identifier"),
     /** How backups are kept, from whoever runs this. */
     backup: join(home, "backup.json"),
     cluster: join(home, "cluster"),

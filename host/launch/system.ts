@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ControlLogin } from "../../src/contract/host.ts";
-import { writeAtomically } from "../file.ts";
+import { readIfExists, writeAtomically, writeIfChanged } from "../file.ts";
 import type { Binaries } from "../install/binaries.ts";
 import { say } from "../install/command.ts";
 import { findProcess } from "../process.ts";
@@ -48,9 +48,11 @@ const program = (name: string) => join(import.meta.dirname, "..", name);
 
 function writeHostConfig(system: System, binaries: Binaries): void {
   const { settings, secrets, ports } = system;
-  const { host, cluster } = homePaths(settings.home);
+  const { host, cluster, systemIdentifier } = homePaths(settings.home);
+  const registered = readIfExists(systemIdentifier)?.trim();
   const config = {
     cluster_id: secrets.cluster_id,
+    ...(registered === undefined ? {} : { system_identifier: registered }),
     directory: cluster,
     binaries,
     listen: {
@@ -154,10 +156,10 @@ async function startWorker(system: System): Promise<void> {
 }
 
 async function register({ settings, secrets, ports }: System): Promise<void> {
-  const { cluster } = homePaths(settings.home);
+  const { cluster, systemIdentifier } = homePaths(settings.home);
   const file = readFileSync(join(cluster, "control.json"), "utf8");
   const login = ControlLogin.parse(JSON.parse(file));
-  await registerCluster(apiUrl(settings), secrets.admin_key, {
+  const registered = await registerCluster(apiUrl(settings), secrets.admin_key, {
     id: secrets.cluster_id,
     name: "local",
     host_url: `http://127.0.0.1:${ports.http}`,
@@ -170,6 +172,7 @@ async function register({ settings, secrets, ports }: System): Promise<void> {
     backends_max: login.backends_max,
     ca_certificates: login.ca_certificates,
   });
+  if (registered !== null) writeIfChanged(systemIdentifier, `${registered}\n`);
 }
 
 /** Logs long children's output within bounds, for as long as the system runs. */
