@@ -1,22 +1,52 @@
-// A whole system of the bench's own, in a state directory that is removed afterwards.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+// A whole system of the bench's own, in a directory that is removed afterwards, also after a bench
+// that was killed: the next one sees to that.
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import type { Binaries } from "../host/install/binaries.ts";
-import { freePort } from "../test/support/host.ts";
+import { startSystem } from "../test/support/system.ts";
+import { onEnd } from "./ending.ts";
+import { isToy } from "./size.ts";
 
 /** A running system, as a bench sees it. */
 export interface Installation {
   readonly apiUrl: string;
   readonly apiKey: string;
+  /** Where the host program's HTTP is. */
+  readonly hostUrl: string;
+  /** The process id of the host program as it is now. */
+  readonly hostPid: () => number;
   /** Postgres' own socket directory and superuser, for the peers. */
   readonly superuser: { readonly host: string; readonly user: string; readonly password: string };
   readonly binaries: Binaries;
   /** The settings of the host program. */
   readonly hostFile: string;
-  readonly stop: () => Promise<void>;
+}
+
+/** How the host program was started: what a peer needs to work in its place. */
+export interface HostProcess {
+  /** Before a command: the host's own file system and user. */
+  readonly prefix: readonly string[];
+  readonly node: string;
+  readonly repository: string;
+  readonly hostFile: string;
+}
+
+const hostMain = "/host/main.ts";
+
+/** Finds that out of a running one. */
+export function hostProcess({ hostPid, superuser }: Installation): HostProcess {
+  const pid = hostPid();
+  const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  const main = words.find((word) => word.endsWith(hostMain)) ?? "";
+  const { uid, gid } = statSync(superuser.host);
+  const enter = ["nsenter", `--target=${pid}`, "--mount", "--"];
+  const become = ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--"];
+  return {
+    prefix: process.getuid?.() === 0 ? [...enter, ...become] : [],
+    node: words[0] ?? "",
+    repository: main.slice(0, -hostMain.length),
+    hostFile: words[words.indexOf("--config") + 1] ?? "",
+  };
 }
 
 /** What its cluster is planned for. */
@@ -25,55 +55,39 @@ interface Plan {
   readonly clientsMax?: number;
 }
 
-const repository = resolve(import.meta.dirname, "..");
-const readyMilliseconds = 600_000;
+const toyDatabases = 60;
+// A segment is archived at the latest after so long: nobody waits a minute in a try-out.
+const toyBackup = { archive_timeout_seconds: 2 };
+let shared: Promise<Installation> | undefined;
 
 /**
  * Starts a system whose cluster takes as many databases as a bench makes: each adds to the memory
- * Postgres maps when it starts. The root file system is shared.
+ * Postgres maps when it starts. It ends with the figure; those that are tried out share one.
  */
-export async function install(
-  databasesMax = 1500,
-  { backendsMax = Math.min(14_000, 8 * databasesMax), clientsMax = 5000 }: Plan = {},
+export function install(databasesMax = 1500, plan: Plan = {}): Promise<Installation> {
+  if (!isToy) return start(databasesMax, plan);
+  shared ??= start(toyDatabases, {});
+  return shared;
+}
+
+async function start(
+  databasesMax: number,
+  { backendsMax = Math.min(14_000, 8 * databasesMax), clientsMax = 5000 }: Plan,
 ): Promise<Installation> {
-  const home = join(repository, ".miosa", "bench");
-  const dev = join(home, "dev.json");
-  rmSync(home, { recursive: true, force: true });
-  mkdirSync(home, { recursive: true });
-  const launcher = spawn(process.execPath, [join(repository, "host/launch/main.ts")], {
-    env: {
-      ...process.env,
-      MIOSA_HOME: home,
-      MIOSA_PORT: String(await freePort()),
-      MIOSA_ROOTFS: process.env.MIOSA_ROOTFS ?? join(repository, ".miosa", "rootfs"),
-      MIOSA_DATABASES_MAX: String(databasesMax),
-      MIOSA_BACKENDS_MAX: String(backendsMax),
-      MIOSA_CLIENTS_MAX: String(clientsMax),
-    },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  const stop = async () => {
-    if (launcher.exitCode === null) {
-      launcher.kill("SIGTERM");
-      await once(launcher, "exit");
-    }
-    rmSync(home, { recursive: true, force: true });
-  };
-  const until = Date.now() + readyMilliseconds;
-  while (!existsSync(dev)) {
-    if (launcher.exitCode !== null || Date.now() > until) throw new Error("The system is not up.");
-    await delay(100);
-  }
-  const read = (path: string) => JSON.parse(readFileSync(join(home, path), "utf8"));
-  const { api_url: apiUrl, api_key: apiKey } = read("dev.json");
+  const backup = isToy ? { backup: toyBackup } : {};
+  const system = await startSystem({ databasesMax, backendsMax, clientsMax, ...backup });
+  onEnd(system.remove);
+  const read = (path: string) => JSON.parse(readFileSync(join(system.home, path), "utf8"));
+  const { api_url: apiUrl, api_key: apiKey, host_url: hostUrl } = system.dev();
   const { user, password } = read("cluster/control.json");
-  const superuser = { host: join(home, "cluster", "run"), user, password };
   return {
     apiUrl,
     apiKey,
-    superuser,
-    binaries: read("host.json").binaries,
-    hostFile: join(home, "host.json"),
-    stop,
+    hostUrl,
+    hostPid: () => system.pid("host"),
+    superuser: { host: join(system.home, "cluster", "run"), user, password },
+    // As this process sees them; the service user may see them elsewhere.
+    binaries: read("binaries.json").binaries,
+    hostFile: join(system.home, "host.json"),
   };
 }

@@ -4,34 +4,35 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { callApi, createDatabase, type Data } from "./api.ts";
 import { type Installation, install } from "./installation.ts";
-import { line, machine, ms, table } from "./report.ts";
+import type { Progress } from "./progress.ts";
+import { line, ms, table } from "./report.ts";
+import { size } from "./size.ts";
 import { percentile, timed } from "./statistics.ts";
 
-const resumeRounds = 100;
-const wakeDatabases = 25;
-const wakeRounds = 4;
+const resumeRounds = size(100, 2);
+const wakeDatabases = size(25, 2);
+const wakeRounds = size(4, 1);
 const suspendAfterSeconds = 5;
-const loadClients = 100;
+const loadClients = size(100, 10);
 const loadPauseMilliseconds = 100;
 const resizes = ["medium", "large", "medium", "small"];
-const quietMilliseconds = 5000;
-const reconciledDatabases = 1000;
-const reconcileRounds = 20;
+const quietMilliseconds = size(5000, 500);
+const reconciledDatabases = size(1000, 8);
+const reconcileRounds = size(20, 2);
 const concurrency = 8;
 
+export const parts = { resume: 40, wake: 80, resize: 25, reconcile: 170 };
+
 /** `npm run bench -- lifecycle` */
-export async function run(): Promise<void> {
-  line(`Machine: ${machine()}\n`);
+export async function run({ part }: Progress): Promise<void> {
   const installation = await install();
-  try {
-    await resume(installation);
-    await wake(installation);
-    await resize(installation);
-    await reconcile(installation);
-  } finally {
-    await installation.stop();
-  }
+  await part("resume", (tell) => resume(installation, tell));
+  await part("wake", (tell) => wake(installation, tell));
+  await part("resize", () => resize(installation));
+  await part("reconcile", (tell) => reconcile(installation, tell));
 }
+
+type Tell = (done: number, of: number) => void;
 
 async function firstRow(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
@@ -43,13 +44,14 @@ async function firstRow(url: string): Promise<void> {
   }
 }
 
-async function resume(installation: Installation): Promise<void> {
+async function resume(installation: Installation, tell: Tell): Promise<void> {
   const database = await createDatabase(installation, "Resume");
   const path = `/databases/${database.id}`;
   const stops: number[] = [];
   const starts: number[] = [];
   const plain: number[] = [];
   for (let round = 0; round < resumeRounds; round++) {
+    tell(round, resumeRounds);
     await firstRow(database.database_url);
     plain.push((await timed(() => firstRow(database.database_url))).milliseconds);
     stops.push((await timed(() => callApi(installation, "POST", `${path}/stop`))).milliseconds);
@@ -66,7 +68,7 @@ async function resume(installation: Installation): Promise<void> {
   ]);
 }
 
-async function wake(installation: Installation): Promise<void> {
+async function wake(installation: Installation, tell: Tell): Promise<void> {
   const databases: Data[] = [];
   for (let made = 0; made < wakeDatabases; made++) {
     const database = await createDatabase(installation, `Wake ${made}`);
@@ -79,6 +81,7 @@ async function wake(installation: Installation): Promise<void> {
   const woken: number[] = [];
   const plain: number[] = [];
   for (let round = 0; round < wakeRounds; round++) {
+    tell(round, wakeRounds);
     for (const { id } of databases) await untilSuspended(installation, id);
     for (const { database_url: url } of databases) {
       woken.push((await timed(() => firstRow(url))).milliseconds);
@@ -125,8 +128,9 @@ async function resize(installation: Installation): Promise<void> {
   line(`Added p99: ${ms(added)} ms\n`);
 }
 
-async function reconcile(installation: Installation): Promise<void> {
+async function reconcile(installation: Installation, tell: Tell): Promise<void> {
   for (let made = 0; made < reconciledDatabases; made += concurrency) {
+    tell(made, reconciledDatabases);
     const names = Array.from({ length: concurrency }, (_, at) => `Reconciled ${made + at}`);
     await Promise.all(names.map((name) => createDatabase(installation, name)));
   }

@@ -3,6 +3,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
+import { onEnd } from "./ending.ts";
 import { percentile, timed } from "./statistics.ts";
 
 /** What became of them. */
@@ -40,6 +41,9 @@ export async function gather({ urls, each, seconds }: Order): Promise<Crowd> {
     seconds,
   }));
   const children = shares.map(() => fork(fileURLToPath(import.meta.url), ["crowd"]));
+  onEnd(() => {
+    for (const child of children) child.kill("SIGKILL");
+  });
   const heard = children.map((child) => once(child, "message"));
   children.forEach((child, at) => {
     child.send(shares[at] ?? {});

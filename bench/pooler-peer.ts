@@ -7,6 +7,7 @@ import {
   chownSync,
   existsSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -15,8 +16,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import type { HostConfig } from "../host/config.ts";
 import { freePort } from "../test/support/host.ts";
-import type { Installation } from "./installation.ts";
+import { onEnd } from "./ending.ts";
+import { hostProcess, type Installation } from "./installation.ts";
 import { commandOf } from "./peer.ts";
 
 const run = promisify(execFile);
@@ -38,12 +41,13 @@ export interface Load {
   readonly isConnecting: boolean;
 }
 
-/** Starts a bare PgBouncer before the same Postgres, as whoever owns that. */
-export async function startBare(
-  { superuser, binaries }: Installation,
-  to: Place,
-  poolSize: number,
-) {
+type Seen = Pick<HostConfig, "binaries" | "directory">;
+
+/** Starts a bare PgBouncer before the same Postgres, as its owner; it ends with the figure. */
+export async function startBare(installation: Installation, to: Place, poolSize: number) {
+  const { superuser, hostFile } = installation;
+  // As the host program sees them, in whose place it runs.
+  const seen: Seen = JSON.parse(readFileSync(hostFile, "utf8"));
   const directory = mkdtempSync(join(tmpdir(), "miosa-bare-"));
   const port = await freePort();
   const { uid, gid } = statSync(superuser.host);
@@ -55,42 +59,43 @@ export async function startBare(
   const users = write("users.txt", `"${to.user}" "${to.password}"\n`);
   const ini = [
     "[databases]",
-    `${to.database} = host='${superuser.host}' port=5432 pool_size=${poolSize}`,
+    `${to.database} = host='${seen.directory}/run' port=5432 pool_size=${poolSize}`,
     "[pgbouncer]",
     ...["pool_mode = transaction", "listen_addr = 127.0.0.1", `listen_port = ${port}`],
     ...["auth_type = scram-sha-256", `auth_file = ${users}`, "unix_socket_dir ="],
-    ...["max_client_conn = 5000", "log_connections = 0", "log_disconnections = 0", ""],
+    ...["max_client_conn = 5000", "log_connections = 0", "log_disconnections = 0"],
+    ...["query_wait_timeout = 20", ""],
   ];
   const file = write("bare.ini", ini.join("\n"));
   chownSync(directory, uid, gid);
   chmodSync(directory, 0o700);
-  const { command, prefix } = commandOf({ binaries }, "pgbouncer");
-  const line = [command, ...prefix, "-q", file];
-  const ids = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
-  const asOwner = process.getuid?.() === 0 ? ["/usr/bin/setpriv", ...ids, ...line] : line;
-  const [program = "", ...args] = asOwner;
+  const { command, prefix } = commandOf(seen, "pgbouncer");
+  const beside = hostProcess(installation).prefix;
+  const [program = "", ...args] = [...beside, command, ...prefix, "-q", file];
   const child = spawn(program, args, { stdio: "ignore" });
   const place = { ...to, host: "127.0.0.1", port };
-  await untilItAnswers(place, { binaries });
-  return {
-    place,
-    stop: async () => {
-      const ended = once(child, "exit");
-      child.kill("SIGKILL");
-      await ended;
-      rmSync(directory, { recursive: true, force: true });
-    },
-  };
+  onEnd(async () => {
+    const ended = once(child, "exit");
+    if (child.kill("SIGKILL")) await ended;
+    rmSync(directory, { recursive: true, force: true });
+  });
+  await untilItAnswers(place, installation);
+  return { place };
 }
 
 async function untilItAnswers(place: Place, installation: Pick<Installation, "binaries">) {
   const load = { clients: 1, seconds: 1, isConnecting: false };
+  let last: unknown;
   for (let tries = 0; tries < 50; tries++) {
-    const rate = await pgbench(installation, place, load).catch(() => 0);
-    if (rate > 0) return;
+    try {
+      await pgbench(installation, place, load);
+      return;
+    } catch (error) {
+      last = error;
+    }
     await delay(100);
   }
-  throw new Error("The bare PgBouncer does not answer.");
+  throw new Error("The bare PgBouncer does not answer.", { cause: last });
 }
 
 /** Transactions a second. */

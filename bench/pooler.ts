@@ -7,35 +7,36 @@ import { callApi, createDatabase, type Data } from "./api.ts";
 import { type Installation, install } from "./installation.ts";
 import { gather, spread } from "./pooler-client.ts";
 import { type Place, pgbench, startBare } from "./pooler-peer.ts";
-import { line, machine, table } from "./report.ts";
+import type { Progress } from "./progress.ts";
+import { line, table } from "./report.ts";
 import { compare } from "./serverless.ts";
+import { size } from "./size.ts";
 import { median } from "./statistics.ts";
 
-const rounds = 3;
-const seconds = Number(process.env.MIOSA_BENCH_SECONDS ?? 5);
-const databases = Number(process.env.MIOSA_BENCH_DATABASES ?? 300);
-const clientCounts = [8, 100, 900];
-const instances = 1000;
+const rounds = size(3, 1);
+const seconds = size(5, 0.1, "MIOSA_BENCH_SECONDS");
+const databases = size(300, 4, "MIOSA_BENCH_DATABASES");
+const clientCounts = [8, 100, 900].slice(0, size(3, 1));
+const instances = size(1000, 4);
 const connectionsPerInstance = 10;
-const backends = 100;
+const backends = size(100, 8);
 const poolSize = 20;
 
+const crowdSeconds = size(12, 1);
+
+export const parts = { throughput: 260, "one database": 60, "full cluster": 120, serverless: 25 };
+
 /** `npm run bench -- pooler` */
-export async function run(): Promise<void> {
-  line(`Machine: ${machine()}\n`);
+export async function run({ part }: Progress): Promise<void> {
   const all = instances * connectionsPerInstance;
   const installation = await install(databases + 10, {
     backendsMax: 8 * databases + all / 8,
     clientsMax: all + 2000,
   });
-  try {
-    await throughput(installation);
-    await oneDatabase(installation, all);
-    await fullCluster(installation);
-    await compare(installation);
-  } finally {
-    await installation.stop();
-  }
+  await part("throughput", () => throughput(installation));
+  await part("one database", () => oneDatabase(installation, all));
+  await part("full cluster", (tell) => fullCluster(installation, tell));
+  await part("serverless", () => compare(installation));
 }
 
 async function limited(installation: Installation, name: string, limits: Data): Promise<Data> {
@@ -57,14 +58,10 @@ async function throughput(installation: Installation): Promise<void> {
   const direct = { ...ours, host: installation.superuser.host, port: 5432 };
   const ways = { ours, bare: bare.place, direct };
   const all: Rates[] = [];
-  try {
-    for (const clients of clientCounts) {
-      all.push(await inTurn(installation, ways, { clients, isConnecting: false }));
-    }
-    all.push(await inTurn(installation, ways, { clients: 8, isConnecting: true }));
-  } finally {
-    await bare.stop();
+  for (const clients of clientCounts) {
+    all.push(await inTurn(installation, ways, { clients, isConnecting: false }));
   }
+  all.push(await inTurn(installation, ways, { clients: 8, isConnecting: true }));
   line(`select 1 a second, pool of ${poolSize}, medians of ${rounds} rounds in turn`);
   table(
     ["clients", "ours", "bare PgBouncer", "Postgres", "of bare", "of Postgres"],
@@ -131,7 +128,7 @@ async function oneDatabase(installation: Installation, clients: number): Promise
   const limits = { connections_max: clients, pool_size: backends };
   const { database_url: url } = await limited(installation, "Crowded", limits);
   const before = poolerKilobytes(installation);
-  const crowd = await gather({ urls: [url], each: clients, seconds: 12 });
+  const crowd = await gather({ urls: [url], each: clients, seconds: crowdSeconds });
   const idle = ((poolerKilobytes(installation) - before) / clients) * (1000 / 1024);
   const served = await crowd.ask();
   const used = await backendsOf(installation, [url]);
@@ -146,13 +143,17 @@ async function oneDatabase(installation: Installation, clients: number): Promise
   );
 }
 
-async function fullCluster(installation: Installation): Promise<void> {
+async function fullCluster(
+  installation: Installation,
+  tell: (done: number, of: number) => void,
+): Promise<void> {
   const urls: string[] = [];
   for (let number = 1; number <= databases; number++) {
+    tell(number, databases);
     urls.push((await createDatabase(installation, `Tenant ${number}`)).database_url);
   }
   const before = availableMegabytes();
-  const crowd = await gather({ urls, each: 10, seconds: 12 });
+  const crowd = await gather({ urls, each: 10, seconds: crowdSeconds });
   const served = await crowd.ask();
   const used = await backendsOf(installation, urls);
   const megabytes = before - availableMegabytes();

@@ -4,15 +4,17 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { type Installation, install } from "./installation.ts";
 import { createByHand } from "./peer.ts";
-import { line, machine, ms, table } from "./report.ts";
+import type { Progress } from "./progress.ts";
+import { line, ms, table } from "./report.ts";
+import { size } from "./size.ts";
 import { median, percentile, rateOf, timed } from "./statistics.ts";
 
-const rounds = 100;
-const rateRounds = 3;
-const ratePerRound = 64;
+const rounds = size(100, 2);
+const rateRounds = size(3, 1);
+const ratePerRound = size(64, 4);
 const concurrency = 8;
-const populations = [10, 200, 1000];
-const roundsPerPopulation = 15;
+const populations = [10, 200, 1000].slice(0, size(3, 1));
+const roundsPerPopulation = size(15, 1);
 const sparesWanted = 8;
 
 /** What one create told of itself. */
@@ -22,15 +24,20 @@ interface Created {
   readonly databaseId: string;
 }
 
+export const parts = { latency: 70, rate: 60, population: 150 };
+
 /** `npm run bench -- provision` */
-export async function run(): Promise<void> {
-  line(`Machine: ${machine()}\n`);
+export async function run({ part }: Progress): Promise<void> {
   await withSystem(async (installation, database) => {
-    await latency(installation, database);
-    await rate(installation);
+    await part("latency", (tell) => latency(installation, database, tell));
+    await part("rate", (tell) => rate(installation, tell));
   });
-  await withSystem(population);
+  await withSystem((installation, database) =>
+    part("population", (tell) => population(installation, database, tell)),
+  );
 }
+
+type Tell = (done: number, of: number) => void;
 
 // Each part has a system of its own, so that it begins with an empty cluster.
 async function withSystem(
@@ -39,20 +46,16 @@ async function withSystem(
   const installation = await install();
   const database = new pg.Client({ ...installation.superuser, database: "postgres" });
   await database.connect();
-  try {
-    await measure(installation, database);
-  } finally {
-    await database.end();
-    await installation.stop();
-  }
+  await measure(installation, database).finally(() => database.end());
 }
 
-async function latency(installation: Installation, database: pg.Client): Promise<void> {
+async function latency(installation: Installation, database: pg.Client, tell: Tell): Promise<void> {
   const ours: number[] = [];
   const byHand: number[] = [];
   const raw: number[] = [];
   const parts = new Map<string, number[]>();
   for (let round = 0; round < rounds; round++) {
+    tell(round, rounds);
     await untilSpares(database);
     ours.push(await measureCreate(installation, parts));
     await untilSpares(database);
@@ -80,10 +83,11 @@ async function latency(installation: Installation, database: pg.Client): Promise
   );
 }
 
-async function rate(installation: Installation): Promise<void> {
+async function rate(installation: Installation, tell: Tell): Promise<void> {
   const ours: number[] = [];
   const raw: number[] = [];
   for (let round = 0; round < rateRounds; round++) {
+    tell(round, rateRounds);
     ours.push(
       await rateOf(ratePerRound, concurrency, async () => {
         await firstRow((await create(installation)).url);
@@ -101,11 +105,17 @@ async function rate(installation: Installation): Promise<void> {
   );
 }
 
-async function population(installation: Installation, database: pg.Client): Promise<void> {
+async function population(
+  installation: Installation,
+  database: pg.Client,
+  tell: Tell,
+): Promise<void> {
+  const most = populations.at(-1) ?? 0;
   const rows: string[][] = [];
   for (const wanted of populations) {
     const found = await countDatabases(database);
     for (let made = found; made < wanted; made++) {
+      tell(made, most);
       await createRaw(database, `fill_${wanted}_${made}`);
     }
     const there = await countDatabases(database);

@@ -1,8 +1,8 @@
 // The usual way to bring one database of a cluster back, with the tools' defaults: all of the
 // cluster's directories, one database's files, recovery to the moment, dump, load.
 import { spawn } from "node:child_process";
-import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
@@ -11,11 +11,13 @@ import { backrestFiles, stanza } from "../host/backrest-config.ts";
 import { runProgram, startServer } from "../host/binary.ts";
 import { HostConfig } from "../host/config.ts";
 import { endProcess, findProcess } from "../host/process.ts";
-import type { Installation } from "./installation.ts";
+import { onEnd } from "./ending.ts";
+import { hostProcess, type Installation } from "./installation.ts";
 import { timed } from "./statistics.ts";
 
 const port = 2;
 const loaded = "peer_loaded";
+const ownName = "restore-peer.ts";
 
 /** Milliseconds until a database could be read beside the cluster, and until it was back in it. */
 const PeerTimes = z.object({ readable: z.number(), loaded: z.number() });
@@ -49,25 +51,48 @@ async function restoreFiles(peer: Peer, oid: number, moment: string): Promise<vo
   appendFileSync(join(data, "postgresql.auto.conf"), `listen_addresses = ''\n${settings}`);
 }
 
-async function isReadable({ directory, superuser, database }: Peer): Promise<boolean> {
-  const client = new pg.Client({ ...superuser, host: directory, port, database });
+// What a server that starts or recovers says, and a socket that is not there yet.
+const startingCodes: ReadonlySet<string> = new Set(["57P03", "ENOENT", "ECONNREFUSED"]);
+
+/** A connection; undefined while it takes nobody yet. */
+async function connect({ directory, superuser, database }: Peer): Promise<pg.Client | undefined> {
+  // By default the superuser finds nothing of a tenant's without its schema.
+  const options = "-c search_path=public";
+  const client = new pg.Client({ ...superuser, host: directory, port, database, options });
+  client.on("error", () => undefined);
   try {
     await client.connect();
+    return client;
+  } catch (error) {
+    if (!startingCodes.has(String((error as { code?: unknown }).code))) throw error;
+    return undefined;
+  }
+}
+
+async function isReadable(peer: Peer): Promise<boolean> {
+  const client = await connect(peer);
+  if (client === undefined) return false;
+  try {
     const { rows } = await client.query("select pg_is_in_recovery() as is_replaying");
     if (rows[0].is_replaying) return false;
     await client.query("select count(*) from ledger");
     return true;
-  } catch {
-    // It takes nobody yet.
-    return false;
   } finally {
-    await client.end().catch(() => undefined);
+    await client.end();
   }
 }
 
 async function replay(peer: Peer): Promise<void> {
-  startServer(peer.config, "postgres", ["-D", peer.data], join(peer.directory, "log"));
-  while (!(await isReadable(peer))) await delay(25);
+  const log = join(peer.directory, "log");
+  const server = startServer(peer.config, "postgres", ["-D", peer.data], log);
+  const ended = server.exited.then(() => {
+    throw new Error(`The peer's Postgres ended: ${readFileSync(log, "utf8").slice(-2000)}`);
+  });
+  const readable = async () => {
+    while (!(await isReadable(peer))) await delay(25);
+  };
+  await Promise.race([readable(), ended]);
+  ended.catch(() => undefined);
 }
 
 async function moveBack({ config, directory, superuser, database }: Peer): Promise<void> {
@@ -107,7 +132,7 @@ async function play(peer: Peer, oid: number, moment: string): Promise<PeerTimes>
 
 const Task = z.object({
   hostFile: z.string(),
-  superuser: z.object({ host: z.string(), user: z.string(), password: z.string() }),
+  superuser: z.object({ user: z.string(), password: z.string() }),
   database: z.string(),
   oid: z.int(),
   moment: z.string(),
@@ -118,25 +143,31 @@ const Task = z.object({
  * cluster's user: Postgres never runs as root.
  */
 export async function restoreByHand(
-  { hostFile, superuser }: Installation,
+  installation: Installation,
   task: { readonly database: string; readonly oid: number; readonly moment: string },
 ): Promise<PeerTimes> {
-  const { uid, gid } = statSync(dirname(hostFile));
-  const child = spawn(process.execPath, [import.meta.filename], {
-    ...(process.getuid?.() === 0 ? { uid, gid } : {}),
-    cwd: "/",
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  child.stdin.end(JSON.stringify({ hostFile, superuser, ...task }));
-  return PeerTimes.parse(JSON.parse(await text(child.stdout)));
+  const { prefix, node, repository, hostFile } = hostProcess(installation);
+  const [program = "", ...args] = [...prefix, node, join(repository, "bench", ownName)];
+  const child = spawn(program, args, { cwd: "/", stdio: ["pipe", "pipe", "inherit"] });
+  onEnd(() => child.kill("SIGKILL"));
+  const { user, password } = installation.superuser;
+  child.stdin.end(JSON.stringify({ hostFile, superuser: { user, password }, ...task }));
+  const said = await text(child.stdout);
+  if (said === "") throw new Error("The peer failed; what it said is above.");
+  return PeerTimes.parse(JSON.parse(said));
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const { hostFile, superuser, database, oid, moment } = Task.parse(
-    JSON.parse(await text(process.stdin)),
-  );
+  const {
+    hostFile,
+    superuser: login,
+    database,
+    oid,
+    moment,
+  } = Task.parse(JSON.parse(await text(process.stdin)));
   const config = HostConfig.parse(JSON.parse(readFileSync(hostFile, "utf8")));
   const directory = join(config.directory, "peer");
+  const superuser = { ...login, host: join(config.directory, "run") };
   const peer = { config, directory, data: join(directory, "data"), superuser, database };
   process.stdout.write(JSON.stringify(await play(peer, oid, moment)));
 }

@@ -6,34 +6,36 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { callApi, createDatabase, type Data } from "./api.ts";
 import { type Installation, install } from "./installation.ts";
-import { line, machine, ms, table } from "./report.ts";
+import type { Progress } from "./progress.ts";
+import { line, ms, table } from "./report.ts";
 import { restoreByHand } from "./restore-peer.ts";
+import { isToy, size } from "./size.ts";
 import { median, percentile, timed } from "./statistics.ts";
 
-const neighbours = Number(process.env.MIOSA_BENCH_NEIGHBOURS ?? 400);
-const rounds = Number(process.env.MIOSA_BENCH_ROUNDS ?? 3);
-const rows = 1_100_000;
-const walBytesPerRound = 430 * 1024 ** 2;
+const neighbours = size(400, 2, "MIOSA_BENCH_NEIGHBOURS");
+const rounds = size(3, 1, "MIOSA_BENCH_ROUNDS");
+const rows = size(1_100_000, 1000);
+const walBytesPerRound = size(430, 2) * 1024 ** 2;
 const concurrency = 4;
 const databasesSpare = 100;
 const loadClients = 8;
-const objectiveSeconds = 150;
+const objectiveSeconds = size(150, 3);
+
+export const parts = { neighbours: 60, restores: 240, backups: 90, archive: 200 };
 
 /** `npm run bench -- restore` */
-export async function run(): Promise<void> {
-  line(`Machine: ${machine()}\n`);
+export async function run({ part }: Progress): Promise<void> {
   const installation = await install(neighbours + databasesSpare);
-  try {
+  await part("neighbours", async (tell) => {
     for (let made = 0; made < neighbours; made += concurrency) {
+      tell(made, neighbours);
       const names = Array.from({ length: concurrency }, (_, at) => `Neighbour ${made + at}`);
       await Promise.all(names.map((name) => createDatabase(installation, name)));
     }
-    await restores(installation);
-    await backups(installation);
-    await objective(installation);
-  } finally {
-    await installation.stop();
-  }
+  });
+  await part("restores", (tell) => restores(installation, tell));
+  await part("backups", () => backups(installation));
+  await part("archive", () => objective(installation));
 }
 
 const schema = `
@@ -126,7 +128,10 @@ async function writeWal(installation: Installation, database: string): Promise<v
   });
 }
 
-async function restores(installation: Installation): Promise<void> {
+async function restores(
+  installation: Installation,
+  tell: (done: number, of: number) => void,
+): Promise<void> {
   const database = await createDatabase(installation, "Ledger");
   const neighbour = await createDatabase(installation, "Busy neighbour");
   const url = database.database_url_session ?? database.database_url;
@@ -135,13 +140,14 @@ async function restores(installation: Installation): Promise<void> {
   const theirs: { readable: number[]; loaded: number[] } = { readable: [], loaded: [] };
   const steps: Record<string, number>[] = [];
   for (let round = 0; round < rounds; round++) {
+    tell(round, rounds);
     await backUp(installation, "incr");
     await delay(1100);
     await writeWal(installation, neighbour.database);
     const [{ moment, oid }] = await query(url, now);
     await query(url, "drop table ledger");
     for (const mode of ["preview", "new", "in_place"]) {
-      touchMemory();
+      if (!isToy) touchMemory();
       const { milliseconds, result } = await timed(() =>
         restore(installation, database, mode, moment),
       );
@@ -151,7 +157,7 @@ async function restores(installation: Installation): Promise<void> {
         await callApi(installation, "DELETE", `${result.resource}?grace_seconds=0`);
       }
     }
-    touchMemory();
+    if (!isToy) touchMemory();
     const took = await restoreByHand(installation, { database: database.database, oid, moment });
     theirs.readable.push(took.readable);
     theirs.loaded.push(took.loaded);
@@ -210,9 +216,9 @@ async function backups(installation: Installation): Promise<void> {
   const database = await createDatabase(installation, "Steady");
   const load = await startLoad(database.database_url);
   try {
-    await delay(5000);
+    await delay(size(5000, 500));
     load.take();
-    await delay(10_000);
+    await delay(size(10_000, 1000));
     const before = load.take();
     const full = await backUp(installation, "full");
     const during = load.take();

@@ -1,7 +1,20 @@
 // `npm run bench -- <figure>`: one command per published figure.
-import { line } from "./report.ts";
+//
+//   npm run bench -- <figure>          measures, and prints tables
+//   npm run bench -- all               one figure after the other
+//   npm run bench -- <figure> --toy    tries out whether it runs: its numbers mean nothing
+import { endAll } from "./ending.ts";
+import { followProgress, type Parts, type Progress } from "./progress.ts";
+import { line, machine } from "./report.ts";
+import { isToy } from "./size.ts";
 
-const figures: Record<string, () => Promise<{ readonly run: () => Promise<void> }>> = {
+/** What the file of a figure exports. */
+interface Figure {
+  readonly parts: Parts;
+  readonly run: (progress: Progress) => Promise<void>;
+}
+
+const figures: Readonly<Record<string, () => Promise<Figure>>> = {
   provision: () => import("./provision.ts"),
   lifecycle: () => import("./lifecycle.ts"),
   pooler: () => import("./pooler.ts"),
@@ -9,12 +22,61 @@ const figures: Record<string, () => Promise<{ readonly run: () => Promise<void> 
   verification: () => import("./verification.ts"),
   serverless: () => import("./serverless.ts"),
   webhooks: () => import("./webhook.ts"),
+  doors: () => import("./doors.ts"),
 };
 
-const [name = ""] = process.argv.slice(2);
-const load = figures[name];
-if (load === undefined) {
-  line(`Name a figure: npm run bench -- ${Object.keys(figures).join(" | ")}`);
-  process.exit(2);
+// Far beyond what a slow machine takes: a figure that hangs ends, and says where.
+const limitFactor = 6;
+const toyLimitSeconds = 300;
+const interruptedCode = 130;
+
+const say = (text: string) => void process.stderr.write(`${text}\n`);
+
+async function measure(name: string, { parts, run }: Figure): Promise<void> {
+  const expected = Object.values(parts).reduce((sum, seconds) => sum + seconds, 0);
+  const seconds = isToy ? toyLimitSeconds : limitFactor * expected;
+  line(`## ${name}\n\nMachine: ${machine()}, ${new Date().toISOString().slice(0, 10)}\n`);
+  const progress = followProgress(parts, (text) => say(`${name} ${text}`));
+  const late = Promise.withResolvers<never>();
+  const limit = setTimeout(() => {
+    late.reject(new Error(`${name} did not end within ${seconds} s.`));
+  }, seconds * 1000);
+  try {
+    await Promise.race([run(progress), late.promise]);
+  } finally {
+    clearTimeout(limit);
+    progress.end();
+    if (!isToy) await endAll(say);
+  }
 }
-await (await load()).run();
+
+async function main(names: readonly string[]): Promise<number> {
+  const wanted = names[0] === "all" ? Object.keys(figures) : names;
+  const unknown = wanted.find((name) => figures[name] === undefined);
+  if (wanted.length === 0 || unknown !== undefined) {
+    line(`Name a figure: npm run bench -- ${Object.keys(figures).join(" | ")} | all`);
+    return 2;
+  }
+  for (const name of wanted) {
+    const figure = await figures[name]?.();
+    if (figure !== undefined) await measure(name, figure);
+  }
+  return 0;
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, async () => {
+    say(`Interrupted by ${signal}: ending what was started.`);
+    await endAll(say);
+    process.exit(interruptedCode);
+  });
+}
+
+let code = 1;
+try {
+  code = await main(process.argv.slice(2).filter((word) => word !== "--toy"));
+} catch (error) {
+  say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+}
+await endAll(say);
+process.exit(code);

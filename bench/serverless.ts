@@ -5,34 +5,39 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createServer, setDefaultCACertificates } from "node:tls";
 import { neon, neonConfig } from "@neondatabase/serverless";
 import pg from "pg";
 import { callApi, createDatabase } from "./api.ts";
+import { onEnd } from "./ending.ts";
 import { type Installation, install } from "./installation.ts";
-import { line, machine, ms, table } from "./report.ts";
+import type { Progress } from "./progress.ts";
+import { line, ms, table } from "./report.ts";
+import { size } from "./size.ts";
 import { median, percentile, timed } from "./statistics.ts";
 
-const rounds = 5;
-const queriesPerRound = 200;
+const rounds = size(5, 1);
+const queriesPerRound = size(200, 5);
 const text = "select id, name from item where id = $1";
 
+export const parts = { queries: 25 };
+
 /** `npm run bench -- serverless` */
-export async function run(): Promise<void> {
-  line(`Machine: ${machine()}\n`);
+export async function run({ part }: Progress): Promise<void> {
   const installation = await install();
-  await compare(installation).finally(() => installation.stop());
+  await part("queries", () => compare(installation));
 }
 
 /** Measures on a system that runs. */
 export async function compare(installation: Installation): Promise<void> {
   const front = fork(import.meta.filename, ["front", tlsDirectoryOf(installation)]);
-  await askInTurn(installation, front).finally(() => front.kill());
+  onEnd(() => front.kill());
+  await askInTurn(installation, front);
 }
 
-function tlsDirectoryOf({ hostFile }: Installation): string {
-  return join(JSON.parse(readFileSync(hostFile, "utf8")).directory, "tls");
+function tlsDirectoryOf({ superuser }: Installation): string {
+  return join(dirname(superuser.host), "tls");
 }
 
 type Ask = (id: number) => Promise<unknown>;
@@ -41,7 +46,11 @@ async function askInTurn(installation: Installation, front: ReturnType<typeof fo
   const { id, database_url: url } = await createDatabase(installation, "Edge");
   const credentials = await callApi(installation, "GET", `/databases/${id}/credentials`);
   front.send(new URL(credentials.database_http_url).port);
-  const [port] = await once(front, "message");
+  const ended = once(front, "exit").then(([code]) => {
+    throw new Error(`The process that ends TLS ended with ${code}.`);
+  });
+  const [port] = await Promise.race([once(front, "message"), ended]);
+  ended.catch(() => undefined);
   const ca = readFileSync(join(tlsDirectoryOf(installation), "ca.crt"), "utf8");
   setDefaultCACertificates([ca]);
   const encrypted = { connectionString: url, ssl: { ca } };

@@ -4,26 +4,28 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { callApi, createDatabase, type Data } from "./api.ts";
 import { type Installation, install } from "./installation.ts";
-import { line, machine, ms, table } from "./report.ts";
+import type { Progress } from "./progress.ts";
+import { line, ms, table } from "./report.ts";
+import { size } from "./size.ts";
 import { median, percentile, timed } from "./statistics.ts";
 
-const neighbours = Number(process.env.MIOSA_BENCH_NEIGHBOURS ?? 400);
-const rounds = Number(process.env.MIOSA_BENCH_ROUNDS ?? 3);
-const rows = 1_100_000;
-const steadySeconds = 10;
+const neighbours = size(400, 2, "MIOSA_BENCH_NEIGHBOURS");
+const rounds = size(3, 1, "MIOSA_BENCH_ROUNDS");
+const rows = size(1_100_000, 1000);
+const steadySeconds = size(10, 1);
+
+export const parts = { neighbours: 90, verifications: 120 };
 
 /** `npm run bench -- verification` */
-export async function run(): Promise<void> {
-  line(`Machine: ${machine()}\n`);
+export async function run({ part }: Progress): Promise<void> {
   const installation = await install();
-  try {
+  await part("neighbours", async (tell) => {
     for (let made = 0; made < neighbours; made++) {
+      tell(made, neighbours);
       await createDatabase(installation, `Neighbour ${made}`);
     }
-    await verifications(installation);
-  } finally {
-    await installation.stop();
-  }
+  });
+  await part("verifications", (tell) => verifications(installation, tell));
 }
 
 const schema = `
@@ -66,7 +68,10 @@ async function insertsWhile(url: string, work: () => Promise<unknown>): Promise<
   return took;
 }
 
-async function verifications(installation: Installation): Promise<void> {
+async function verifications(
+  installation: Installation,
+  tell: (done: number, of: number) => void,
+): Promise<void> {
   const { id, database_url } = await createDatabase(installation, "Ledger");
   const other = await createDatabase(installation, "Busy neighbour");
   await withClient(database_url, (client) => client.query(schema));
@@ -80,6 +85,7 @@ async function verifications(installation: Installation): Promise<void> {
   const totals: number[] = [];
   const checks: Data[][] = [];
   for (let round = 0; round < rounds; round++) {
+    tell(round, rounds);
     const verify = () => operate(installation, `${admin}/verifications`, { database_id: id });
     const inserts = await insertsWhile(other.database_url, async () => {
       totals.push((await timed(verify)).milliseconds);

@@ -5,15 +5,19 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { callApi } from "./api.ts";
+import { onEnd } from "./ending.ts";
 import { type Installation, install } from "./installation.ts";
-import { line, machine, ms, table } from "./report.ts";
+import type { Progress } from "./progress.ts";
+import { line, ms, table } from "./report.ts";
+import { size } from "./size.ts";
 import { percentile, rateOf } from "./statistics.ts";
 
-const warmRounds = 50;
-const rounds = 200;
+const warmRounds = size(50, 1);
+const rounds = size(200, 2);
 const pauseMilliseconds = 50;
 const eventsPerMinute = 1000;
-const backlog = 1000;
+const loadEvents = size(1000, 10);
+const backlog = size(1000, 10);
 const concurrency = 8;
 const patienceMilliseconds = 120_000;
 
@@ -26,26 +30,21 @@ interface Received {
 
 type Inbox = ReturnType<typeof createInbox>;
 
+export const parts = { "at rest": 60, "under load": 65, backlog: 60 };
+
 /** `npm run bench -- webhooks` */
-export async function run(): Promise<void> {
-  line(`Machine: ${machine()}\n`);
+export async function run({ part }: Progress): Promise<void> {
   const receiver = await startServer(204, "", (_, text) => JSON.parse(text).data.id);
   const resolver = await startServer(200, '{"Status":3}', ({ searchParams }) =>
     String(searchParams.get("name")),
   );
   process.env.MIOSA_RESOLVER_URL = resolver.url;
   const installation = await install();
-  try {
-    const webhook = { url: receiver.url, events: ["project.created"] };
-    const { id } = await callApi(installation, "POST", "/webhooks", webhook);
-    await atRest(installation, receiver.inbox, resolver.inbox);
-    await underLoad(installation, receiver.inbox);
-    await rate(installation, id, receiver.inbox);
-  } finally {
-    await installation.stop();
-    receiver.close();
-    resolver.close();
-  }
+  const webhook = { url: receiver.url, events: ["project.created"] };
+  const { id } = await callApi(installation, "POST", "/webhooks", webhook);
+  await part("at rest", () => atRest(installation, receiver.inbox, resolver.inbox));
+  await part("under load", () => underLoad(installation, receiver.inbox));
+  await part("backlog", () => rate(installation, id, receiver.inbox));
 }
 
 // Requests by what they are about, for whoever asks before or after they came.
@@ -83,7 +82,8 @@ async function startServer(
     server.closeAllConnections();
     server.close();
   };
-  return { url: `http://127.0.0.1:${port}/`, inbox, close };
+  onEnd(close);
+  return { url: `http://127.0.0.1:${port}/`, inbox };
 }
 
 async function atRest(
@@ -109,7 +109,7 @@ async function atRest(
 async function underLoad(installation: Installation, delivered: Inbox): Promise<void> {
   const running: Promise<Delay>[] = [];
   const startedAt = Date.now();
-  for (let n = 0; n < eventsPerMinute; n++) {
+  for (let n = 0; n < loadEvents; n++) {
     const dueAt = startedAt + (n * 60_000) / eventsPerMinute;
     await delay(Math.max(0, dueAt - Date.now()));
     running.push(delayOf(installation, `Load ${n}`, delivered));
@@ -139,8 +139,13 @@ async function bareDelay(
 ): Promise<number> {
   const startedAt = Date.now();
   const body = { url: `https://${host}/` };
-  // Refused once the name turns out to have no address.
-  await callApi(installation, "POST", "/webhooks", body).catch(() => undefined);
+  // Refused once the name turns out to have no address, and for nothing else.
+  await callApi(installation, "POST", "/webhooks", body).then(
+    () => Promise.reject(new Error(`${host} was taken as the host of a webhook.`)),
+    (error: Error) => {
+      if (!error.message.includes(": 422 ")) throw error;
+    },
+  );
   const { at } = await lookedUp.take(host);
   return at - startedAt;
 }

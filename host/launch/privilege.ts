@@ -142,6 +142,7 @@ function serviceEnvironment(settings: Settings, seen: Settings): Record<string, 
     [variables.clientsMax]: String(settings.clientsMax ?? ""),
     [variables.resolverUrl]: settings.resolverUrl ?? "",
     [variables.cronSeconds]: String(settings.cronSeconds),
+    [variables.orphanDays]: String(settings.orphanDays),
     [variables.shownHome]: settings.home,
     [variables.shownRootfs]: settings.rootfs,
   };

@@ -17,7 +17,7 @@ import { kill } from "../support/process.ts";
 import { createRandom } from "../support/source.ts";
 import { type OwnSystem, type Program, startSystem } from "../support/system.ts";
 
-const kills = Number(process.env.MIOSA_FAULT_KILLS ?? 50);
+const kills = Number(process.env.MIOSA_FAULT_KILLS ?? 20);
 const seed = Number(process.env.MIOSA_FAULT_SEED ?? Date.now() % 1_000_000);
 const programs: Program[] = [
   "postgres",

@@ -16,7 +16,7 @@ import {
 import { scramVerifier } from "../support/scram.ts";
 import { createChoice } from "../support/source.ts";
 
-const targets = Number(process.env.MIOSA_PITR_TARGETS ?? 20);
+const targets = Number(process.env.MIOSA_PITR_TARGETS ?? 10);
 const seed = Number(process.env.MIOSA_PITR_SEED ?? Date.now() % 1_000_000);
 const writeMilliseconds = 15_000;
 const millisecondsPerTarget = 20_000;

@@ -275,7 +275,9 @@ test("a host that is silent is 503 in seconds, and a stream goes on once it spea
     throw new Error(`The stream ended before it told of ${name}.`);
   };
   await readTo("before_silence");
-  process.kill(host, "SIGSTOP");
+  // The launcher would send the host on.
+  const halted = [system.pid("launcher"), host];
+  for (const pid of halted) process.kill(pid, "SIGSTOP");
   try {
     const began = performance.now();
     const answers = await Promise.all(
@@ -287,7 +289,7 @@ test("a host that is silent is 503 in seconds, and a stream goes on once it spea
       expect(body.error.code).toBe("CLUSTER_UNAVAILABLE");
     }
   } finally {
-    process.kill(host, "SIGCONT");
+    for (const pid of halted) process.kill(pid, "SIGCONT");
   }
   await readTo("after_silence");
   await stream.return(undefined);

@@ -81,11 +81,15 @@ interface SystemOptions {
   readonly cronSeconds?: number;
   /** Backends of the cluster for tenants; by default room for the databases of all files. */
   readonly backendsMax?: number;
+  /** Databases the cluster takes; the launcher's own number if absent. */
+  readonly databasesMax?: number;
+  /** Clients of one pooler: what a test needs, also where few files may be open. */
+  readonly clientsMax?: number;
 }
 
 /** Starts a system and waits until it is ready. */
 export async function startSystem(options: SystemOptions = {}) {
-  const { backup, cronSeconds = 60, backendsMax = 2400 } = options;
+  const { backup, cronSeconds = 60, backendsMax = 2400, databasesMax, clientsMax = 5000 } = options;
   const directory = makeRunDirectory();
   const home = join(directory, "home");
   if (backup !== undefined) writeBackupFile(home, backup);
@@ -94,7 +98,8 @@ export async function startSystem(options: SystemOptions = {}) {
   const system = systemIn(home);
   let launcher: ChildProcess | undefined;
   async function start(): Promise<void> {
-    launcher = launch({ home, port, cronSeconds, backendsMax }, log);
+    const plan = { backendsMax, databasesMax, clientsMax };
+    launcher = launch({ home, port, cronSeconds, ...plan }, log);
     const deadline = performance.now() + readyMilliseconds;
     // The file may be there from before a crash.
     while (!isUp(launcher)) {
@@ -156,9 +161,12 @@ interface Launch {
   readonly port: number;
   readonly cronSeconds: number;
   readonly backendsMax: number;
+  readonly databasesMax: number | undefined;
+  readonly clientsMax: number;
 }
 
-function launch({ home, port, cronSeconds, backendsMax }: Launch, log: string): ChildProcess {
+function launch(options: Launch, log: string): ChildProcess {
+  const { home, port, cronSeconds, backendsMax, databasesMax, clientsMax } = options;
   const output = openSync(log, "a");
   const child = spawn(process.execPath, [join(repository, "host/launch/main.ts")], {
     env: {
@@ -167,8 +175,8 @@ function launch({ home, port, cronSeconds, backendsMax }: Launch, log: string): 
       MIOSA_PORT: String(port),
       MIOSA_CRON_SECONDS: String(cronSeconds),
       MIOSA_BACKENDS_MAX: String(backendsMax),
-      // What a test needs, also where few files may be open.
-      MIOSA_CLIENTS_MAX: "5000",
+      MIOSA_CLIENTS_MAX: String(clientsMax),
+      ...(databasesMax === undefined ? {} : { MIOSA_DATABASES_MAX: String(databasesMax) }),
       MIOSA_ROOTFS: rootfsDirectory(),
     },
     stdio: ["ignore", output, output],

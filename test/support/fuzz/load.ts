@@ -1,7 +1,7 @@
 // Sends talks from a process of its own, so that whoever measures meanwhile does nothing else.
 import { connect } from "node:net";
 import { makeOrderly, makeTalk, type Talk, type Victim } from "./message.ts";
-import { createRandom } from "./random.ts";
+import { createChooser } from "./random.ts";
 
 /** What to send, and where. */
 export interface Load {
@@ -51,7 +51,7 @@ function send({ messages, isDialogue }: Talk, port: number): Promise<void> {
 /** Sends a whole load; how many messages it was. */
 async function sendAll(load: Load): Promise<number> {
   const { seed, victim, poolerPorts, hostPort, isOrderly } = load;
-  const random = createRandom(seed);
+  const random = createChooser(seed);
   let sent = 0;
   const worker = async () => {
     while (sent < load.messages) {

@@ -1,3 +1,5 @@
+import { createRandom } from "../source.ts";
+
 /** Choices that a seed repeats. */
 export interface Random {
   /** A whole number from 0 up to, and without, `below`. */
@@ -8,16 +10,13 @@ export interface Random {
   readonly oneIn: (times: number) => boolean;
 }
 
-/** Mulberry32: small, and good enough to choose what is sent. */
-export function createRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d_2b_79_f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+/** Makes choices of a seed. */
+export function createChooser(seed: number): Random {
+  const source = createRandom(seed);
+  const below = (limit: number) => {
+    const [a = 0, b = 0, c = 0] = source(3);
+    return ((a * 256 + b) * 256 + c) % limit;
   };
-  const below = (limit: number) => Math.floor(next() * limit);
   return {
     below,
     pick: (values) => {
@@ -25,7 +24,7 @@ export function createRandom(seed: number): Random {
       if (value === undefined) throw new Error("There is nothing to pick from.");
       return value;
     },
-    bytes: (length) => Buffer.from(Array.from({ length }, () => below(256))),
+    bytes: (length) => Buffer.from(source(length)),
     oneIn: (times) => below(times) === 0,
   };
 }
