@@ -154,7 +154,8 @@ async function restores(
       ours[mode]?.push(milliseconds);
       steps.push(result.over.step_milliseconds ?? {});
       if (mode !== "in_place") {
-        await callApi(installation, "DELETE", `${result.resource}?grace_seconds=0`);
+        const when = mode === "new" ? "?grace_seconds=0" : "";
+        await callApi(installation, "DELETE", `${result.resource}${when}`);
       }
     }
     if (!isToy) touchMemory();

@@ -10,7 +10,7 @@ async function counts() {
   const paths = ["/projects", "/workspaces", "/databases", "/operations"];
   const answers = await Promise.all(paths.map((path) => call(system, "GET", path)));
   const { databases, roles } = await tenantObjects(system);
-  const totals = answers.map(({ body }) => body.total ?? body.page.total);
+  const totals = answers.map(({ body }) => body.total ?? body.meta.total);
   return [...totals, databases.length, roles.length];
 }
 

@@ -1,0 +1,55 @@
+// Every benchmark runs at toy size: it prints its tables, and leaves nothing running.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { expect, test } from "vitest";
+import { processesOf } from "../support/process.ts";
+
+const main = join(import.meta.dirname, "../../bench/run.ts");
+const figures = [
+  ...["provision", "lifecycle", "pooler", "restore", "verification", "serverless", "webhooks"],
+  "doors",
+];
+
+function bench(...words: readonly string[]) {
+  const child = spawn(process.execPath, [main, ...words], { stdio: ["ignore", "pipe", "pipe"] });
+  return { child, tables: text(child.stdout), said: text(child.stderr) };
+}
+
+/** What still runs of a bench: its system and its peers are in a directory with its number. */
+function leftOf({ pid }: ChildProcess): readonly number[] {
+  return processesOf(`/run-${pid}-`);
+}
+
+test("each figure runs, and says how far it is", async () => {
+  const { child, tables, said } = bench("all", "--toy");
+  const [code] = await once(child, "exit");
+  expect([code, await said]).toEqual([0, expect.stringContaining("about 0:")]);
+  const printed = await tables;
+  for (const figure of figures) {
+    const own = printed.split("## ").find((part) => part.startsWith(`${figure}\n`));
+    expect(own, figure).toMatch(/^Machine: .*\n[\s\S]*\|---\|/m);
+    expect(own, figure).not.toContain("NaN");
+  }
+  expect(leftOf(child)).toEqual([]);
+}, 600_000);
+
+test("one that is interrupted ends what it started", async () => {
+  const { child, said } = bench("serverless", "--toy");
+  let heard = "";
+  child.stderr.on("data", (chunk) => {
+    heard += chunk;
+    // A part begins once the system runs.
+    if (heard.includes("queries")) child.kill("SIGINT");
+  });
+  const [code] = await once(child, "exit");
+  expect([code, await said]).toEqual([130, expect.stringContaining("Interrupted by SIGINT")]);
+  expect(leftOf(child)).toEqual([]);
+}, 300_000);
+
+test("a figure that is not known is named with those that are", async () => {
+  const { child, tables } = bench("nothing");
+  const [code] = await once(child, "exit");
+  expect([code, await tables]).toEqual([2, expect.stringContaining(figures.join(" | "))]);
+});
