@@ -4,14 +4,17 @@ import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { call, connected, createProject, query, until } from "../support/client.ts";
 import { kill } from "../support/process.ts";
-import { system } from "../support/shared-system.ts";
-import type { Program } from "../support/system.ts";
+import { type OwnSystem, type Program, startSystem } from "../support/system.ts";
 
+// What a cron run tells is waited for.
+const cronSeconds = 2;
+let system: OwnSystem;
 let databaseId: string;
 let urls: readonly [transaction: string, session: string];
 const clients: Client[] = [];
 
 beforeAll(async () => {
+  system = await startSystem({ cronSeconds });
   const { database } = await createProject(system);
   databaseId = database.id;
   const { body } = await call(system, "GET", `/databases/${databaseId}/credentials`);
@@ -19,8 +22,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await call(system, "DELETE", `/databases/${databaseId}?grace_seconds=0`);
   for (const client of clients) await client.end().catch(() => undefined);
+  await system?.remove();
 });
 
 /** What somebody sees who asks now: whole when everything says that all is well. */

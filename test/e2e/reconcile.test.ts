@@ -16,7 +16,7 @@ import { system } from "../support/shared-system.ts";
 // A row settles for half a minute, and the cron comes once a minute.
 const looks = 120;
 const testMilliseconds = 150_000;
-const hourMilliseconds = 3_600_000;
+const dayMilliseconds = 86_400_000;
 
 interface Tenant {
   readonly id: string;
@@ -156,28 +156,46 @@ test(
 );
 
 test(
-  "what no row names is reported, and removed when it is still there an hour later",
+  "what no row names is an alert that stands; after days it is put aside, and can be brought back",
   async () => {
-    const subjects = ["own_byhand", "proj_byhand", "usr_byhand"].map(
-      (name) => `${system.dev().cluster_id}/${name}`,
-    );
+    const cluster = `/admin/clusters/${system.dev().cluster_id}`;
+    const names = ["own_byhand", "proj_byhand", "usr_byhand"];
+    const subjects = names.map((name) => `${system.dev().cluster_id}/${name}`);
     const open = async () =>
       (await alertsOf("kind=orphan"))
         .map(({ subject }) => subject)
         .sort()
         .join();
+    const standing = async () => {
+      const { databases, roles } = await tenantObjects(system);
+      return [...databases, ...roles].filter((name) => name.endsWith("byhand")).sort();
+    };
+    const trash = async () => (await call(system, "GET", `${cluster}/trash`)).body.data;
+    /** Lets time pass for the alerts, and looks at once. */
+    const pass = async (milliseconds: number) => {
+      const older = "update alert set created_at = created_at - ? where kind = 'orphan'";
+      changeRows(system, older, milliseconds);
+      await call(system, "POST", `${cluster}/reconcile`);
+    };
     await until("The alerts are open", open, (found) => found === subjects.join(), looks);
-    expect((await tenantObjects(system)).databases).toContain("proj_byhand");
-    changeRows(
-      system,
-      "update alert set created_at = created_at - ? where kind = 'orphan'",
-      hourMilliseconds,
-    );
-    // Who does not want to wait a minute for the cron asks for a look.
-    await call(system, "POST", `/admin/clusters/${system.dev().cluster_id}/reconcile`);
+    await pass(dayMilliseconds);
+    expect([await standing(), await trash()]).toEqual([names, []]);
+    await pass(7 * dayMilliseconds);
+    await until("They are put aside", standing, (found) => found.length === 0, looks);
+    const items: readonly { name: string; former_name: string }[] = await trash();
+    expect(items.map(({ former_name }) => former_name).sort()).toEqual(names);
+    for (const { name } of items) {
+      expect((await call(system, "POST", `${cluster}/trash/${name}/restore`)).status).toBe(200);
+    }
+    expect([await standing(), await trash()]).toEqual([names, []]);
+    await until("They are orphans again", open, (found) => found === subjects.join(), looks);
+    await pass(8 * dayMilliseconds);
+    await until("They are put aside again", standing, (found) => found.length === 0, looks);
+    for (const { name } of await trash()) {
+      expect((await call(system, "DELETE", `${cluster}/trash/${name}`)).status).toBe(204);
+    }
+    expect(await trash()).toEqual([]);
     await until("The alerts are resolved", open, (found) => found === "", looks);
-    const { databases, roles } = await tenantObjects(system);
-    expect([...databases, ...roles].filter((name) => name.endsWith("byhand"))).toEqual([]);
   },
   testMilliseconds,
 );
