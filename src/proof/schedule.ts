@@ -1,6 +1,7 @@
 // When a cluster proves its backups, and with which databases: those that waited longest, so many
 // that each has its turn within a week.
-import { and, asc, count, desc, eq, inArray, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, inArray, not, sql } from "drizzle-orm";
+import { isIdle } from "../backup/schedule.ts";
 import { allClusters } from "../cluster/find.ts";
 import type { ClusterRow } from "../cluster/table.ts";
 import { verifiedMax } from "../contract/host.ts";
@@ -60,7 +61,10 @@ async function scheduleVerification(context: Context, cluster: ClusterRow): Prom
   const { hours, sample } = verificationPlan(counted?.n ?? 0);
   if (!isVerificationDue(context.now(), hours, createdAt, last)) return;
   if ((await activeOperations(context, [verificationResource(id)])).size > 0) return;
-  const ids = await longestUnverified(context, id, sample);
+  const isQuiet = isIdle(await context.cluster.archiveStatus(id));
+  const week = weekDays * 24 * hourMilliseconds;
+  const before = new Date(context.now().getTime() - week);
+  const ids = await longestUnverified(context, id, sample, isQuiet ? before : null);
   if (ids.length === 0) return;
   await commit(context, beginVerification(context, id, ids).statements);
   await context.nudge(`cluster:${id}`);
@@ -80,18 +84,26 @@ export function isVerifiable(clusterId: string) {
   return and(eq(database.clusterId, clusterId), inArray(database.state, [...verifiable]));
 }
 
-/** Ids of the databases that were verified longest ago, those never verified first. */
+/**
+ * Ids of the databases that were verified longest ago, those never verified first. Where nothing is
+ * written, those that passed since `passedBefore` are left out: the same would be found again.
+ */
 async function longestUnverified(
   context: Context,
   clusterId: string,
   limit: number,
+  passedBefore: Date | null = null,
 ): Promise<string[]> {
+  const since = passedBefore?.getTime() ?? Number.MAX_SAFE_INTEGER;
+  const hasPassed = sql`exists (
+    select 1 from certificate as passed where passed.database_id = database.id
+      and passed.result = 'passed' and passed.created_at > ${since})`;
   const verifiedAt = sql`(
     select max(newest.seq) from certificate as newest where newest.database_id = database.id)`;
   const rows = await context.db
     .select({ id: database.id })
     .from(database)
-    .where(isVerifiable(clusterId))
+    .where(and(isVerifiable(clusterId), not(hasPassed)))
     .orderBy(sql`coalesce(${verifiedAt}, 0)`, asc(database.seq))
     .limit(limit);
   return rows.map(({ id }) => id);
