@@ -4,6 +4,7 @@ import { and, count, desc, eq, isNotNull, lt, min, not, notInArray, sql } from "
 import { alias } from "drizzle-orm/sqlite-core";
 import { raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
+import { isIdle } from "../backup/schedule.ts";
 import { allClusters } from "../cluster/find.ts";
 import type { ClusterRow } from "../cluster/table.ts";
 import { commit, type Statement } from "../core/batch.ts";
@@ -15,6 +16,7 @@ import { type CertificateRow, certificate, verification } from "./table.ts";
 
 const kind = "verification_failed";
 const hourMilliseconds = 3_600_000;
+const weekMilliseconds = 7 * 24 * hourMilliseconds;
 // One that is late by half is missed.
 const lateFactor = 1.5;
 // D1 takes at most a hundred values in a statement.
@@ -74,6 +76,11 @@ function alertOf({ id, databaseId, clusterId, backupLabel, document }: Certifica
   return { kind, subject: databaseId, message, details } as const;
 }
 
+// Where nothing is written, each database is verified once a week.
+async function isQuiet(context: Context, clusterId: string): Promise<boolean> {
+  return context.cluster.archiveStatus(clusterId).then(isIdle, () => false);
+}
+
 async function alertsOfCluster(context: Context, cluster: ClusterRow): Promise<Statement[]> {
   const { id, name, createdAt } = cluster;
   const isOver = and(eq(verification.clusterId, id), isNotNull(verification.endedAt));
@@ -93,7 +100,8 @@ async function alertsOfCluster(context: Context, cluster: ClusterRow): Promise<S
   // Before there was a database there was nothing to verify.
   const since = first !== null && first > before ? first : before;
   const age = context.now().getTime() - since.getTime();
-  const isLate = databases > 0 && age > lateFactor * hours * hourMilliseconds;
+  const isOld = databases > 0 && age > lateFactor * hours * hourMilliseconds;
+  const isLate = isOld && !(age < lateFactor * weekMilliseconds && (await isQuiet(context, id)));
   const tell = (message: string, details: Record<string, unknown>) => [
     raiseAlert(context, { kind, subject: id, message, details: { name, ...details } }),
   ];

@@ -70,6 +70,7 @@ describe("a body", () => {
     }
   });
 
+  const misspelled = "data.postgres.sise";
   const projects: [string, unknown, string][] = [
     ["an array", [], "body"],
     ["null", null, "body"],
@@ -83,8 +84,8 @@ describe("a body", () => {
     ["with two lines in its name", { name: "a\nb" }, "name"],
     ["with an unknown size", { name: "x", data: { postgres: { size: "huge" } } }, "data.postgres"],
     ["with a word for postgres", { name: "x", data: { postgres: "yes" } }, "data.postgres"],
-    ["with an unknown data service", { name: "x", data: { mysql: true } }, "data"],
-    ["with a misspelled size", { name: "x", data: { postgres: { sise: 1 } } }, "data.postgres"],
+    ["with an unknown data service", { name: "x", data: { mysql: true } }, "data.mysql"],
+    ["with a misspelled size", { name: "x", data: { postgres: { sise: 1 } } }, misspelled],
     ["with a workspace that is no id", { name: "x", workspace_id: "1" }, "workspace_id"],
     ["with a slug of SQL", { name: "x", slug: "'; drop table project" }, "slug"],
     ["with text for metadata", { name: "x", metadata: "gold" }, "metadata"],
