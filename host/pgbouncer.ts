@@ -104,11 +104,10 @@ export async function isTooOld(console: Session): Promise<boolean> {
 export function poolerProgram(config: HostConfig, mode: PoolMode, console: Session): Program {
   const files = poolerFiles(config, mode);
   const identity = { program: "pgbouncer", argument: files.ini };
-  // Over TCP, as a stopping PgBouncer goes on answering on its Unix socket.
+  // Over TCP, as a stopping PgBouncer goes on answering on its Unix socket; without a login, as it
+  // would write each into its log.
   const door = {
     at: { host: localAddress(config), port: poolerPort(config, mode) },
-    user: controlUser,
-    database: "pgbouncer",
   };
   const find = () => findProcess(files.pid, identity);
   const check = async () => {

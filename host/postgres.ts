@@ -21,6 +21,7 @@ import { probeServer } from "./server-probe.ts";
 import { createSession, type Session } from "./session.ts";
 import type { Program } from "./supervise.ts";
 
+const recoverySeconds = 30;
 const fastStopSeconds = 120;
 const immediateStopSeconds = 30;
 // Of one that lets nobody in: nobody gains by waiting for its checkpoint.
@@ -144,14 +145,22 @@ export function postgresProgram(config: HostConfig, control: Session): Program {
   const { data, run, log: logDirectory } = layout(config.directory);
   const door = {
     at: { path: join(run, `.s.PGSQL.${postgresPort}`) },
-    user: controlUser,
-    database: "postgres",
+    login: { user: controlUser, database: "postgres" },
   };
   const pidFile = join(data, "postmaster.pid");
   const identity = { program: "postgres", argument: data };
   const find = () => findProcess(pidFile, identity);
 
   const attempt = createAttempt(config, control, find);
+
+  // Told to stop while it recovers from a crash, Postgres 17 can wait for its checkpointer for ever.
+  async function untilStarted(): Promise<void> {
+    const deadline = performance.now() + recoverySeconds * 1000;
+    while ((await probeServer(door, probeMilliseconds)) === "starting") {
+      if (performance.now() > deadline) return;
+      await delay(50);
+    }
+  }
 
   return {
     name: "postgres",
@@ -175,6 +184,7 @@ export function postgresProgram(config: HostConfig, control: Session): Program {
       await control.close();
       const pid = find();
       if (pid === undefined) return;
+      await untilStarted();
       if (await endProcess(pid, identity, "SIGINT", fastStopSeconds)) return;
       log("warn", "Postgres did not stop in time: stopping it at once", { fastStopSeconds });
       await endProcess(pid, identity, "SIGQUIT", immediateStopSeconds);

@@ -1,5 +1,5 @@
 // Asks a server whether it lets anybody in: over a connection of its own, as one that is open says
-// nothing about the next. It begins a login and leaves before the password.
+// nothing about the next. It begins a login, or asks for encryption, and leaves before the answer.
 import { connect } from "node:net";
 
 const protocol = 196_608;
@@ -18,11 +18,15 @@ export type Answer =
 /** Whom to ask: where it listens, and who to say one is. */
 export interface ProbeTarget {
   readonly at: { readonly path: string } | { readonly host: string; readonly port: number };
-  readonly user: string;
-  readonly database: string;
+  /** Without one it asks for encryption alone, which every server answers before a login. */
+  readonly login?: { readonly user: string; readonly database: string };
 }
 
-function startupMessage({ user, database }: ProbeTarget): Buffer {
+const encryptionRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+
+function firstMessage({ login }: ProbeTarget): Buffer {
+  if (login === undefined) return encryptionRequest;
+  const { user, database } = login;
   const body = Buffer.from(`user\0${user}\0database\0${database}\0\0`, "utf8");
   const head = Buffer.alloc(8);
   head.writeInt32BE(8 + body.length, 0);
@@ -41,7 +45,7 @@ export function readAnswer(bytes: Buffer): Answer {
 /** Asks once; `milliseconds` is how long an answer may take. */
 export function probeServer(target: ProbeTarget, milliseconds: number): Promise<Answer> {
   return new Promise((resolve) => {
-    const socket = connect(target.at, () => socket.write(startupMessage(target)));
+    const socket = connect(target.at, () => socket.write(firstMessage(target)));
     const end = (answer: Answer) => {
       socket.destroy();
       resolve(answer);

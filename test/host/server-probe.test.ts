@@ -27,7 +27,8 @@ async function serve(onClient: (socket: Socket) => void): Promise<string> {
   return path;
 }
 
-const ask = (path: string) => probeServer({ at: { path }, user: "u", database: "d" }, 200);
+const ask = (path: string) =>
+  probeServer({ at: { path }, login: { user: "u", database: "d" } }, 200);
 
 test.each([
   ["57P03", "the database system is starting up", "starting"],
@@ -57,7 +58,7 @@ test("a server that has closed its door was told to stop", async () => {
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   server.close();
-  const door = { at: { host: "127.0.0.1", port }, user: "u", database: "d" };
+  const door = { at: { host: "127.0.0.1", port } };
   expect(await probeServer(door, 200)).toBe("leaving");
 });
 
