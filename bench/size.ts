@@ -1,7 +1,7 @@
-/** Whether each figure is tried out small, as `npm test` does: its numbers then mean nothing. */
+/** Whether figures are tried out small, as `npm test` does: the numbers then mean nothing. */
 export const isToy: boolean = process.argv.includes("--toy");
 
-/** How large something is: as published, unless a variable says otherwise, or small in a try-out. */
+/** How large something is: as published unless a variable says otherwise, small in a try-out. */
 export function size(full: number, toy: number, variable?: string): number {
   const wanted = variable === undefined ? undefined : process.env[variable];
   if (isToy) return toy;

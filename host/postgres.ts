@@ -153,7 +153,8 @@ export function postgresProgram(config: HostConfig, control: Session): Program {
 
   const attempt = createAttempt(config, control, find);
 
-  // Told to stop while it recovers from a crash, Postgres 17 can wait for its checkpointer for ever.
+  // Told to stop while it recovers from a crash, Postgres 17 can wait for its checkpointer for
+  // ever.
   async function untilStarted(): Promise<void> {
     const deadline = performance.now() + recoverySeconds * 1000;
     while ((await probeServer(door, probeMilliseconds)) === "starting") {

@@ -67,7 +67,7 @@ test(`${messages} messages of strangers end nothing, and stall nobody (seed ${se
     for (const kind of ["odd", "orderly"] as const) {
       const load = { victim, poolerPorts, hostPort, seed: seed + round };
       const isOrderly = kind === "orderly";
-      // The orderly load is as dense, and shorter: it shows less of what the machine does by itself.
+      // The orderly load is as dense, and shorter: it shows less of the machine's own stalls.
       const wanted = Math.ceil(messages / rounds / (isOrderly ? 5 : 1));
       const sending = send({ ...load, isOrderly, messages: wanted });
       const took = await queriesWhile(body.data.database_url, sending);

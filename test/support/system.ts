@@ -91,9 +91,8 @@ interface SystemOptions {
 export async function startSystem(options: SystemOptions = {}) {
   const { backup, cronSeconds = 60, backendsMax = 2400, databasesMax, clientsMax = 5000 } = options;
   const directory = makeRunDirectory();
-  const home = join(directory, "home");
+  const [home, log] = [join(directory, "home"), join(directory, "launcher.log")];
   if (backup !== undefined) writeBackupFile(home, backup);
-  const log = join(directory, "launcher.log");
   const port = await freePort();
   const system = systemIn(home);
   let launcher: ChildProcess | undefined;
