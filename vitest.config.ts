@@ -1,8 +1,10 @@
-// Three projects, each run in a process of its own by test/run.ts:
+// Four projects, each run in a process of its own by test/run.ts:
 //   unit  verbs, operations and routes in workerd, over a real D1
 //   node  the host program's parts, the launcher's parts, and the rules of the house
-//   e2e   the whole system: Worker, D1, host program, Postgres, PgBouncer
+//   e2e-shared, e2e-own   the whole system: Worker, D1, host program, Postgres, PgBouncer
 import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { trustedFile } from "./test/support/tls-receiver.ts";
 
@@ -13,6 +15,14 @@ delete process.env.NODE_EXTRA_CA_CERTS;
 
 const inNode = ["test/host/**/*.test.ts", "test/launch/**/*.test.ts", "test/*.test.ts"];
 const wholeSystem = ["test/e2e/**/*.test.ts"];
+// Those that use the one system they share, and those that start systems or hosts of their own.
+const files = globSync(wholeSystem, { cwd: import.meta.dirname });
+const usesShared = (file: string) =>
+  readFileSync(join(import.meta.dirname, file), "utf8").includes("support/shared-system.ts");
+const ofSharedSystem = files.filter(usesShared);
+const ofOwnSystems = files.filter((file) => !usesShared(file));
+// Each file loads both cores by itself.
+const inTurn = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 300_000 };
 
 function signingKey(): string {
   const { privateKey } = generateKeyPairSync("ed25519");
@@ -61,13 +71,18 @@ export default defineConfig({
       { test: { name: "node", include: inNode, testTimeout: 30_000 } },
       {
         test: {
-          name: "e2e",
-          include: wholeSystem,
+          ...inTurn,
+          name: "e2e-shared",
+          include: ofSharedSystem,
           globalSetup: ["test/support/start-system.ts"],
-          // Each file loads both cores by itself.
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          ...inTurn,
+          name: "e2e-own",
+          include: ofOwnSystems,
+          globalSetup: ["test/support/binaries.ts"],
         },
       },
     ],

@@ -1,4 +1,5 @@
 // `npm test`: the checks of the whole house, then every test, each project in a process of its own.
+// End-to-end tests that start systems of their own run beside all others: they wait most of the time.
 //
 //   npm test                            all of it
 //   npm test -- check|unit|node|e2e     one part
@@ -7,7 +8,7 @@
 // Closes with one line, `N passed, N failed`; a part that runs no test has failed.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from "node:fs";
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { z } from "zod";
@@ -30,16 +31,28 @@ const checks: Readonly<Record<string, readonly string[]>> = {
   "dead code and dependencies": ["knip"],
 };
 const checkSeconds = 180;
+const beside = "e2e-own";
 
 // A project that hangs is ended, since vitest itself would not; e2e may build a root file system.
-const projects: Readonly<Record<string, number>> = { unit: 1200, node: 300, e2e: 2400 };
+const projects: Readonly<Record<string, number>> = {
+  unit: 1200,
+  node: 300,
+  "e2e-shared": 2400,
+  "e2e-own": 4800,
+};
+const parts: Readonly<Record<string, readonly string[]>> = {
+  check: ["check"],
+  unit: ["unit"],
+  node: ["node"],
+  e2e: ["e2e-shared", "e2e-own"],
+};
 
 const memory = "/dev/shm";
 const memoryBytesMin = 1024 ** 3;
 
 const Report = z.object({ numPassedTests: z.int(), numFailedTests: z.int() });
 
-let running: ChildProcess | undefined;
+const running = new Set<ChildProcess>();
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -50,25 +63,26 @@ async function run(
   command: readonly string[],
   seconds: number,
   variables: NodeJS.ProcessEnv = {},
+  output: number | "inherit" = "inherit",
 ): Promise<number | null> {
   const [program = "", ...args] = command;
   const bin = join(repository, "node_modules", ".bin");
   const child = spawn(program, args, {
     cwd: repository,
     env: { ...process.env, ...variables, PATH: `${bin}${delimiter}${process.env.PATH ?? ""}` },
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", output, output],
     detached: true,
   });
-  running = child;
-  const timer = setTimeout(endRunning, seconds * 1000);
+  running.add(child);
+  const timer = setTimeout(() => end(child), seconds * 1000);
   const [code] = await once(child, "exit");
   clearTimeout(timer);
-  running = undefined;
+  running.delete(child);
   return code;
 }
 
-function endRunning(): void {
-  if (running?.pid !== undefined) process.kill(-running.pid, "SIGKILL");
+function end({ pid }: ChildProcess): void {
+  if (pid !== undefined) process.kill(-pid, "SIGKILL");
 }
 
 async function check(): Promise<Count> {
@@ -88,19 +102,28 @@ function makeDirectory(project: string): string {
   return mkdtempSync(join(isInMemory ? memory : tmpdir(), "miosa-test-"));
 }
 
-async function test(project: string, patterns: readonly string[]): Promise<Count> {
+/** Runs the tests of a project; one that runs beside others says all of it at its end. */
+async function test(
+  project: string,
+  patterns: readonly string[],
+  isBeside = false,
+): Promise<Count> {
   const directory = makeDirectory(project);
+  const said = join(directory, "said");
+  const file = isBeside ? openSync(said, "w") : "inherit";
   const output = join(directory, "report.json");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${output}`];
-  const command = ["vitest", "run", "--project", project, ...reporters, ...patterns];
+  const none = patterns.length > 0 ? ["--passWithNoTests"] : [];
+  const command = ["vitest", "run", "--project", project, ...reporters, ...none, ...patterns];
   const seconds = projects[project] ?? 0;
   const variables = project === "unit" ? { TMPDIR: directory } : {};
-  const code = await run(command, seconds, variables);
+  const code = await run(command, seconds, variables, file);
+  if (isBeside) process.stdout.write(readFileSync(said));
   if (code === null) say(`${project}: did not end within ${seconds} s`);
   const { numPassedTests: passed, numFailedTests } = readReport(output);
   rmSync(directory, { recursive: true, force: true });
-  // An error outside of any test, or no test at all, fails the part too.
-  const isFailure = code !== 0 || passed + numFailedTests === 0;
+  // An error outside of any test, or no test at all, fails the part too; a pattern may name none.
+  const isFailure = code !== 0 || (patterns.length === 0 && passed + numFailedTests === 0);
   const failed = isFailure ? Math.max(1, numFailedTests) : numFailedTests;
   say(`${project}: ${passed} passed, ${failed} failed`);
   return { passed, failed };
@@ -114,18 +137,35 @@ function readReport(file: string): z.infer<typeof Report> {
   }
 }
 
+const add = (one: Count, other: Count) => ({
+  passed: one.passed + other.passed,
+  failed: one.failed + other.failed,
+});
+
+async function inTurn(names: readonly string[], patterns: readonly string[]): Promise<Count> {
+  let sum: Count = { passed: 0, failed: 0 };
+  for (const name of names) {
+    sum = add(sum, name === "check" ? await check() : await test(name, patterns));
+  }
+  return sum;
+}
+
 async function main([part, ...patterns]: readonly string[]): Promise<number> {
-  const parts = ["check", ...Object.keys(projects)];
-  if (part !== undefined && !parts.includes(part)) {
-    say(`There is no part ${part}: name one of ${parts.join(", ")}, or none for all.`);
+  if (part !== undefined && parts[part] === undefined) {
+    say(`There is no part ${part}: name one of ${Object.keys(parts).join(", ")}, or none for all.`);
     return 2;
   }
-  const sum = { passed: 0, failed: 0 };
-  for (const name of part === undefined ? parts : [part]) {
-    const { passed, failed } = name === "check" ? await check() : await test(name, patterns);
-    sum.passed += passed;
-    sum.failed += failed;
-  }
+  const names = part === undefined ? Object.values(parts).flat() : (parts[part] ?? []);
+  const counts = await Promise.all([
+    inTurn(
+      names.filter((name) => name !== beside),
+      patterns,
+    ),
+    names.includes(beside) ? test(beside, patterns, true) : { passed: 0, failed: 0 },
+  ]);
+  const sum = counts.reduce(add);
+  // Patterns that name no test anywhere have run none.
+  if (sum.passed + sum.failed === 0) sum.failed = 1;
   removeLeftovers();
   say(`${sum.passed} passed, ${sum.failed} failed`);
   return sum.failed === 0 ? 0 : 1;
@@ -133,7 +173,7 @@ async function main([part, ...patterns]: readonly string[]): Promise<number> {
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
-    endRunning();
+    for (const child of running) end(child);
     removeLeftovers();
     process.exit(130);
   });
