@@ -3,7 +3,7 @@
 //   node  the host program's parts, the launcher's parts, and the rules of the house
 //   e2e-shared, e2e-own   the whole system: Worker, D1, host program, Postgres, PgBouncer
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { globSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { trustedFile } from "./test/support/tls-receiver.ts";
@@ -14,13 +14,14 @@ const { cloudflareTest, readD1Migrations } = await import("@cloudflare/vitest-pl
 delete process.env.NODE_EXTRA_CA_CERTS;
 
 const inNode = ["test/host/**/*.test.ts", "test/launch/**/*.test.ts", "test/*.test.ts"];
-const wholeSystem = ["test/e2e/**/*.test.ts"];
 // Those that use the one system they share, and those that start systems or hosts of their own.
-const files = globSync(wholeSystem, { cwd: import.meta.dirname });
+const wholeSystem = readdirSync(join(import.meta.dirname, "test/e2e"))
+  .filter((name) => name.endsWith(".test.ts"))
+  .map((name) => `test/e2e/${name}`);
 const usesShared = (file: string) =>
   readFileSync(join(import.meta.dirname, file), "utf8").includes("support/shared-system.ts");
-const ofSharedSystem = files.filter(usesShared);
-const ofOwnSystems = files.filter((file) => !usesShared(file));
+const ofSharedSystem = wholeSystem.filter(usesShared);
+const ofOwnSystems = wholeSystem.filter((file) => !usesShared(file));
 // Each file loads both cores by itself.
 const inTurn = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 300_000 };
 
