@@ -92,11 +92,17 @@ function lostKey({ keys }: Keyring, sealed: string): Misconfigured {
   return new Misconfigured(`MIOSA_SEALING_KEYS: ${what}. ${remedy}`);
 }
 
+/** @throws Misconfigured naming what does not fit together */
+export async function inspectInstallation(env: Env, secrets: Secrets): Promise<void> {
+  await checkSchema(env);
+  await checkSeals(env, secrets);
+}
+
 let checked: Promise<void> | undefined;
 
-/** Looks once per isolate; what was wrong is looked at anew. @throws Misconfigured */
+/** The same, once per isolate; what was wrong is looked at anew. */
 export function checkInstallation(env: Env, secrets: Secrets): Promise<void> {
-  checked ??= checkSchema(env).then(() => checkSeals(env, secrets));
+  checked ??= inspectInstallation(env, secrets);
   checked.catch(() => {
     checked = undefined;
   });

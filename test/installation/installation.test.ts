@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { cluster } from "../../src/cluster/table.ts";
 import { readKeyring } from "../../src/core/seal.ts";
 import type { Env } from "../../workers/context.ts";
-import { checkInstallation, readSecretsOf } from "../../workers/installation.ts";
+import { inspectInstallation, readSecretsOf } from "../../workers/installation.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { clusterId } from "../support/seed.ts";
 
@@ -41,7 +41,7 @@ describe("a secret of the Worker", () => {
 describe("a D1", () => {
   const names = async () =>
     (await env.DB.prepare("select name from d1_migrations order by id").all()).results;
-  const check = async () => checkInstallation(whole, await readSecretsOf(whole));
+  const check = async () => inspectInstallation(whole, await readSecretsOf(whole));
   const insert = (name: string) =>
     env.DB.prepare("insert into d1_migrations (name) values (?)").bind(name).run();
   const remove = (name: string) =>
@@ -77,7 +77,7 @@ describe("a D1", () => {
     ] as const) {
       const changed = { ...whole, MIOSA_SEALING_KEYS: other(key) };
       const secrets = await readSecretsOf(changed);
-      await expect(checkInstallation(changed, secrets)).rejects.toThrow(words);
+      await expect(inspectInstallation(changed, secrets)).rejects.toThrow(words);
     }
   });
 });
