@@ -22,7 +22,8 @@ export interface ProbeTarget {
   readonly login?: { readonly user: string; readonly database: string };
 }
 
-const encryptionRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+// For GSS: it is declined in a byte and nothing follows, where TLS would begin a handshake.
+const encryptionRequest = Buffer.from([0, 0, 0, 8, 4, 210, 22, 48]);
 
 function firstMessage({ login }: ProbeTarget): Buffer {
   if (login === undefined) return encryptionRequest;
