@@ -1,5 +1,5 @@
 // `npm test`: the checks of the whole house, then every test, each project in a process of its own.
-// End-to-end tests that start systems of their own run beside all others: they wait most of the time.
+// End-to-end tests that start systems of their own run beside all others, as they mostly wait.
 //
 //   npm test                            all of it
 //   npm test -- check|unit|node|e2e     one part
