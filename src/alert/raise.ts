@@ -16,34 +16,33 @@ export interface NewAlert {
 
 /** Opens an alert; one that is open already takes the new words and keeps its age. */
 export function raiseAlert(context: Context, raised: NewAlert): Statement {
-  const now = context.now();
   const { message, details } = raised;
-  return context.db
-    .insert(alert)
-    .values({ ...raised, id: newId(context), createdAt: now, updatedAt: now })
-    .onConflictDoUpdate({
-      target: [alert.kind, alert.subject],
-      targetWhere: isOpen,
-      set: { message, details, updatedAt: now },
-    });
+  return open(context, raised, { message, details });
 }
 
 /** The same for what happened: one that is open already also says how often it has by now. */
 export function raiseAgain(context: Context, raised: NewAlert): Statement {
-  const now = context.now();
   const { message, details } = raised;
   const times = sql`coalesce(json_extract(${alert.details}, '$.times'), 1) + 1`;
+  return open(context, raised, {
+    message: sql`${message} || ' It happened ' || (${times}) || ' times of late.'`,
+    details: sql`json_set(${JSON.stringify(details)}, '$.times', ${times})`,
+  });
+}
+
+function open(
+  context: Context,
+  raised: NewAlert,
+  changes: { readonly message: string | SQL; readonly details: NewAlert["details"] | SQL },
+): Statement {
+  const now = context.now();
   return context.db
     .insert(alert)
     .values({ ...raised, id: newId(context), createdAt: now, updatedAt: now })
     .onConflictDoUpdate({
       target: [alert.kind, alert.subject],
       targetWhere: isOpen,
-      set: {
-        message: sql`${message} || ' It happened ' || (${times}) || ' times of late.'`,
-        details: sql`json_set(${JSON.stringify(details)}, '$.times', ${times})`,
-        updatedAt: now,
-      },
+      set: { ...changes, updatedAt: now },
     });
 }
 

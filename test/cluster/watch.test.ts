@@ -76,3 +76,19 @@ it("a database says at once that its cluster lets nobody in, and that it does ag
   api.cluster.things.problem = null;
   expect(await test()).toMatchObject({ status: "ok" });
 });
+
+it("what happens again is told with how often", async () => {
+  const facts = { program: "host" as const, what: "crashed" as const };
+  for (const seq of [1, 2, 3]) {
+    const at = api.clock.now().toISOString();
+    api.cluster.things.incidents.push({ seq, ...facts, at, detail: `It ended (${seq}).` });
+    await watchClusters(api.context);
+    api.clock.advance(60);
+  }
+  const [open, ...others] = await alerts("open");
+  expect(open).toMatchObject({
+    message: expect.stringMatching(/It ended \(3\)\..* It happened 3 times of late\.$/),
+    details: { program: "host", times: 3 },
+  });
+  expect(others).toEqual([]);
+});
