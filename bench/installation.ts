@@ -53,6 +53,8 @@ export function hostProcess({ hostPid, superuser }: Installation): HostProcess {
 interface Plan {
   readonly backendsMax?: number;
   readonly clientsMax?: number;
+  /** It is not shared in a try-out: what it is started with matters. */
+  readonly isAlone?: boolean;
 }
 
 const toyDatabases = 60;
@@ -66,6 +68,7 @@ let shared: Promise<Installation> | undefined;
  */
 export function install(databasesMax = 1500, plan: Plan = {}): Promise<Installation> {
   if (!isToy) return start(databasesMax, plan);
+  if (plan.isAlone) return start(toyDatabases, {});
   shared ??= start(toyDatabases, {});
   return shared;
 }

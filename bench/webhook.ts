@@ -39,7 +39,7 @@ export async function run({ part }: Progress): Promise<void> {
     String(searchParams.get("name")),
   );
   process.env.MIOSA_RESOLVER_URL = resolver.url;
-  const installation = await install();
+  const installation = await install(1500, { isAlone: true });
   const webhook = { url: receiver.url, events: ["project.created"] };
   const { id } = await callApi(installation, "POST", "/webhooks", webhook);
   await part("at rest", () => atRest(installation, receiver.inbox, resolver.inbox));
