@@ -64,11 +64,17 @@ async function main(names: readonly string[]): Promise<number> {
   return 0;
 }
 
+async function interrupt(signal: NodeJS.Signals): Promise<void> {
+  say(`Interrupted by ${signal}: ending what was started.`);
+  await endAll(say);
+  process.exit(interruptedCode);
+}
+
+let interrupted: Promise<void> | undefined;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.once(signal, async () => {
-    say(`Interrupted by ${signal}: ending what was started.`);
-    await endAll(say);
-    process.exit(interruptedCode);
+  process.on(signal, () => {
+    // What is being ended is ended, however often it is asked for.
+    interrupted ??= interrupt(signal);
   });
 }
 

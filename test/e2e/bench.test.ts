@@ -1,9 +1,11 @@
 // Every benchmark runs at toy size: it prints its tables, and leaves nothing running.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
+import { until } from "../support/client.ts";
 import { processesOf } from "../support/process.ts";
 
 const main = join(import.meta.dirname, "../../bench/run.ts");
@@ -17,9 +19,19 @@ function bench(...words: readonly string[]) {
   return { child, tables: text(child.stdout), said: text(child.stderr) };
 }
 
-/** What still runs of a bench: its system and its peers are in a directory with its number. */
-function leftOf({ pid }: ChildProcess): readonly number[] {
-  return processesOf(`/run-${pid}-`);
+/**
+ * Nothing of a bench runs any more: its system and its peers are in directories with its number,
+ * which are removed in the background.
+ */
+async function expectNothingLeftOf({ pid }: ChildProcess): Promise<void> {
+  const left = () => Promise.resolve(processesOf(`/run-${pid}-`).map(commandOf));
+  await until("the last process to end", left, ({ length }) => length === 0, 120);
+}
+
+/** The words a process was started with; none once it is gone. */
+function commandOf(pid: number): string {
+  const file = `/proc/${pid}/cmdline`;
+  return existsSync(file) ? readFileSync(file, "utf8").replaceAll("\0", " ") : "";
 }
 
 test("each figure runs, and says how far it is", async () => {
@@ -32,7 +44,7 @@ test("each figure runs, and says how far it is", async () => {
     expect(own, figure).toMatch(/^Machine: .*\n[\s\S]*\|---\|/m);
     expect(own, figure).not.toContain("NaN");
   }
-  expect(leftOf(child)).toEqual([]);
+  await expectNothingLeftOf(child);
 }, 600_000);
 
 test("one that is interrupted ends what it started", async () => {
@@ -45,7 +57,7 @@ test("one that is interrupted ends what it started", async () => {
   });
   const [code] = await once(child, "exit");
   expect([code, await said]).toEqual([130, expect.stringContaining("Interrupted by SIGINT")]);
-  expect(leftOf(child)).toEqual([]);
+  await expectNothingLeftOf(child);
 }, 300_000);
 
 test("a figure that is not known is named with those that are", async () => {

@@ -126,11 +126,14 @@ describe("while the store is down", () => {
     const status = await recover(moment);
     expect(status).toMatchObject({ state: "ready", method: "filtered", repository: 1 });
     expect(await rowsIn(status.recovery_id)).toBe(101);
-    const { store: behind } = await report("archive", {});
-    expect(behind?.behind_since).not.toBeNull();
+    const isBehind = (told: { store: { behind_since: string | null } | null }) =>
+      told.store !== null && told.store.behind_since !== null;
+    await until("the store to be known behind", () => report("archive", {}), isBehind);
     await store.misbehave("none");
     await inStep();
   });
+
+  afterAll(() => store.misbehave("none"));
 });
 
 describe("without the first repository", () => {
