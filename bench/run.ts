@@ -70,11 +70,12 @@ async function interrupt(signal: NodeJS.Signals): Promise<void> {
   process.exit(interruptedCode);
 }
 
-let interrupted: Promise<void> | undefined;
+let isInterrupted = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
-    // What is being ended is ended, however often it is asked for.
-    interrupted ??= interrupt(signal);
+    // What is being ended is ended, however often that is asked for.
+    if (!isInterrupted) void interrupt(signal);
+    isInterrupted = true;
   });
 }
 

@@ -41,7 +41,7 @@ export function createHandlers(
       incidents: [...incidents.after(after_seq, limit)],
       last_seq: incidents.lastSeq(),
     }),
-    mark: async ({ mark, adopt }) => takeMark(mark, adopt),
+    mark: async ({ mark, expected, adopt }) => takeMark(mark, expected, adopt),
     "database.logs": (query) => searchLogs(layout(config.directory).log, query),
     "database.metrics": async ({ database, window_seconds }) => ({
       points: await databases.metrics.of(database, window_seconds),

@@ -10,11 +10,10 @@ const File = z.object({ known: Mark.nullable() });
 export function openMark(file: string) {
   let { known } = File.parse(JSON.parse(readIfExists(file) ?? '{"known":null}'));
 
-  /** The mark that was known; the new one takes its place unless it is older or another D1's. */
-  return (mark: Mark, adopt: boolean): { readonly known: Mark | null } => {
+  /** The mark that was known; the new one takes its place only where that was expected. */
+  return (mark: Mark, expected: readonly string[], adopt: boolean): { known: Mark | null } => {
     const before = known;
-    const isNext = before === null || (before.epoch === mark.epoch && before.tick <= mark.tick);
-    if (adopt || isNext) {
+    if (adopt || before === null || expected.includes(before.state)) {
       known = mark;
       writeAtomically(file, JSON.stringify({ known }));
     }

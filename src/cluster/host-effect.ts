@@ -42,7 +42,7 @@ export function hostEffects(command: HostCommander): HostEffects {
     hostDatabases: async () => (await command("inventory", {})).databases,
     transitions: async (after_seq) =>
       (await command("report", { after_seq, limit: transitionsMax })).transitions,
-    mark: (mark, adopt) => command("mark", { mark, adopt }),
+    mark: (mark, expected, adopt) => command("mark", { mark, expected: [...expected], adopt }),
     incidents: (after_seq) => command("incidents", { after_seq, limit: transitionsMax }),
     logs: (database, request) => command("database.logs", { database, ...request }),
     metrics: async (database, window_seconds) =>

@@ -1,6 +1,7 @@
-import { eq } from "drizzle-orm";
+import { and, eq } from "drizzle-orm";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
+import { newId } from "../core/id.ts";
 import { cluster } from "./table.ts";
 
 /** Has every host take over the state of D1 as it is, whatever it knew. */
@@ -8,7 +9,17 @@ export function adoptAll(context: Context): Statement {
   return context.db.update(cluster).set({ adoptsMark: true });
 }
 
-/** A host has taken it over. */
-export function adopted(context: Context, clusterId: string): Statement {
-  return context.db.update(cluster).set({ adoptsMark: false }).where(eq(cluster.id, clusterId));
+/** Writes down what a host will be told; a D1 brought back from before that does not know it. */
+export async function prepareMark(context: Context, clusterId: string): Promise<string> {
+  const markPending = newId(context);
+  await context.db.update(cluster).set({ markPending }).where(eq(cluster.id, clusterId));
+  return markPending;
+}
+
+/** A host has taken over what it was told; the next one is written down with that. */
+export function markTaken(context: Context, clusterId: string, state: string): Statement {
+  return context.db
+    .update(cluster)
+    .set({ markConfirmed: state, markPending: newId(context), adoptsMark: false })
+    .where(and(eq(cluster.id, clusterId), eq(cluster.markPending, state)));
 }

@@ -40,6 +40,9 @@ export const cluster = sqliteTable(
     protocol: integer("protocol"),
     /** The last incident of its host that was read. */
     incidentSeq: integer("incident_seq").notNull().default(0),
+    /** The last mark its host is known to have taken, and the one it is told next. */
+    markConfirmed: text("mark_confirmed"),
+    markPending: text("mark_pending"),
     /** Its host is to take over the state of D1 at the next mark, whatever it knew. */
     adoptsMark: integer("adopts_mark", { mode: "boolean" }).notNull().default(false),
     /** Up to which of its host's transitions the rows of its databases were brought. */

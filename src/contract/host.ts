@@ -105,8 +105,10 @@ export type Incident = z.infer<typeof Incident>;
 export const Mark = z.strictObject({
   /** Made anew with each D1 that begins empty. */
   epoch: z.uuid(),
-  /** Counts up as time goes by: a lower one is an older state of the same D1. */
-  tick: z.int().min(0),
+  /** Made anew with each mark: a D1 that does not know it was brought back from before it. */
+  state: z.uuid(),
+  /** When it was made. */
+  at: z.iso.datetime(),
 });
 export type Mark = z.infer<typeof Mark>;
 
@@ -442,11 +444,11 @@ export const hostCommands = {
     report: z.object({ incidents: z.array(Incident), last_seq: z.int().min(0) }),
   },
   /**
-   * Tells the host the state of D1, and is told the one it knew. The host takes a state over that
-   * is not older than its own, or another D1's only when `adopt` says so.
+   * Tells the host the state of D1, and is told the one it knew. The host takes the new one over
+   * when the one it knew is among the `expected`, or when `adopt` says so.
    */
   mark: {
-    input: z.strictObject({ mark: Mark, adopt: z.boolean() }),
+    input: z.strictObject({ mark: Mark, expected: z.array(z.uuid()).max(2), adopt: z.boolean() }),
     report: z.object({ known: Mark.nullable() }),
   },
   report: {

@@ -61,7 +61,8 @@ export interface HostIncident {
 /** A state of D1; see `Mark` of `src/contract/host.ts`. */
 export interface ClusterMark {
   readonly epoch: string;
-  readonly tick: number;
+  readonly state: string;
+  readonly at: string;
 }
 
 /** Where a cluster is to be, before anything of it is believed. */
@@ -500,10 +501,11 @@ export interface ClusterPort {
   restoreTrash(clusterId: string, item: TrashItem): Promise<void>;
   /** Drops what was put aside. */
   dropTrash(clusterId: string, item: TrashItem): Promise<void>;
-  /** Tells a host the state of D1; what it knew before. It takes over what is not older. */
+  /** Tells a host the state of D1; what it knew before. Only after what is expected, or adopted. */
   mark(
     clusterId: string,
     mark: ClusterMark,
+    expected: readonly string[],
     adopt: boolean,
   ): Promise<{ readonly known: ClusterMark | null }>;
   /** What happened to the servers after an incident, and the number of the last one. */

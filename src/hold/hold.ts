@@ -17,7 +17,7 @@ const isRow = eq(installation.id, 1);
 export async function ensureInstallation(context: Context): Promise<InstallationRow> {
   const [row] = await context.db
     .insert(installation)
-    .values({ id: 1, epoch: newId(context), tick: 0 })
+    .values({ id: 1, epoch: newId(context) })
     .onConflictDoUpdate({ target: installation.id, set: { epoch: sql`epoch` } })
     .returning();
   if (row === undefined) throw new Error("The upsert returned no row.");

@@ -9,8 +9,6 @@ export const installation = sqliteTable(
     id: integer("id").primaryKey(),
     /** Made with the row: a D1 that begins empty has another one. */
     epoch: text("epoch").notNull(),
-    /** Counts up by the minute: a lower one than a host knows is an older state of this D1. */
-    tick: integer("tick").notNull(),
     /** While set, nothing is repaired or removed by itself. */
     heldAt: timeColumn("held_at"),
     heldReason: text("held_reason"),

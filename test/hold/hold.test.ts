@@ -2,6 +2,7 @@
 // hosts hold.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { cluster } from "../../src/cluster/table.ts";
 import { holdOf } from "../../src/hold/find.ts";
 import { holdRepairs } from "../../src/hold/hold.ts";
 import { markClusters } from "../../src/hold/mark.ts";
@@ -49,13 +50,19 @@ describe("/admin/hold", () => {
 
 describe("a host that has seen a later state of D1", () => {
   const minute = () => markClusters(api.context);
+  const marks = { markConfirmed: cluster.markConfirmed, markPending: cluster.markPending };
 
   it("puts the hold on; nothing is removed until a person says so", async () => {
-    for (let n = 0; n < 60; n++) await minute();
-    await api.context.db.update(installation).set({ tick: 3 });
     await minute();
+    const [earlier] = await api.context.db.select(marks).from(cluster);
+    if (earlier === undefined) throw new Error("There is no cluster.");
+    for (let n = 0; n < 60; n++) await minute();
+    await api.context.db.update(cluster).set(earlier);
+    // It is silent for longer than D1 was set back.
+    for (let n = 1; n < 90; n++) api.cluster.failAt(n, "before");
+    for (let n = 0; n < 90; n++) await minute();
     expect(await holdOf(api.context)).toMatchObject({
-      reason: expect.stringContaining("57 runs of the cron later"),
+      reason: expect.stringContaining("brought back from an earlier time: the cluster"),
       by: null,
     });
     await api.call("DELETE", path);
@@ -67,6 +74,7 @@ describe("a host that has seen a later state of D1", () => {
   it("puts it on also for a D1 that began anew", async () => {
     await minute();
     await api.context.db.delete(installation);
+    await api.context.db.update(cluster).set({ markConfirmed: null, markPending: null });
     await minute();
     expect((await holdOf(api.context))?.reason).toContain("another D1");
   });

@@ -12,26 +12,25 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-const epoch = "019a0000-0000-7000-8000-000000000001";
-const another = "019a0000-0000-7000-8000-000000000002";
+const id = (n: number) => `019a0000-0000-7000-8000-00000000000${n}`;
+const mark = (n: number) => ({ epoch: id(0), state: id(n), at: "2026-11-28T09:00:00.000Z" });
 
-test("the first mark is taken over, and so is each later one, also after a restart", () => {
-  expect(openMark(file)({ epoch, tick: 3 }, false)).toEqual({ known: null });
-  expect(openMark(file)({ epoch, tick: 4 }, false)).toEqual({ known: { epoch, tick: 3 } });
+test("the first mark is taken over, and so is each that follows it, also after a restart", () => {
+  expect(openMark(file)(mark(1), [id(1)], false)).toEqual({ known: null });
+  expect(openMark(file)(mark(2), [id(1), id(2)], false)).toEqual({ known: mark(1) });
+  expect(openMark(file)(mark(2), [id(1), id(2)], false)).toEqual({ known: mark(2) });
 });
 
-test("an older one, or another D1's, is told what is known and does not take its place", () => {
+test("one that follows another is told what is known and does not take its place", () => {
   const take = openMark(file);
-  take({ epoch, tick: 9 }, false);
-  const known = { known: { epoch, tick: 9 } };
-  expect(take({ epoch, tick: 2 }, false)).toEqual(known);
-  expect(take({ epoch: another, tick: 1 }, false)).toEqual(known);
-  expect(take({ epoch, tick: 10 }, false)).toEqual(known);
+  take(mark(5), [id(5)], false);
+  expect(take(mark(7), [id(6), id(7)], false)).toEqual({ known: mark(5) });
+  expect(take(mark(8), [id(8)], false)).toEqual({ known: mark(5) });
 });
 
 test("whatever it is, it is taken over when somebody says so", () => {
   const take = openMark(file);
-  take({ epoch, tick: 9 }, false);
-  take({ epoch: another, tick: 1 }, true);
-  expect(take({ epoch: another, tick: 2 }, false)).toEqual({ known: { epoch: another, tick: 1 } });
+  take(mark(5), [id(5)], false);
+  take(mark(7), [id(7)], true);
+  expect(take(mark(8), [id(7), id(8)], false)).toEqual({ known: mark(7) });
 });

@@ -176,10 +176,9 @@ function hostEffects(things: Things) {
         state: held.get(database) ?? "running",
         settings: settings.get(database) ?? defaultSettings,
       })),
-    mark: async (mark, adopt) => {
+    mark: async (mark, expected, adopt) => {
       const known = things.mark;
-      const isNext = known === null || (known.epoch === mark.epoch && known.tick <= mark.tick);
-      if (adopt || isNext) things.mark = mark;
+      if (adopt || known === null || expected.includes(known.state)) things.mark = mark;
       return { known };
     },
     incidents: async (afterSeq) => ({
