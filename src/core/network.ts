@@ -1,5 +1,5 @@
 // Networks a caller names: an address alone is a network of one.
-import { z } from "zod";
+import { z } from "@hono/zod-openapi";
 
 const Address = z.union([
   z.ipv4().transform((address) => `${address}/32`),
@@ -11,12 +11,16 @@ const Address = z.union([
 const problem = "must be an address or a network, such as 203.0.113.7 or 203.0.113.0/24";
 
 /** A network in CIDR, also from an address without a prefix. */
-export const Network = z.string(problem).transform((text, check) => {
-  const parsed = Address.safeParse(text.trim());
-  if (parsed.success) return parsed.data;
-  check.addIssue({ code: "custom", message: problem });
-  return z.NEVER;
-});
+export const Network = z
+  .string(problem)
+  .transform((text, check) => {
+    const parsed = Address.safeParse(text.trim());
+    if (parsed.success) return parsed.data;
+    check.addIssue({ code: "custom", message: problem });
+    return z.NEVER;
+  })
+  // The longest is `0000:…:0000:255.255.255.255/128`.
+  .openapi({ type: "string", minLength: 2, maxLength: 49, example: "203.0.113.0/24" });
 
 // All addresses in one space: IPv4 as its image in IPv6, `::ffff:0:0/96`.
 interface Block {

@@ -51,7 +51,7 @@ const SessionParameters = z.object({
     .string()
     .regex(/^[1-9]\d{0,8}$/, "must be a whole number")
     .transform(Number)
-    .openapi({ type: "integer", minimum: 1 }),
+    .openapi({ type: "integer", minimum: 1, maximum: 999_999_999 }),
 });
 
 const signals = {

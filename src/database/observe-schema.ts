@@ -93,20 +93,21 @@ export function renderLine(line: DatabaseLogLine): z.infer<typeof LogLine> {
 }
 
 const units: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
+const windowForm = /^\d{1,6}[smhd]?$/;
 const windowProblem = "must be from 60s to 7d, such as 15m, 1h, 24h or 7d";
 
 /** How far back. */
 export const MetricParameters = z.object({
   window: z
     .string(windowProblem)
-    .regex(/^\d{1,6}[smhd]?$/, windowProblem)
+    .regex(windowForm, windowProblem)
     .transform((text) => ({
       text,
       seconds: Number.parseInt(text, 10) * (units[text.at(-1) ?? "s"] ?? 1),
     }))
     .refine(({ seconds }) => seconds >= 60 && seconds <= 604_800, windowProblem)
     .prefault("1h")
-    .openapi({ type: "string", example: "1h" }),
+    .openapi({ type: "string", pattern: windowForm.source, example: "1h" }),
 });
 
 const series = [

@@ -91,7 +91,8 @@ export const CreatedDatabase = Database.extend({
 const suspendProblem = "must be 0 for never, or a whole number of seconds from 5 to 604800";
 const SuspendAfter = z
   .int(suspendProblem)
-  .refine((seconds) => seconds === 0 || (seconds >= 5 && seconds <= 604_800), suspendProblem);
+  .refine((seconds) => seconds === 0 || (seconds >= 5 && seconds <= 604_800), suspendProblem)
+  .openapi({ type: "integer", minimum: 0, maximum: 604_800, not: { enum: [1, 2, 3, 4] } });
 
 /** Networks and single addresses that may reach a database. */
 export const AllowedAddresses = z

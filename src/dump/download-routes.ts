@@ -29,7 +29,7 @@ downloadRoutes.openapi(
           "application/octet-stream": { schema: z.string().openapi({ format: "binary" }) },
         },
       },
-      ...errors(403, 404, 409, 503),
+      ...errors(403, 404, 409, 422, 503),
     },
   }),
   async (c) => {

@@ -111,7 +111,7 @@ export const CreateDataService = z
 const countMax = 10_000_000;
 
 // What clients say of the engine makes no difference here, and is read by nobody.
-const unused = optional(z.union([z.string().max(200), z.number()]));
+const unused = optional(z.union([z.string().max(200), z.number().min(0).max(1_000_000_000)]));
 
 // Clients ask for what they know; every database has the newest of these.
 const versions = ["14", "15", "16", "17", "latest"] as const;

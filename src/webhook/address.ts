@@ -11,7 +11,8 @@ export type Address =
   | { readonly url: string; readonly hostname: string | null; readonly problem: null }
   | { readonly problem: string };
 
-const lengthMax = 2048;
+/** Characters of a URL at most. */
+export const lengthMax = 2048;
 const ports = new Set(["443", "8443"]);
 const loopbackForm = /^http:\/\/127\.0\.0\.1:([1-9]\d{3,4})(\/[^\s#\\]*)?$/;
 const httpsForm = /^https:\/\/([^/?#]*)([/?][^#]*)?$/i;

@@ -25,14 +25,20 @@ export const DeliveryQuery = z.object({
   state: z.enum(deliveryStates, `must be one of ${deliveryStates.join(", ")}`).optional(),
 });
 
+const replayIdForm = /^[\x21-\x7e]{1,255}$/;
+
 /** Body of `webhooks.replayDelivery`. */
 export const ReplayDelivery = z
   .strictObject({
     replay_id: optional(
       z
         .string("must be text")
-        .regex(/^[\x21-\x7e]{1,255}$/, "must be 1-255 printable ASCII characters without spaces"),
-    ).openapi({ type: "string", description: "Your own name of this replay; taken once" }),
+        .regex(replayIdForm, "must be 1-255 printable ASCII characters without spaces"),
+    ).openapi({
+      type: "string",
+      pattern: replayIdForm.source,
+      description: "Your own name of this replay; taken once",
+    }),
   })
   .openapi("ReplayDelivery", { example: { replay_id: "after-outage-1" } });
 

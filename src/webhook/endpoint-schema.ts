@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "../core/context.ts";
 import { Description, Label, Metadata, optional, Time, uuid } from "../core/schema.ts";
-import { isFilter } from "./filter.ts";
+import { lengthMax } from "./address.ts";
+import { filterForm, isFilter } from "./filter.ts";
 import { CustomHeaders } from "./header.ts";
 import { headersOf } from "./secret.ts";
 import { type WebhookRow, webhookStates } from "./table.ts";
@@ -16,9 +17,11 @@ const wholeNumberFrom0 = (max: number) => {
   return z.int(problem).min(0, problem).max(max, problem);
 };
 
-const Url = z
-  .string("must be text")
-  .openapi({ example: "https://hooks.example.com/miosa", description: "https, a public host" });
+const Url = z.string("must be text").openapi({
+  maxLength: lengthMax,
+  example: "https://hooks.example.com/miosa",
+  description: "https, a public host",
+});
 
 const Filters = z
   .array(
@@ -28,7 +31,11 @@ const Filters = z
     "must be a list of names",
   )
   .max(filtersMax, `must have at most ${filtersMax} names`)
-  .openapi({ example: ["database.running", "project.*"], description: "None is every event" });
+  .openapi({
+    items: { type: "string", pattern: filterForm.source },
+    example: ["database.running", "project.*"],
+    description: "None is every event",
+  });
 
 const Secret = z
   .string("must be text")

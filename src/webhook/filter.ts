@@ -2,7 +2,8 @@
 import { ApiError } from "../core/error.ts";
 import { eventTypes } from "./event.ts";
 
-const form = /^[a-z_*]{1,40}(\.[a-z_*]{1,40}){0,3}$/;
+/** How a name, or a glob, is written. */
+export const filterForm = /^[a-z_*]{1,40}(\.[a-z_*]{1,40}){0,3}$/;
 // Categories whose events are not made here yet, or by another part of a platform; their names are
 // taken as they are.
 const openCategories = ["deployment", "sandbox", "computer", "usage"];
@@ -27,7 +28,7 @@ export function isWanted(filters: readonly string[], type: string): boolean {
 
 /** True for a filter that can match something. */
 export function isFilter(text: string): boolean {
-  if (!form.test(text)) return false;
+  if (!filterForm.test(text)) return false;
   return openCategories.includes(categoryOf(text)) || eventTypes.some((it) => matches(text, it));
 }
 

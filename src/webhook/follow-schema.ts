@@ -13,7 +13,11 @@ export const TypeGlobs = z
   .max(1000, problem)
   .transform((text) => text.split(",").map((glob) => glob.trim()))
   .refine((globs) => globs.length <= globsMax && globs.every(isFilter), problem)
-  .openapi({ type: "string", description: "Names, or globs such as `database.*`, with commas" });
+  .openapi({
+    type: "string",
+    maxLength: 1000,
+    description: "Names, or globs such as `database.*`, with commas",
+  });
 
 /** `?scope=all`, `workspace:{id}` or `external_user:{id}`. */
 export const Scope = z

@@ -8,12 +8,18 @@ interface Schema {
   readonly anyOf?: readonly Schema[];
   readonly allOf?: readonly Schema[];
   readonly type?: string | readonly string[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
   readonly additionalProperties?: unknown;
 }
 
 interface Operation {
   readonly operationId: string;
-  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly schema: Schema;
+  }[];
   readonly requestBody?: { readonly content: Record<string, { readonly schema: Schema }> };
   readonly responses: Record<string, unknown>;
 }
@@ -43,7 +49,41 @@ function objectsOf(schema: Schema): readonly Schema[] {
   return parts === undefined ? [schema] : parts.flatMap(objectsOf);
 }
 
+const bounds: Readonly<Record<string, readonly string[]>> = {
+  string: ["pattern", "enum", "format", "maxLength", "const"],
+  number: ["maximum", "enum", "const"],
+  integer: ["maximum", "enum", "const"],
+};
+
+/** Where a schema takes a text or a number of any kind. */
+function unboundedOf(schema: Schema, path: string): readonly string[] {
+  const { properties = {}, items } = schema;
+  const types = [schema.type ?? []].flat();
+  const isOpen = types.some((type) => bounds[type]?.every((bound) => !(bound in schema)));
+  return [
+    ...(isOpen ? [path] : []),
+    ...(items === undefined ? [] : objectsOf(items).flatMap((it) => unboundedOf(it, `${path}[]`))),
+    ...Object.entries(properties).flatMap(([name, property]) =>
+      objectsOf(property).flatMap((it) => unboundedOf(it, `${path}.${name}`)),
+    ),
+  ];
+}
+
 describe("every call of the API", () => {
+  it("says of each text and number what it may be", () => {
+    const open = calls.flatMap(([, { operationId, parameters = [], requestBody }]) => {
+      const bodies = Object.values(requestBody?.content ?? {}).map((content) => content.schema);
+      const named = parameters.map(
+        ({ name, schema }) => [`${operationId} ?${name}`, schema] as const,
+      );
+      const all = [...named, ...bodies.map((schema) => [operationId, schema] as const)];
+      return all.flatMap(([path, schema]) =>
+        objectsOf(schema).flatMap((it) => unboundedOf(it, path)),
+      );
+    });
+    expect(open).toEqual([]);
+  });
+
   it("has a body in which an unknown field is refused", () => {
     const open = calls.flatMap(([, { operationId, requestBody }]) => {
       const schema = requestBody?.content["application/json"]?.schema;
