@@ -28,7 +28,7 @@ const nobody = 65_534;
 const readyMilliseconds = 60_000;
 
 /** Debian 13's binaries: in the root file system of MIOSA_ROOTFS, or installed on the machine. */
-function testBinaries(): Binaries {
+export function testBinaries(): Binaries {
   const root = process.env.MIOSA_ROOTFS;
   if (root !== undefined) return { kind: "rootfs", path: root, bwrap: "/usr/bin/bwrap" };
   return {

@@ -1,0 +1,110 @@
+// The box an instance runs in: a user of its own, and namespaces that hold nothing but its
+// directory, its settings and read-only programs; no network, no other process, no other memory.
+// Its Postgres is the first process of its process namespace: with it all of its backends end, at
+// once, whatever ended it.
+import { join } from "node:path";
+import type { CommandLine } from "../base/spawn.ts";
+import type { Binaries } from "../config.ts";
+import { type InstancePlace, inside } from "./place.ts";
+import { programsOf } from "./programs.ts";
+
+/** Files a process of an instance may have open. */
+const filesMax = 4096;
+
+/** What the kernel holds an instance to. */
+export interface BoxLimits {
+  /** Bytes of data of each process; an allocation beyond is an error of that query. */
+  readonly dataBytesMax: number;
+  /** Processes of its user; only where it has one of its own. */
+  readonly processesMax: number;
+}
+
+/** One instance's box. */
+export interface Box {
+  readonly binaries: Binaries;
+  readonly place: InstancePlace;
+  /** The user of its processes; null where the host program may not give it one. */
+  readonly uid: number | null;
+  readonly limits: BoxLimits;
+}
+
+/** What a command that is run in a box may reach beside it. */
+export interface BoxReach {
+  /** Paths it sees at the same place, and may not change. */
+  readonly readable?: readonly string[];
+}
+
+function become(uid: number | null): string[] {
+  if (uid === null) return [];
+  const ids = [`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
+  return ["/usr/bin/setpriv", ...ids, "--inh-caps=-all", "--"];
+}
+
+/** Namespaces around a command. */
+function confine({ binaries, place }: Box, { readable = [] }: BoxReach): string[] {
+  const { bwrap, mounts } = programsOf(binaries);
+  return [
+    bwrap,
+    ...["--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts", "--as-pid-1"],
+    ...["--new-session", "--hostname", "instance"],
+    ...mounts,
+    ...["--ro-bind", place.passwd, "/etc/passwd", "--proc", "/proc", "--dev", "/dev"],
+    ...["--ro-bind", place.settings, "/settings"],
+    ...readable.flatMap((path) => ["--ro-bind", path, path]),
+    ...["--bind", place.box, "/instance", "--chdir", "/instance", "--"],
+  ];
+}
+
+/** Limits of the kernel for each process. */
+function limited({ limits, uid }: Box): string[] {
+  const processes = uid === null ? [] : [`--nproc=${limits.processesMax}`];
+  const each = [`--nofile=${filesMax}`, `--data=${limits.dataBytesMax}`, "--core=0"];
+  return ["/usr/bin/prlimit", ...each, ...processes, "--"];
+}
+
+/** A file every box shows as `/etc/passwd`. */
+export function passwdText(uid: number): string {
+  return `postgres:x:${uid}:${uid}::/:/usr/sbin/nologin\n`;
+}
+
+/**
+ * The command line of an instance's Postgres. The lock is held by every process of it, so that a
+ * second one cannot start on the same files: in namespaces of their own they would not see each
+ * other.
+ */
+export function serverLine(box: Box): CommandLine {
+  const { binaries, place } = box;
+  const [program = "", ...args] = [
+    ...become(box.uid),
+    ...limited(box),
+    ...["/usr/bin/flock", "--exclusive", "--nonblock", "--no-fork"],
+    ...["--conflict-exit-code", String(lockedExitCode), place.lock],
+    ...confine(box, {}),
+    ...[join(programsOf(binaries).postgres, "postgres"), "-D", inside.data],
+    ...["-c", `config_file=${inside.settings}`, nameArgument(place.name)],
+  ];
+  return [program, ...args];
+}
+
+/** How a start ends when the files are in use. */
+export const lockedExitCode = 75;
+
+/** The word of its command line by which an instance is known among all processes. */
+export function nameArgument(name: string): string {
+  return `--cluster_name=${name}`;
+}
+
+/** The command line of a program that works on an instance's files while no Postgres does. */
+export function toolLine(
+  box: Box,
+  name: string,
+  args: readonly string[],
+  reach: BoxReach = {},
+): CommandLine {
+  const [program = "", ...rest] = [
+    ...become(box.uid),
+    ...confine(box, reach),
+    ...[join(programsOf(box.binaries).postgres, name), ...args],
+  ];
+  return [program, ...rest];
+}

@@ -1,0 +1,77 @@
+// Makes the files of an instance: laid out, copied, given away, written to disk, removed.
+import { chmodSync, chownSync, closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { type CommandLine, run } from "../base/spawn.ts";
+import { writeIfChanged } from "../file.ts";
+import { type Box, passwdText } from "./box.ts";
+import { inside, socketPort } from "./place.ts";
+import { accessFile, type InstanceSize, renderSettings } from "./size.ts";
+
+const logLinePrefix = "%m [%p] ";
+
+/** Makes directories that instances and poolers may pass through, and list none of. */
+export function makePassable(...paths: readonly string[]): void {
+  for (const path of paths) {
+    mkdirSync(path, { recursive: true });
+    chmodSync(path, 0o711);
+  }
+}
+
+/** Makes the directories, of which one is the instance's own, and the lock. */
+export function layOut({ place, uid }: Box): void {
+  makePassable(place.directory, place.box, place.settings, place.socket);
+  // Read by the instance itself, and by whoever looks for its socket.
+  for (const path of [place.settings, place.socket]) chmodSync(path, 0o755);
+  closeSync(openSync(place.lock, "a", 0o644));
+  chmodSync(place.lock, 0o644);
+  const user = uid ?? process.getuid?.() ?? 0;
+  if (uid !== null) for (const path of [place.box, place.socket]) chownSync(path, uid, uid);
+  writeFileSync(place.passwd, passwdText(user), { mode: 0o644 });
+}
+
+/** Writes the settings its Postgres reads when it starts; true when they were others before. */
+export function writeSettings({ place }: Box, size: InstanceSize): boolean {
+  const where = {
+    socketDirectory: inside.socket,
+    socketPort,
+    hbaFile: inside.access,
+    logLinePrefix,
+    archive: null,
+  };
+  const files = [
+    [`${place.settings}/postgresql.conf`, renderSettings(size, where)],
+    [`${place.settings}/pg_hba.conf`, accessFile],
+  ] as const;
+  const changed = files.map(([path, text]) => {
+    const isNew = writeIfChanged(path, text);
+    chmodSync(path, 0o644);
+    return isNew;
+  });
+  return changed.includes(true);
+}
+
+/**
+ * Copies a data directory that nothing writes to, for the user of the box; without copying where
+ * the file system can share blocks.
+ */
+export async function copyData(from: string, { place, uid }: Box): Promise<void> {
+  const copy: CommandLine = [
+    "/usr/bin/cp",
+    "--recursive",
+    "--reflink=auto",
+    "--preserve=mode",
+    from,
+    place.data,
+  ];
+  await run(copy);
+  if (uid !== null) await run(["/usr/bin/chown", "-R", `${uid}:${uid}`, place.data]);
+}
+
+/** Has everything of the file system a path is on written to disk. */
+export async function syncFileSystem(path: string): Promise<void> {
+  await run(["/usr/bin/sync", "--file-system", path]);
+}
+
+/** Removes a directory with all that is in it, whoever owns it. */
+export async function removeTree(path: string): Promise<void> {
+  await run(["/usr/bin/rm", "-rf", "--", path]);
+}

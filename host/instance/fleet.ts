@@ -1,0 +1,49 @@
+// What all instances of a host share: where they are, whose programs they run, which users they
+// become, and how the host program proves to each that it is the host program.
+import { createHmac } from "node:crypto";
+import { join } from "node:path";
+import type { Binaries } from "../config.ts";
+import type { Box } from "./box.ts";
+import { placeOf } from "./place.ts";
+import { dataBytesMax, type InstanceSize, processesMax } from "./size.ts";
+
+/** The instances of a host. */
+export interface Fleet {
+  readonly binaries: Binaries;
+  /** Holds a directory for each, and the template; others may pass through it. */
+  readonly directory: string;
+  /** User of the first instance; each has the next one. Null: all are the host program's own. */
+  readonly firstUid: number | null;
+  /** 256 random bits of this host, of which the platform role's passwords are made. */
+  readonly secret: string;
+}
+
+/** The superuser of every instance, which is the host program's alone. */
+export const platformRole = "miosa";
+
+/** The platform role's password in one instance: no other instance's helps to guess it. */
+export function platformPassword({ secret }: Fleet, name: string): string {
+  return createHmac("sha256", secret).update(`instance ${name}`).digest("base64url");
+}
+
+/** The box of the instance with this name, number and size. */
+export function boxOf(fleet: Fleet, name: string, slot: number, size: InstanceSize): Box {
+  const { binaries, firstUid } = fleet;
+  return {
+    binaries,
+    place: placeOf(fleetPlaces(fleet).instances, name),
+    uid: firstUid === null ? null : firstUid + slot,
+    limits: { dataBytesMax: dataBytesMax(size), processesMax: processesMax(size) },
+  };
+}
+
+/** Where the parts of a fleet's directory are. */
+export function fleetPlaces({ directory }: Pick<Fleet, "directory">) {
+  return {
+    instances: join(directory, "instance"),
+    /** A link for each instance, which leads its clients to it. */
+    links: join(directory, "link"),
+    /** Where the host program listens for clients of those that sleep. */
+    bells: join(directory, "bell"),
+  };
+}

@@ -1,0 +1,82 @@
+// Gives a copied data directory an identity of its own. Two clusters with one system identifier
+// could archive into each other's repository unnoticed; pg_resetwal has no option to set it.
+import { randomBytes } from "node:crypto";
+import { closeSync, fsyncSync, openSync, readdirSync, readSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { crc32c } from "./crc32c.ts";
+
+// pg_control begins with the identifier. The nonce that makes up salts for unknown users stands
+// right before the checksum, whose place differs between versions of Postgres.
+const nonceBytes = 32;
+const controlBytesMin = 200;
+const controlBytesMax = 512;
+
+// The long header at the begin of each segment of WAL: the identifier after 24 bytes.
+const longHeaderBytes = 40;
+const identifierOffset = 24;
+
+/** The place of the checksum in pg_control. @throws Error when none of them is right */
+function findChecksum(control: Buffer): number {
+  for (let at = controlBytesMin; at <= controlBytesMax; at += 4) {
+    if (control.readUInt32LE(at) === crc32c(control.subarray(0, at))) return at;
+  }
+  throw new Error("pg_control has no checksum that fits: it is damaged, or of an unknown version.");
+}
+
+/** A number no other cluster has: as initdb does, the time in seconds, and chance. */
+function newIdentifier(seconds: number): bigint {
+  return (BigInt(Math.floor(seconds)) << 32n) | BigInt(randomBytes(4).readUInt32LE());
+}
+
+function patch(file: string, change: (bytes: Buffer) => boolean, length: number): void {
+  const handle = openSync(file, "r+");
+  try {
+    const bytes = Buffer.alloc(length);
+    readSync(handle, bytes, 0, length, 0);
+    if (!change(bytes)) return;
+    writeSync(handle, bytes, 0, length, 0);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** The system identifier of a data directory. */
+export function readIdentifier(data: string): bigint {
+  let identifier = 0n;
+  const read = (bytes: Buffer) => {
+    findChecksum(bytes);
+    identifier = bytes.readBigUInt64LE(0);
+    return false;
+  };
+  patch(join(data, "global", "pg_control"), read, controlBytesMax + 4);
+  return identifier;
+}
+
+/**
+ * Gives a cleanly stopped cluster a new system identifier, and a nonce of its own.
+ * @returns the identifier
+ * @throws Error when pg_control is not one this knows
+ */
+export function renewIdentity(data: string, seconds = Date.now() / 1000): bigint {
+  const before = readIdentifier(data);
+  const identifier = newIdentifier(seconds);
+  const wal = join(data, "pg_wal");
+  for (const name of readdirSync(wal).filter((each) => /^[\dA-F]{24}$/.test(each))) {
+    const renew = (bytes: Buffer) => {
+      if (bytes.readBigUInt64LE(identifierOffset) !== before) return false;
+      bytes.writeBigUInt64LE(identifier, identifierOffset);
+      return true;
+    };
+    patch(join(wal, name), renew, longHeaderBytes);
+  }
+  const renewControl = (bytes: Buffer) => {
+    const checksum = findChecksum(bytes);
+    bytes.writeBigUInt64LE(identifier, 0);
+    randomBytes(nonceBytes).copy(bytes, checksum - nonceBytes);
+    bytes.writeUInt32LE(crc32c(bytes.subarray(0, checksum)), checksum);
+    return true;
+  };
+  patch(join(data, "global", "pg_control"), renewControl, controlBytesMax + 4);
+  return identifier;
+}

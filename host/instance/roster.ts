@@ -1,0 +1,98 @@
+// The instances of a host as they are known: their records, and the processes that run for them.
+import { join } from "node:path";
+import { isRunning, type Running } from "../base/running.ts";
+import type { Box } from "./box.ts";
+import { removeTree } from "./files.ts";
+import { boxOf, type Fleet, fleetPlaces } from "./fleet.ts";
+import { type InstanceRecord, readRecords, writeRecord } from "./record.ts";
+import { findServers } from "./server.ts";
+
+/** An instance as it is now. */
+export interface InstanceState {
+  readonly record: InstanceRecord;
+  /** Its Postgres; undefined while none runs. */
+  readonly server: Running | undefined;
+}
+
+/** What is known of the instances of a host; it changes nothing but records. */
+export interface Roster {
+  all(): readonly InstanceState[];
+  has(name: string): boolean;
+  /** @throws Error when there is none of this name */
+  get(name: string): InstanceState;
+  box(name: string): Box;
+  /** Notes a process for it, or that there is none. */
+  note(name: string, server: Running | undefined): void;
+  /** Notes what is wanted of it, on disk before it returns. */
+  want(name: string, wanted: InstanceRecord["wanted"]): void;
+  /** Adds a new one, whose record is on disk. */
+  add(state: InstanceState): void;
+  forget(name: string): void;
+  /** Has work done with the lowest number that no instance has. */
+  withSlot<Result>(work: (slot: number) => Promise<Result>): Promise<Result>;
+}
+
+/** Reads it from disk and the list of processes; removes what was never finished. */
+export async function openRoster(fleet: Fleet): Promise<Roster> {
+  const { instances } = fleetPlaces(fleet);
+  const { records: kept, unfinished } = readRecords(instances);
+  for (const name of unfinished) await removeTree(join(instances, name));
+  const records = new Map(kept.map((record) => [record.name, record]));
+  const servers = findServers();
+  const reserved = new Set<number>();
+
+  function recordOf(name: string): InstanceRecord {
+    const record = records.get(name);
+    if (record === undefined) throw new Error(`There is no instance ${name} on this host.`);
+    return record;
+  }
+
+  function stateOf(record: InstanceRecord): InstanceState {
+    const server = servers.get(record.name);
+    return { record, server: server !== undefined && isRunning(server) ? server : undefined };
+  }
+
+  function box(name: string): Box {
+    const { slot, size } = recordOf(name);
+    return boxOf(fleet, name, slot, size);
+  }
+
+  function note(name: string, server: Running | undefined): void {
+    if (server === undefined) servers.delete(name);
+    else servers.set(name, server);
+  }
+
+  function freeSlot(): number {
+    const taken = new Set([...records.values()].map(({ slot }) => slot));
+    let slot = 1;
+    while (taken.has(slot) || reserved.has(slot)) slot++;
+    return slot;
+  }
+
+  return {
+    all: () => [...records.values()].map(stateOf),
+    has: (name) => records.has(name),
+    get: (name) => stateOf(recordOf(name)),
+    box,
+    note,
+    want(name, wanted) {
+      const record = recordOf(name);
+      if (record.wanted === wanted) return;
+      writeRecord(box(name).place, { ...record, wanted });
+      records.set(name, { ...record, wanted });
+    },
+    add({ record, server }) {
+      records.set(record.name, record);
+      note(record.name, server);
+    },
+    forget(name) {
+      records.delete(name);
+      servers.delete(name);
+    },
+    async withSlot(work) {
+      const slot = freeSlot();
+      reserved.add(slot);
+      return work(slot).finally(() => reserved.delete(slot));
+    },
+  };
+}

@@ -1,0 +1,101 @@
+// The Postgres of one instance as a process: found, started, stopped. It outlives the host program,
+// which finds it again by a word of its command line.
+import { basename } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  endNow,
+  endsWithin,
+  findRunning,
+  type Running,
+  runningAt,
+  signal,
+  wordsOf,
+} from "../base/running.ts";
+import { launch } from "../base/spawn.ts";
+import { readIfExists } from "../file.ts";
+import { childrenOf } from "../process.ts";
+import { type Box, lockedExitCode, nameArgument, serverLine } from "./box.ts";
+import { readInside } from "./inside.ts";
+
+const lookMilliseconds = 4;
+/** It writes its pid file in its first milliseconds. */
+const beginSeconds = 20;
+const fastStopSeconds = 60;
+const immediateStopSeconds = 10;
+
+/** How a start went wrong; its message has the last words of Postgres. */
+class StartFailure extends Error {
+  override readonly name = "StartFailure";
+}
+
+const nameForm = new RegExp(`^${nameArgument("(.+)")}$`);
+
+/** The instance a process is the postmaster of; backends have titles in place of words. */
+function instanceIn([path = "", ...args]: readonly string[]): string | undefined {
+  if (basename(path) !== "postgres") return undefined;
+  return args.map((arg) => nameForm.exec(arg)?.[1]).find((name) => name !== undefined);
+}
+
+/** Every instance's Postgres that runs on this machine, by name, whoever started it. */
+export function findServers(): Map<string, Running> {
+  return findRunning(instanceIn);
+}
+
+const pidFile = (box: Box) => readInside(box.place.box, "data", "postmaster.pid");
+
+/** How far a start is: nothing yet, under way, or done. A former Postgres' file is left out. */
+function progressOf(box: Box, former: string | undefined): "none" | "starting" | "ready" {
+  const file = pidFile(box);
+  if (file === undefined || file.state === former) return "none";
+  const said = file.text.split("\n")[7]?.trim() ?? "";
+  return ["ready", "standby"].includes(said) ? "ready" : "starting";
+}
+
+function lastWords(log: string, from: number): string {
+  const said = (readIfExists(log) ?? "").slice(from);
+  const fatal = [...said.matchAll(/(?:FATAL|PANIC): {2}(.*)$/gm)].at(-1)?.[1];
+  return fatal ?? said.trim().split("\n").at(-1) ?? "";
+}
+
+/** Why a launch ended before it let anybody in. */
+function failureOf({ place }: Box, code: number | null, said: number): StartFailure {
+  return code === lockedExitCode
+    ? new StartFailure(`The files of ${place.name} are in use by another Postgres.`)
+    : new StartFailure(`${place.name} did not start: ${lastWords(place.log, said)}`);
+}
+
+/**
+ * Starts it; resolves when it lets clients in, however long it has to recover first.
+ * @throws StartFailure with Postgres' words when it ends instead, or does not begin
+ */
+export async function startServer(box: Box): Promise<Running> {
+  const { name, log } = box.place;
+  const said = (readIfExists(log) ?? "").length;
+  const former = pidFile(box)?.state;
+  const { pid: monitor, exitCode } = launch(serverLine(box), log);
+  const deadline = performance.now() + beginSeconds * 1000;
+  for (;;) {
+    const code = exitCode();
+    if (code !== undefined) throw failureOf(box, code, said);
+    const pid = childrenOf(monitor).find((child) => instanceIn(wordsOf(child)) === name);
+    const server = pid === undefined ? undefined : runningAt(pid);
+    const progress = server === undefined ? "none" : progressOf(box, former);
+    if (server !== undefined && progress === "ready") return server;
+    if (progress === "none" && performance.now() > deadline) {
+      const begun = server ?? runningAt(monitor);
+      if (begun !== undefined) await endNow(begun);
+      throw new StartFailure(`${name} did not begin to start within ${beginSeconds} s.`);
+    }
+    await delay(lookMilliseconds);
+  }
+}
+
+/** Stops it in order; one that does not go is ended. True when it went in order. */
+export async function stopServer(server: Running): Promise<boolean> {
+  signal(server, "SIGINT");
+  if (await endsWithin(server, fastStopSeconds)) return true;
+  signal(server, "SIGQUIT");
+  // With it end all of its backends; what was acknowledged is in its WAL.
+  if (!(await endsWithin(server, immediateStopSeconds))) await endNow(server);
+  return false;
+}
