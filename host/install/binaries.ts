@@ -3,11 +3,11 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { readIfExists, writeAtomically } from "../file.ts";
+import { isAtLeast } from "../version.ts";
 import { mirrorFormat, parseCandidates, parseMirrors } from "./apt.ts";
 import { findProgram, outputOf, say } from "./command.ts";
 import { choosePackages, findAllNative, findMissing, hasApt, wants } from "./native.ts";
 import { runAsRoot } from "./root.ts";
-import { isAtLeast } from "./version.ts";
 
 /** Where the programs are, as the host program's configuration wants it. */
 export type Binaries =

@@ -1,8 +1,8 @@
 // The servers this machine has by itself, and whether they are new enough.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { findVersion, isAtLeast, pgbouncerMinimum } from "../version.ts";
 import { findProgram, findPrograms, outputOf } from "./command.ts";
-import { findVersion, isAtLeast, pgbouncerMinimum } from "./version.ts";
 
 /** A program that is wanted: its oldest good version, and where to ask which one it is. */
 export interface Want {

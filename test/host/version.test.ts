@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findVersion, isAtLeast } from "../../host/install/version.ts";
+import { findVersion, isAtLeast } from "../../host/version.ts";
 
 test.each([
   ["17", "17"],
