@@ -19,6 +19,7 @@ const Directory = AbsolutePath.refine(
   "at most 76 bytes: the paths of the Unix sockets in it would be too long",
 );
 
+/** Where the programs are. */
 const Binaries = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("native"),

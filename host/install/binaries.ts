@@ -2,22 +2,13 @@
 // when new enough, else from its package manager, else in a Debian 13 root file system.
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Binaries } from "../config.ts";
 import { readIfExists, writeAtomically } from "../file.ts";
 import { isAtLeast } from "../version.ts";
 import { mirrorFormat, parseCandidates, parseMirrors } from "./apt.ts";
 import { findProgram, outputOf, say } from "./command.ts";
 import { choosePackages, findAllNative, findMissing, hasApt, wants } from "./native.ts";
 import { runAsRoot } from "./root.ts";
-
-/** Where the programs are, as the host program's configuration wants it. */
-export type Binaries =
-  | {
-      readonly kind: "native";
-      readonly postgres: string;
-      readonly pgbouncer: string;
-      readonly pgbackrest: string;
-    }
-  | { readonly kind: "rootfs"; readonly path: string; readonly bwrap: string };
 
 /** Where to look, build and record. */
 export interface Places {

@@ -1,8 +1,8 @@
 // A psql for this machine, which may have none but the one beside Postgres.
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Binaries } from "../config.ts";
 import { writeIfChanged } from "../file.ts";
-import type { Binaries } from "../install/binaries.ts";
 import { outputOf } from "../install/command.ts";
 import { quote } from "../install/root.ts";
 import { homePaths, type Settings } from "./settings.ts";
