@@ -18,7 +18,7 @@ const samples: [string, string, string][] = [
   ["src/ imports no runtime", "src/core/a.ts", 'import type { Env } from "../../workers/a.ts";'],
   ["src/ imports no runtime", "src/core/a.ts", 'await import("cloudflare:workers");'],
   ["host/ imports src/contract", "host/a.ts", 'import "../src/core/id.ts";'],
-  ["host/ imports src/contract", "host/launch/a.ts", 'export { a } from "../../src/core/id.ts";'],
+  ["host/ imports src/contract", "host/a.ts", 'export { a } from "../src/core/id.ts";'],
   ["nothing imports workers/", "bench/a.ts", 'import "../workers/api.ts";'],
   ["routes are leaves", "src/project/a.ts", 'import "../database/routes.ts";'],
   ["routes are leaves", "src/project/a.ts", 'import "./data-service-routes.ts";'],

@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { importJWK, SignJWT } from "jose";
-import { keepSecrets } from "../../host/launch/secrets.ts";
+import { keepSecrets } from "../../local/launch/secrets.ts";
 import {
   type HostCommandInput,
   type HostCommandName,
