@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Binaries } from "../../host/config.ts";
 import { readIfExists, writeAtomically, writeIfChanged } from "../../host/file.ts";
 import { findProcess } from "../../host/process.ts";
-import { ControlLogin } from "../../src/contract/host.ts";
+import { ControlLogin } from "../../src/contract/login.ts";
 import { say } from "../install/command.ts";
 import { announce, apiUrl, type Facts, writeDevFile } from "./announce.ts";
 import { answersAt, registerCluster, waitFor } from "./api.ts";

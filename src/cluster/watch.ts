@@ -3,7 +3,7 @@
 import { and, eq, inArray, isNull, lt } from "drizzle-orm";
 import { raiseAgain, raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
-import { protocolVersion } from "../contract/host.ts";
+import { protocolVersion } from "../contract/protocol.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { ClusterFacts, HostIncident } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";

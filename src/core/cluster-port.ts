@@ -49,7 +49,7 @@ export interface HostTransition {
   readonly at: string;
 }
 
-/** Something that happened to a host's servers; see `Incident` of `src/contract/host.ts`. */
+/** Something that happened to a host's servers; see `Incident` of `src/contract/incident.ts`. */
 export interface HostIncident {
   readonly seq: number;
   readonly program: "postgres" | "transaction" | "session" | "host";
@@ -58,7 +58,7 @@ export interface HostIncident {
   readonly at: string;
 }
 
-/** A state of D1; see `Mark` of `src/contract/host.ts`. */
+/** A state of D1; see `Mark` of `src/contract/mark.ts`. */
 export interface ClusterMark {
   readonly epoch: string;
   readonly state: string;
@@ -121,7 +121,7 @@ export interface LogRequest {
   readonly after?: string;
 }
 
-/** What one database did in one span of time; see `MetricPoint` of `src/contract/host.ts`. */
+/** What one database did in one span of time; see `MetricPoint` of `src/contract/metric.ts`. */
 export interface DatabaseMetricPoint {
   readonly at: string;
   readonly seconds: number;
@@ -202,7 +202,7 @@ export interface StoredDump {
   readonly made_with: string;
 }
 
-/** What a dump has come to; see `DumpReport` of `src/contract/host.ts`. */
+/** What a dump has come to; see `DumpReport` of `src/contract/dump.ts`. */
 export interface ClusterDump {
   readonly state: "waiting" | "running" | "succeeded" | "failed";
   readonly position: number;
@@ -211,7 +211,7 @@ export interface ClusterDump {
   readonly stored: StoredDump | null;
 }
 
-/** What a recovery could not use, though it would have been better; see `src/contract/host.ts`. */
+/** What a recovery could not use, though it was better; see `src/contract/recovery.ts`. */
 export interface PassedOver {
   readonly repository: 1 | 2;
   readonly backup_label: string | null;
@@ -219,7 +219,7 @@ export interface PassedOver {
   readonly is_damage: boolean;
 }
 
-/** What a recovery has come to; see `RecoveryReport` of `src/contract/host.ts`. */
+/** What a recovery has come to; see `RecoveryReport` of `src/contract/recovery.ts`. */
 export interface ClusterRecovery {
   readonly state: "waiting" | "running" | "ready" | "failed";
   readonly position: number;
@@ -250,7 +250,7 @@ export interface VerificationTarget {
   readonly login: LoadTarget | null;
 }
 
-/** One look at what was restored; see `VerificationCheck` of `src/contract/host.ts`. */
+/** One look at what was restored; see `VerificationCheck` of `src/contract/verification.ts`. */
 interface VerificationCheck {
   readonly name: "restore" | "content" | "indexes" | "checksums" | "repository";
   readonly result: "passed" | "failed" | "skipped";
@@ -258,7 +258,7 @@ interface VerificationCheck {
   readonly milliseconds: number;
 }
 
-/** One database that was restored to be looked at; see `src/contract/host.ts`. */
+/** One database that was restored to be looked at; see `src/contract/verification.ts`. */
 export interface VerifiedDatabase {
   readonly database_id: string;
   readonly restore_point: { readonly name: string; readonly lsn: string; readonly at: string };
@@ -297,7 +297,7 @@ export interface LoadTarget {
   readonly password: string;
 }
 
-/** How what was recovered is opened for reading; see `PreviewRequest` of `src/contract/host.ts`. */
+/** How what was recovered is opened; see `PreviewRequest` of `src/contract/preview.ts`. */
 export interface PreviewSpec {
   readonly name: string;
   readonly login: string;

@@ -1,5 +1,5 @@
 // What a cluster has against what a row asks for: pure, so that a thousand rows take no time.
-import { defaultSettings } from "../contract/host.ts";
+import { defaultSettings } from "../contract/setting.ts";
 import type {
   ClusterInventory,
   FoundDatabase,

@@ -1,6 +1,6 @@
 // What a database has of its cluster, as a function of its row: verbs change the row and have it
 // applied, and whoever finds another truth in the cluster applies it again.
-import { backendBytesMin, defaultSettings } from "../contract/host.ts";
+import { backendBytesMin, defaultSettings } from "../contract/setting.ts";
 import type { DatabaseSettings } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { type Limited, limitsOf, sizeLimits } from "./size.ts";

@@ -1,6 +1,7 @@
 // A cluster in memory: it keeps what the effects leave behind, and fails when it is told to.
 import { type LocalClusterPort, portOf } from "../../src/cluster/port.ts";
-import { defaultSettings, protocolVersion } from "../../src/contract/host.ts";
+import { protocolVersion } from "../../src/contract/protocol.ts";
+import { defaultSettings } from "../../src/contract/setting.ts";
 import type {
   ClusterFacts,
   ClusterMark,
