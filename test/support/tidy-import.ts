@@ -4,8 +4,8 @@ import { type CodeFile, type Finding, type Import, importsOf } from "./code-file
 
 /** A folder of src/ imports only folders to its left, and itself. */
 export const ladder = [
-  "core",
   "contract",
+  "core",
   "alert",
   "account",
   "audit",
