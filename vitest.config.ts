@@ -13,7 +13,7 @@ process.env.NODE_EXTRA_CA_CERTS = trustedFile;
 const { cloudflareTest, readD1Migrations } = await import("@cloudflare/vitest-plugin");
 delete process.env.NODE_EXTRA_CA_CERTS;
 
-const inNode = ["test/host/**/*.test.ts", "test/launch/**/*.test.ts", "test/*.test.ts"];
+const inNode = ["test/host/**/*.test.ts", "test/local/**/*.test.ts", "test/*.test.ts"];
 // Those that use the one system they share, and those that start systems or hosts of their own.
 const wholeSystem = readdirSync(join(import.meta.dirname, "test/e2e"))
   .filter((name) => name.endsWith(".test.ts"))

@@ -2,7 +2,7 @@
 // that was killed: the next one sees to that.
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { Binaries } from "../host/install/binaries.ts";
+import type { Binaries } from "../host/config.ts";
 import { startSystem } from "../test/support/system.ts";
 import { onEnd } from "./ending.ts";
 import { isToy } from "./size.ts";

@@ -1,7 +1,8 @@
 // Who may log in through this program: what PgBouncer decides by the address of its client it
 // cannot decide here, where every client has the address of the host.
 import { BlockList, isIPv4, isIPv6 } from "node:net";
-import { defaultPools, reservedDatabases } from "../src/contract/host.ts";
+import { reservedDatabases } from "../src/contract/database.ts";
+import { defaultPools } from "../src/contract/pool.ts";
 import type { DatabaseFile } from "./database-file.ts";
 import { controlUser, poolerUser } from "./secret.ts";
 import { SqlProblem } from "./sql-problem.ts";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { z } from "zod";
-import { smallBackends } from "../src/contract/host.ts";
+import { smallBackends } from "../src/contract/pool.ts";
 
 /** Postgres has no TCP port; this number only names its socket. */
 export const postgresPort = 5432;
@@ -19,6 +19,7 @@ const Directory = AbsolutePath.refine(
   "at most 76 bytes: the paths of the Unix sockets in it would be too long",
 );
 
+/** Where the programs are. */
 const Binaries = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("native"),

@@ -3,14 +3,9 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import {
-  Cidr,
-  DatabaseName,
-  type DatabaseSettings,
-  defaultPools,
-  defaultSettings,
-  PoolLimits,
-} from "../src/contract/host.ts";
+import { DatabaseName } from "../src/contract/database.ts";
+import { defaultPools, PoolLimits } from "../src/contract/pool.ts";
+import { Cidr, type DatabaseSettings, defaultSettings } from "../src/contract/setting.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { readIfExists, writeAtomically, writeIfChanged } from "./file.ts";
 import { type PoolMode, poolerFiles, renderHba, renderLine } from "./pgbouncer-config.ts";

@@ -1,7 +1,7 @@
 // Dumps of live databases on demand, at most two at a time, as the tenant's own role: what a tenant
 // put into its database is read with the tenant's rights.
 import type { Readable } from "node:stream";
-import type { DumpReport, StoredDump } from "../src/contract/host.ts";
+import type { DumpReport, StoredDump } from "../src/contract/dump.ts";
 import { runProgram, streamProgram } from "./binary.ts";
 import type { Bytes } from "./cipher-stream.ts";
 import { type HostConfig, layout, postgresPort } from "./config.ts";

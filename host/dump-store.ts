@@ -13,7 +13,7 @@ import {
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { StoredDump } from "../src/contract/host.ts";
+import { StoredDump } from "../src/contract/dump.ts";
 import { type Bytes, contentBytes, decrypted, encrypted, headerBytes } from "./cipher-stream.ts";
 import { makePrivateDirectories, readIfExists, writeAtomically } from "./file.ts";
 import { HostProblem } from "./problem.ts";

@@ -1,6 +1,6 @@
 // What every route of the host's HTTP does with requests and answers.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { protocolHeader, protocolVersion } from "../src/contract/host.ts";
+import { protocolHeader, protocolVersion } from "../src/contract/protocol.ts";
 import { HostProblem } from "./problem.ts";
 
 const bodyMilliseconds = 30_000;

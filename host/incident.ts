@@ -1,7 +1,7 @@
 // What happened to the servers that nobody asked for: crashes, hangs, restarts. The control plane
 // reads them and makes alerts of them.
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { Incident } from "../src/contract/host.ts";
+import { Incident } from "../src/contract/incident.ts";
 import { openJsonLines } from "./json-lines.ts";
 import { log } from "./log.ts";
 

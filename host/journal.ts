@@ -1,5 +1,5 @@
 // When databases were suspended and woken, the last ten thousand times.
-import { Transition } from "../src/contract/host.ts";
+import { Transition } from "../src/contract/transition.ts";
 import { openJsonLines } from "./json-lines.ts";
 
 const keptMax = 10_000;

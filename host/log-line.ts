@@ -1,6 +1,6 @@
 // From what the servers write to the lines about one database. What stands in them is the tenants'
 // input, line breaks and neighbours' names in names of databases and roles included.
-import type { LogLine } from "../src/contract/host.ts";
+import type { LogLine } from "../src/contract/log.ts";
 import { hideSecrets } from "./log-secret.ts";
 
 const messageCharactersMax = 2000;

@@ -2,7 +2,7 @@
 // from their ends, in pieces, so that a long log costs what is asked of it.
 import { open } from "node:fs/promises";
 import { z } from "zod";
-import type { LogLine } from "../src/contract/host.ts";
+import type { LogLine } from "../src/contract/log.ts";
 import { entriesOf, errorOf, type FoundLine, timeOf } from "./log-line.ts";
 import {
   filesOf,

@@ -1,7 +1,7 @@
 // Which state of D1 this host last heard of. A D1 that was put back from an older day, or that
 // began anew, is seen by it: the control plane then repairs nothing by itself.
 import { z } from "zod";
-import { Mark } from "../src/contract/host.ts";
+import { Mark } from "../src/contract/mark.ts";
 import { readIfExists, writeAtomically } from "./file.ts";
 
 const File = z.object({ known: Mark.nullable() });

@@ -5,7 +5,8 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
-import { backendBytesMin, DatabaseName } from "../src/contract/host.ts";
+import { DatabaseName } from "../src/contract/database.ts";
+import { backendBytesMin } from "../src/contract/setting.ts";
 import type { Backends } from "./backend.ts";
 import type { DatabaseFile, WantedByDatabase } from "./database-file.ts";
 import { childrenOf } from "./process.ts";

@@ -1,6 +1,6 @@
 // One look at all databases: what Postgres counted since the one before, what the poolers have and
 // what was logged.
-import { reservedDatabases } from "../src/contract/host.ts";
+import { reservedDatabases } from "../src/contract/database.ts";
 import type { Sample } from "./metric-series.ts";
 import type { PoolerState } from "./pooler-state.ts";
 import type { Session } from "./session.ts";

@@ -1,7 +1,7 @@
 // What a database did, span by span: minutes for some hours, then longer spans. A span in which
 // nothing happened is not kept, and filled in when read.
 import { z } from "zod";
-import type { MetricPoint } from "../src/contract/host.ts";
+import type { MetricPoint } from "../src/contract/metric.ts";
 
 /** Counts of a span, and what is at its end. */
 export type Sample = Omit<MetricPoint, "at" | "seconds">;

@@ -1,5 +1,5 @@
 // A minute of every database is kept once it is over, and only when it differs from nothing.
-import type { MetricPoint } from "../src/contract/host.ts";
+import type { MetricPoint } from "../src/contract/metric.ts";
 import type { MetricFiles } from "./metric-file.ts";
 import type { MetricLook } from "./metric-look.ts";
 import { counted, join, lasting, nothing, pointsOf, type Sample } from "./metric-series.ts";

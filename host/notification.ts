@@ -1,6 +1,6 @@
 // The queue of NOTIFY is one for all databases: when it is full, nobody's NOTIFY commits. It is as
 // long as the oldest transaction of a session that listens, and which sessions listen nobody sees.
-import { reservedDatabases } from "../src/contract/host.ts";
+import { reservedDatabases } from "../src/contract/database.ts";
 import { log } from "./log.ts";
 import type { Session } from "./session.ts";
 

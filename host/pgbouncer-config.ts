@@ -1,6 +1,7 @@
 import { isIPv4 } from "node:net";
 import { join } from "node:path";
-import { defaultPools, type PoolLimits, reservedDatabases } from "../src/contract/host.ts";
+import { reservedDatabases } from "../src/contract/database.ts";
+import { defaultPools, type PoolLimits } from "../src/contract/pool.ts";
 import type { HostConfig } from "./config.ts";
 import { isLoopback, layout, postgresPort } from "./config.ts";
 import { networkOf } from "./network.ts";

@@ -6,7 +6,6 @@ import { runProgram, startServer } from "./binary.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { lastWords, startFailure } from "./failure.ts";
 import { makePrivateDirectories, readIfExists, writeIfChanged } from "./file.ts";
-import { findVersion, isAtLeast, pgbouncerMinimum } from "./install/version.ts";
 import { log } from "./log.ts";
 import {
   localAddress,
@@ -21,6 +20,7 @@ import { controlUser, type Secrets } from "./secret.ts";
 import { probeServer } from "./server-probe.ts";
 import { createSession, type Session } from "./session.ts";
 import type { Program } from "./supervise.ts";
+import { findVersion, isAtLeast, pgbouncerMinimum } from "./version.ts";
 
 const stopSeconds = 10;
 const probeMilliseconds = 1000;

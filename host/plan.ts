@@ -3,7 +3,7 @@
 // sum of what its databases may have, which placement keeps within this plan.
 import { readFileSync } from "node:fs";
 import { totalmem } from "node:os";
-import { clientsPerBackend, smallBackends } from "../src/contract/host.ts";
+import { clientsPerBackend, smallBackends } from "../src/contract/pool.ts";
 import type { HostConfig } from "./config.ts";
 
 /** What the plan is made from. */

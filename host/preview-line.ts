@@ -2,7 +2,10 @@
 // a scratch cluster, and a login of its own, whose password the poolers check.
 import { join } from "node:path";
 import { z } from "zod";
-import { Cidr, DatabaseName, PoolLimits, PreviewRequest } from "../src/contract/host.ts";
+import { DatabaseName } from "../src/contract/database.ts";
+import { PoolLimits } from "../src/contract/pool.ts";
+import { PreviewRequest } from "../src/contract/preview.ts";
+import { Cidr } from "../src/contract/setting.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { readIfExists } from "./file.ts";
 import { networkOf } from "./network.ts";

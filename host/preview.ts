@@ -2,7 +2,7 @@
 // the memory and the connections of the database it was.
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
-import type { PreviewRequest } from "../src/contract/host.ts";
+import type { PreviewRequest } from "../src/contract/preview.ts";
 import { createBackends } from "./backend.ts";
 import type { DatabaseFile } from "./database-file.ts";
 import type { ScratchTenant } from "./dump.ts";

@@ -1,5 +1,5 @@
 // What went wrong in a recovery, in words: of which file, and what to do about it.
-import type { HostCommandReport } from "../src/contract/host.ts";
+import type { PassedOver } from "../src/contract/recovery.ts";
 import type { Repository } from "./backrest-config.ts";
 import { messageOf } from "./log.ts";
 import { ManifestRefused } from "./manifest-view.ts";
@@ -20,9 +20,6 @@ export interface FailedStep {
 const another =
   "Restore to another moment, or with `backup_id` from another base backup: the rest of the " +
   "window can be had as before.";
-
-/** What did not do; see `PassedOver` of `src/contract/host.ts`. */
-type PassedOver = HostCommandReport<"recovery.status">["passed_over"][number];
 
 /** What went wrong in one attempt. */
 export interface Problem {

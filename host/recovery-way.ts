@@ -1,7 +1,7 @@
 // The ways in which one database can be recovered, the fastest first: from a cut-down view of the
 // first repository; as pgBackRest does it, when a manifest is not one to be cut down; and the same
 // from the second repository. Which is tried after which is in recovery-attempt.ts.
-import type { MomentRequest } from "../src/contract/host.ts";
+import type { MomentRequest } from "../src/contract/moment.ts";
 import { type BaseBackup, listBackups } from "./backrest.ts";
 import type { Backup } from "./backup.ts";
 import { type Attempt, isWorthTrying, NoBaseBackup } from "./recovery-attempt.ts";

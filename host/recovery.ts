@@ -6,12 +6,9 @@ import { existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import {
-  type MomentRequest,
-  PreviewRequest,
-  RecoveryReport,
-  RecoveryRequest,
-} from "../src/contract/host.ts";
+import type { MomentRequest } from "../src/contract/moment.ts";
+import { PreviewRequest } from "../src/contract/preview.ts";
+import { RecoveryReport, RecoveryRequest } from "../src/contract/recovery.ts";
 import { isAbandoned, isOfVerification } from "./abandoned.ts";
 import type { Backup } from "./backup.ts";
 import { type HostConfig, layout } from "./config.ts";

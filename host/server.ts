@@ -2,7 +2,7 @@
 // to WebSocket at /v1 and /v2.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server } from "node:https";
-import { isSpoken, protocolHeader, protocolVersion } from "../src/contract/host.ts";
+import { isSpoken, protocolHeader, protocolVersion } from "../src/contract/protocol.ts";
 import { type CommandHandlers, dispatch } from "./command.ts";
 import type { HostConfig } from "./config.ts";
 import { sendDump } from "./dump-http.ts";

@@ -2,7 +2,7 @@
 // those that set passwords among them, are not kept. Postgres' own log of them would write it all.
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
-import { reservedDatabases } from "../src/contract/host.ts";
+import { reservedDatabases } from "../src/contract/database.ts";
 import { renderSlowLine } from "./log-line.ts";
 import { filesOf, slowLog } from "./log-source.ts";
 import type { Session } from "./session.ts";

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import { type HostCommandReport, protocolVersion } from "../src/contract/host.ts";
+import { protocolVersion } from "../src/contract/protocol.ts";
+import type { StatusReport } from "../src/contract/status.ts";
 import { runProgram } from "./binary.ts";
 import type { HostConfig } from "./config.ts";
 import { backendsOf, memoryBytes } from "./plan.ts";
@@ -33,7 +34,7 @@ function versionIn(text: string): string {
 /** Makes the handler of the command `status`. */
 export function createStatus(config: HostConfig, control: Session, poolerConsole: Session) {
   let backrest: Promise<string> | undefined;
-  return async (): Promise<HostCommandReport<"status">> => {
+  return async (): Promise<StatusReport> => {
     backrest ??= runProgram(config, "pgbackrest", ["version"]);
     backrest.catch(() => {
       backrest = undefined;

@@ -1,7 +1,7 @@
 // Tokens of the control plane: signed with its Ed25519 key, for this cluster, for one use.
 import { createHash } from "node:crypto";
 import { createLocalJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
-import { type HostAddress, HostTokenClaims, hostTokenSecondsMax } from "../src/contract/host.ts";
+import { type HostAddress, HostTokenClaims, hostTokenSecondsMax } from "../src/contract/token.ts";
 import type { ControlKey } from "./config.ts";
 import { HostProblem } from "./problem.ts";
 

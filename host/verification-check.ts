@@ -1,5 +1,5 @@
 // What is looked at in a database that was restored. A look that cannot be taken is no pass.
-import type { VerificationCheck } from "../src/contract/host.ts";
+import type { VerificationCheck } from "../src/contract/verification.ts";
 import type { Backup } from "./backup.ts";
 import { runProgram, streamProgram } from "./binary.ts";
 import { differences, type Manifest } from "./content.ts";

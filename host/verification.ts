@@ -2,13 +2,13 @@
 // restore point at which their content is known, and what came back is looked at.
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import type { RecoveryReport } from "../src/contract/recovery.ts";
 import type {
-  HostCommandReport,
   VerificationCheck,
   VerificationReport,
   VerificationTarget,
   VerifiedDatabase,
-} from "../src/contract/host.ts";
+} from "../src/contract/verification.ts";
 import { verificationPrefix } from "./abandoned.ts";
 import type { Backup } from "./backup.ts";
 import { type HostConfig, layout, postgresPort } from "./config.ts";
@@ -30,7 +30,6 @@ import {
 const lookMilliseconds = 200;
 const keptMax = 20;
 
-type RecoveryReport = HostCommandReport<"recovery.status">;
 type Versions = NonNullable<VerificationReport["versions"]>;
 
 /** Verifications of one cluster. */

@@ -7,7 +7,7 @@ import type { IncomingMessage } from "node:http";
 import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { type Duplex, pipeline } from "node:stream";
 import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws";
-import { HostAddress } from "../src/contract/host.ts";
+import { HostAddress } from "../src/contract/token.ts";
 import type { Admission } from "./admission.ts";
 import { messageOf } from "./log.ts";
 import { HostProblem } from "./problem.ts";

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { defaultSettings } from "../src/contract/host.ts";
+import { defaultSettings } from "../src/contract/setting.ts";
 import { log, messageOf } from "./log.ts";
 
 /** The group of all that serves everybody; systemd's DelegateSubgroup has to name it. */

@@ -25,7 +25,7 @@ interface Count {
 const checks: Readonly<Record<string, readonly string[]>> = {
   "format and lint": ["biome", "ci", "--error-on-warnings", "."],
   "types of src and workers": ["tsc", "-p", "tsconfig.json"],
-  "types of host and bench": ["tsc", "-p", "host/tsconfig.json"],
+  "types of host, local and bench": ["tsc", "-p", "host/tsconfig.json"],
   "types of tests in workerd": ["tsc", "-p", "test/tsconfig.json"],
   "types of tests in Node": ["tsc", "-p", "test/tsconfig.node.json"],
   "dead code and dependencies": ["knip"],

@@ -12,7 +12,7 @@ const linesOf = (findings: readonly Finding[]) =>
   findings.map(({ file, line, remedy }) => `${file}:${line} ${remedy}`);
 
 test("the rules see the whole house", () => {
-  for (const room of ["src", "workers", "host", "test", "bench"]) {
+  for (const room of ["src", "workers", "host", "local", "test", "bench"]) {
     expect(code.some(({ path }) => path.startsWith(`${room}/`))).toBe(true);
   }
 });

@@ -4,8 +4,8 @@ import { inArray } from "drizzle-orm";
 import { openAlerts, raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { type AlertRow, alert } from "../alert/table.ts";
 import { allClusters } from "../cluster/find.ts";
+import type { PassedOver } from "../contract/recovery.ts";
 import { commit, type Statement } from "../core/batch.ts";
-import type { PassedOver } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 
 const kind = "backup_damaged";

@@ -3,8 +3,8 @@ import { raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
 import { allClusters } from "../cluster/find.ts";
 import type { ClusterRow } from "../cluster/table.ts";
+import type { ArchiveReport } from "../contract/archive.ts";
 import { commit, type Statement } from "../core/batch.ts";
-import type { ArchiveStatus } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { incrementalHours, isIdle } from "./schedule.ts";
 import { baseBackup } from "./table.ts";
@@ -22,7 +22,7 @@ export async function watchArchives(context: Context): Promise<void> {
   }
 }
 
-function alertsOf(context: Context, id: string, name: string, status: ArchiveStatus): Statement[] {
+function alertsOf(context: Context, id: string, name: string, status: ArchiveReport): Statement[] {
   const isLate = (since: string | null) =>
     since !== null && context.now().getTime() - Date.parse(since) > lateMilliseconds;
   const tell = (subject: string, since: string | null, message: string) =>

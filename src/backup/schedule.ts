@@ -1,8 +1,8 @@
 import { and, desc, eq } from "drizzle-orm";
 import { ask } from "../cluster/ask.ts";
 import { allClusters } from "../cluster/find.ts";
+import type { ArchiveReport } from "../contract/archive.ts";
 import { commit } from "../core/batch.ts";
-import type { ArchiveStatus } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";
 import { activeOperations, commitExclusively } from "../operation/find.ts";
@@ -27,14 +27,14 @@ export interface BackupHistory {
 }
 
 /** True for a cluster that has nothing to back up but what Postgres writes by itself. */
-export function isIdle({ written_since_backup_bytes: bytes }: ArchiveStatus): boolean {
+export function isIdle({ written_since_backup_bytes: bytes }: ArchiveReport): boolean {
   return bytes !== null && bytes < idleBytes;
 }
 
 /** Which base backup is due now, or null: one that would hold what the last one holds never is. */
 export function dueBackup(
   now: Date,
-  status: ArchiveStatus,
+  status: ArchiveReport,
   { lastFullAt, last, lastFailedAt }: BackupHistory,
 ): BaseBackupRow["type"] | null {
   const { wal_bytes: walBytes } = status;

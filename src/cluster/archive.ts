@@ -1,5 +1,6 @@
 // Archives to and from a cluster's host.
-import { HostError, StoredDump } from "../contract/host.ts";
+import { StoredDump } from "../contract/dump.ts";
+import { HostError } from "../contract/protocol.ts";
 import type { ArchivePort } from "../core/archive-port.ts";
 import type { Context } from "../core/context.ts";
 import { getCluster } from "./find.ts";

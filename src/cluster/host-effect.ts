@@ -1,5 +1,5 @@
 // The effects that are a command to the host.
-import type { HostCommandInput, HostCommandName, HostCommandReport } from "../contract/host.ts";
+import type { HostCommandInput, HostCommandName, HostCommandReport } from "../contract/command.ts";
 import type { LocalClusterPort } from "./port.ts";
 
 /** Sends one command to this cluster's host. */

@@ -3,12 +3,9 @@ import {
   type HostCommandInput,
   type HostCommandName,
   type HostCommandReport,
-  HostError,
   hostCommands,
-  isSpoken,
-  protocolHeader,
-  protocolVersion,
-} from "../contract/host.ts";
+} from "../contract/command.ts";
+import { HostError, isSpoken, protocolHeader, protocolVersion } from "../contract/protocol.ts";
 import type { IdSource } from "../core/id.ts";
 import type { ClusterRow } from "./table.ts";
 import { commandToken, type HostKey } from "./token.ts";

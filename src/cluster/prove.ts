@@ -1,6 +1,7 @@
 // Whether a cluster is what an operator says, before anything of it is written down.
 import { z } from "zod";
-import { type HostCommandReport, isSpoken, protocolVersion } from "../contract/host.ts";
+import { isSpoken, protocolVersion } from "../contract/protocol.ts";
+import type { StatusReport } from "../contract/status.ts";
 import type { ClusterFacts, ClusterLogin, ClusterPlace } from "../core/cluster-port.ts";
 import { messageOf } from "../core/error.ts";
 import { commandHost, type HostAccess } from "./host.ts";
@@ -44,7 +45,7 @@ export async function proveCluster(
 // The host tries its poolers each second, over TCP: what it says of them has answered.
 function refuseElsewhere(
   { publicHost, transactionPort, sessionPort }: Omit<ClusterPlace, keyof ClusterLogin>,
-  listen: HostCommandReport<"status">["listen"],
+  listen: StatusReport["listen"],
 ): void {
   if (listen === undefined) return;
   const said = {
@@ -59,7 +60,7 @@ function refuseElsewhere(
 }
 
 /** What a host says of itself, in our words. */
-export function factsOf(status: HostCommandReport<"status">): ClusterFacts {
+export function factsOf(status: StatusReport): ClusterFacts {
   return {
     systemIdentifier: status.system_identifier ?? null,
     backendsMax: status.backends_max,

@@ -3,9 +3,10 @@
 import { and, eq, inArray, isNull, lt } from "drizzle-orm";
 import { raiseAgain, raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
-import { protocolVersion } from "../contract/host.ts";
+import type { Incident } from "../contract/incident.ts";
+import { protocolVersion } from "../contract/protocol.ts";
 import { commit, type Statement } from "../core/batch.ts";
-import type { ClusterFacts, HostIncident } from "../core/cluster-port.ts";
+import type { ClusterFacts } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";
 import { allClusters } from "./find.ts";
@@ -139,7 +140,7 @@ const programs = {
   host: "The host program",
 } as const;
 
-function alertOf(clusterId: string, name: string, { program, what, detail, at }: HostIncident) {
+function alertOf(clusterId: string, name: string, { program, what, detail, at }: Incident) {
   return {
     kind: "server_failed" as const,
     subject: `${clusterId}/${program}`,

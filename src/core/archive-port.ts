@@ -1,6 +1,6 @@
 // Archives on their way between a caller and a cluster's host. Streams, which is why they are no
 // effects of the cluster's port: those cross to its lane object as JSON.
-import type { StoredDump } from "./cluster-port.ts";
+import type { StoredDump } from "../contract/dump.ts";
 
 /** An archive as it comes. */
 export interface Archive {

@@ -1,5 +1,19 @@
 // What verbs may ask of a cluster. `src/cluster/` speaks SQL and signed commands behind it;
 // tests put a cluster in memory here that can be told to fail at any call.
+import type { ArchiveReport } from "../contract/archive.ts";
+import type { BaseBackup, BaseBackupReport } from "../contract/base-backup.ts";
+import type { DatabaseSwap, HostDatabase } from "../contract/database.ts";
+import type { DumpReport, StoredDump } from "../contract/dump.ts";
+import type { Incident } from "../contract/incident.ts";
+import type { LogLine, LogRequest } from "../contract/log.ts";
+import type { TenantLogin } from "../contract/login.ts";
+import type { Mark } from "../contract/mark.ts";
+import type { MetricPoint } from "../contract/metric.ts";
+import type { PreviewRequest } from "../contract/preview.ts";
+import type { RecoveryReport, RecoveryRequest } from "../contract/recovery.ts";
+import type { DatabaseSettings } from "../contract/setting.ts";
+import type { Transition } from "../contract/transition.ts";
+import type { VerificationReport, VerificationTarget } from "../contract/verification.ts";
 
 /** A database's name in Postgres and its two roles: who owns its objects, who logs in. */
 export interface DatabaseNames {
@@ -12,57 +26,6 @@ export interface DatabaseNames {
 export interface DatabaseSpec extends DatabaseNames {
   /** SCRAM-SHA-256 verifier as Postgres stores it; the password itself is never sent. */
   readonly verifier: string;
-}
-
-/** What one database may use of one pooler. */
-interface PoolLimits {
-  /** Server connections (backends). */
-  readonly pool_size: number;
-  /** Client connections accepted; one more is refused with words. */
-  readonly client_connections_max: number;
-}
-
-/** What a database may use of both poolers. */
-export interface DatabasePools {
-  readonly transaction: PoolLimits;
-  readonly session: PoolLimits;
-}
-
-/** Everything a database has of its cluster, derived from its row. */
-export interface DatabaseSettings extends DatabasePools {
-  /** Idle time after which the host suspends it; 0 is never. */
-  readonly suspend_after_seconds: number;
-  /** Private memory one backend may have. */
-  readonly bytes_per_backend: number;
-  /** Its share of the processors beside others'; a small database has 100. */
-  readonly cpu_weight: number;
-  /** Networks (CIDR) new clients are let in from; empty is from everywhere. */
-  readonly allowed_addresses: string[];
-}
-
-/** A change a host made by itself. */
-export interface HostTransition {
-  readonly seq: number;
-  readonly database: string;
-  readonly to: "suspended" | "woken";
-  /** ISO 8601. */
-  readonly at: string;
-}
-
-/** Something that happened to a host's servers; see `Incident` of `src/contract/host.ts`. */
-export interface HostIncident {
-  readonly seq: number;
-  readonly program: "postgres" | "transaction" | "session" | "host";
-  readonly what: "crashed" | "out_of_memory" | "halted" | "hung" | "left";
-  readonly detail: string;
-  readonly at: string;
-}
-
-/** A state of D1; see `Mark` of `src/contract/host.ts`. */
-export interface ClusterMark {
-  readonly epoch: string;
-  readonly state: string;
-  readonly at: string;
 }
 
 /** Where a cluster is to be, before anything of it is believed. */
@@ -98,47 +61,6 @@ export interface TrashItem {
   readonly day: string;
 }
 
-/** What is kept about one database beside Postgres. */
-export interface HostDatabase {
-  readonly database: string;
-  readonly state: "running" | "suspended" | "stopped";
-  readonly settings: DatabaseSettings;
-}
-
-/** One line of a log about one database. */
-export interface DatabaseLogLine {
-  readonly at: string;
-  readonly source: "postgres" | "transaction-pooler" | "session-pooler";
-  readonly level: "debug" | "info" | "warning" | "error" | "fatal";
-  readonly message: string;
-  readonly sqlstate: string | null;
-}
-
-/** Which lines: the last ones, after a cursor or since a moment when given. */
-export interface LogRequest {
-  readonly lines: number;
-  readonly since?: string;
-  readonly after?: string;
-}
-
-/** What one database did in one span of time; see `MetricPoint` of `src/contract/host.ts`. */
-export interface DatabaseMetricPoint {
-  readonly at: string;
-  readonly seconds: number;
-  readonly transactions: number;
-  readonly rollbacks: number;
-  readonly errors: number;
-  readonly slow_statements: number;
-  readonly blocks_hit: number;
-  readonly blocks_read: number;
-  readonly deadlocks: number;
-  readonly temporary_bytes: number;
-  readonly size_bytes: number;
-  readonly client_connections: number;
-  readonly waiting_clients: number;
-  readonly server_connections: number;
-}
-
 /** One backend of a database. */
 export interface DatabaseSession {
   readonly pid: number;
@@ -155,162 +77,6 @@ export interface DatabaseSession {
   readonly ageSeconds: number;
   readonly transactionSeconds: number | null;
   readonly querySeconds: number | null;
-}
-
-/** A base backup in one of a cluster's repositories. */
-export interface ClusterBackup {
-  readonly label: string;
-  readonly repository: number;
-  readonly type: "full" | "diff" | "incr";
-  readonly started_at: string;
-  readonly stopped_at: string;
-  readonly database_bytes: number;
-  readonly repository_bytes: number;
-}
-
-/** How archiving of WAL goes. */
-export interface ArchiveStatus {
-  readonly last_archived_at: string | null;
-  /** Since when a finished segment waits to be archived; null when none does. */
-  readonly unarchived_since: string | null;
-  /** Bytes of WAL ever written: the difference of two is what was written between. */
-  readonly wal_bytes: number;
-  /** What was written since the last base backup ended; null when that is not known. */
-  readonly written_since_backup_bytes: number | null;
-  /** Since when the second repository lacks something, and why; null where there is none. */
-  readonly store: { readonly behind_since: string | null; readonly reason: string | null } | null;
-}
-
-/** Which database to recover, and up to where; or which dump to take instead. */
-export type RecoveryRequest =
-  | {
-      readonly database_oid: number;
-      readonly target:
-        | { readonly time: string }
-        | { readonly name: string; readonly at: string }
-        | { readonly backup: string };
-    }
-  | { readonly dump_id: string };
-
-/** An archive a host keeps. */
-export interface StoredDump {
-  readonly dump_id: string;
-  readonly size_bytes: number;
-  readonly sha256: string;
-  /** ISO 8601. */
-  readonly stored_at: string;
-  readonly made_with: string;
-}
-
-/** What a dump has come to; see `DumpReport` of `src/contract/host.ts`. */
-export interface ClusterDump {
-  readonly state: "waiting" | "running" | "succeeded" | "failed";
-  readonly position: number;
-  readonly bytes_done: number;
-  readonly error: string | null;
-  readonly stored: StoredDump | null;
-}
-
-/** What a recovery could not use, though it would have been better; see `src/contract/host.ts`. */
-export interface PassedOver {
-  readonly repository: 1 | 2;
-  readonly backup_label: string | null;
-  readonly problem: string;
-  readonly is_damage: boolean;
-}
-
-/** What a recovery has come to; see `RecoveryReport` of `src/contract/host.ts`. */
-export interface ClusterRecovery {
-  readonly state: "waiting" | "running" | "ready" | "failed";
-  readonly position: number;
-  readonly step: string;
-  readonly step_milliseconds: Record<string, number>;
-  readonly bytes_total: number;
-  readonly bytes_restored: number;
-  readonly backup_label: string | null;
-  readonly method: "filtered" | "stock" | null;
-  readonly repository: 1 | 2 | null;
-  readonly start_lsn: string | null;
-  readonly replayed_lsn: string | null;
-  readonly reached_at: string | null;
-  readonly evidence: string | null;
-  readonly passed_over: readonly PassedOver[];
-  readonly error: string | null;
-  readonly load: {
-    readonly database: string;
-    readonly state: "running" | "succeeded" | "failed";
-    readonly error: string | null;
-  } | null;
-}
-
-/** A database to verify; without a login its rows are not compared. */
-export interface VerificationTarget {
-  readonly database_id: string;
-  readonly database_oid: number;
-  readonly login: LoadTarget | null;
-}
-
-/** One look at what was restored; see `VerificationCheck` of `src/contract/host.ts`. */
-interface VerificationCheck {
-  readonly name: "restore" | "content" | "indexes" | "checksums" | "repository";
-  readonly result: "passed" | "failed" | "skipped";
-  readonly detail: string;
-  readonly milliseconds: number;
-}
-
-/** One database that was restored to be looked at; see `src/contract/host.ts`. */
-export interface VerifiedDatabase {
-  readonly database_id: string;
-  readonly restore_point: { readonly name: string; readonly lsn: string; readonly at: string };
-  readonly reached_at: string | null;
-  readonly evidence: string | null;
-  readonly backup_label: string | null;
-  readonly method: "filtered" | "stock" | null;
-  readonly repository: 1 | 2 | null;
-  readonly manifest: {
-    readonly tables: number;
-    readonly rows: number;
-    readonly tables_left_out: number;
-    readonly sha256: string;
-  } | null;
-  readonly checks: readonly VerificationCheck[];
-  readonly started_at: string;
-  readonly finished_at: string;
-}
-
-/** What a verification has come to; `succeeded` whatever was found. */
-export interface ClusterVerification {
-  readonly state: "running" | "succeeded" | "failed";
-  readonly error: string | null;
-  readonly versions: {
-    readonly postgres: string;
-    readonly pgbackrest: string;
-    readonly host: string;
-  } | null;
-  readonly databases: readonly VerifiedDatabase[];
-}
-
-/** Where a recovered database is loaded, or what is dumped, and as whom. */
-export interface LoadTarget {
-  readonly database: string;
-  readonly user: string;
-  readonly password: string;
-}
-
-/** How what was recovered is opened for reading; see `PreviewRequest` of `src/contract/host.ts`. */
-export interface PreviewSpec {
-  readonly name: string;
-  readonly login: string;
-  readonly verifier: string;
-  readonly keep_seconds: number;
-  readonly settings: Omit<DatabaseSettings, "suspend_after_seconds">;
-}
-
-/** Which names change places: what is live goes aside, its twin takes its place. */
-export interface DatabaseSwap {
-  readonly live: string;
-  readonly twin: string;
-  readonly aside: string;
 }
 
 /** A tenant's database as Postgres has it. */
@@ -403,15 +169,15 @@ export interface ClusterPort {
   /** What the host keeps of databases: those that were configured, stopped or suspended. */
   hostDatabases(clusterId: string): Promise<HostDatabase[]>;
   /** At most a thousand suspensions and wakes after `afterSeq`, the oldest first. */
-  transitions(clusterId: string, afterSeq: number): Promise<HostTransition[]>;
+  transitions(clusterId: string, afterSeq: number): Promise<Transition[]>;
   /** The last lines about one database, and the cursor to follow from. */
   logs(
     clusterId: string,
     name: string,
     request: LogRequest,
-  ): Promise<{ readonly lines: DatabaseLogLine[]; readonly cursor: string }>;
+  ): Promise<{ readonly lines: LogLine[]; readonly cursor: string }>;
   /** Points of the last `windowSeconds`, the oldest first. */
-  metrics(clusterId: string, name: string, windowSeconds: number): Promise<DatabaseMetricPoint[]>;
+  metrics(clusterId: string, name: string, windowSeconds: number): Promise<MetricPoint[]>;
   /** The backends of one database. */
   sessions(clusterId: string, name: string): Promise<DatabaseSession[]>;
   /** Cancels a backend's statement, or ends it; false when the database has no such backend. */
@@ -432,18 +198,12 @@ export interface ClusterPort {
   /** Begins a base backup; with an id that is known, nothing. */
   startBaseBackup(clusterId: string, backupId: string, type: "full" | "incr"): Promise<void>;
   /** What became of it; null for an id that was never asked for. */
-  baseBackup(
-    clusterId: string,
-    backupId: string,
-  ): Promise<{
-    readonly state: "running" | "succeeded" | "failed";
-    readonly error: string | null;
-  } | null>;
+  baseBackup(clusterId: string, backupId: string): Promise<BaseBackupReport | null>;
   /** The base backups there are, the oldest first. */
-  baseBackups(clusterId: string): Promise<ClusterBackup[]>;
+  baseBackups(clusterId: string): Promise<BaseBackup[]>;
   /** Takes away what no window needs; false while a recovery reads. */
   expireBackups(clusterId: string): Promise<boolean>;
-  archiveStatus(clusterId: string): Promise<ArchiveStatus>;
+  archiveStatus(clusterId: string): Promise<ArchiveReport>;
   /**
    * Spans in which every moment can be recovered, oldest first; the last ends about now, or after
    * the moment that is asked about.
@@ -460,11 +220,11 @@ export interface ClusterPort {
   /** Begins to recover a database beside the live ones; with an id that is known, nothing. */
   startRecovery(clusterId: string, recoveryId: string, request: RecoveryRequest): Promise<void>;
   /** What it has come to; null when it is not, or no longer, known. */
-  recovery(clusterId: string, recoveryId: string): Promise<ClusterRecovery | null>;
+  recovery(clusterId: string, recoveryId: string): Promise<RecoveryReport | null>;
   /** Begins to load what was recovered into an empty database. */
-  loadRecovery(clusterId: string, recoveryId: string, into: LoadTarget): Promise<void>;
+  loadRecovery(clusterId: string, recoveryId: string, into: TenantLogin): Promise<void>;
   /** Opens what was recovered for reading; its clients' connections end with the recovery. */
-  openPreview(clusterId: string, recoveryId: string, preview: PreviewSpec): Promise<void>;
+  openPreview(clusterId: string, recoveryId: string, preview: PreviewRequest): Promise<void>;
   /** Ends a recovery and removes all of it. */
   endRecovery(clusterId: string, recoveryId: string): Promise<void>;
   /** Begins to restore databases and to look at what came back; with a known id, nothing. */
@@ -474,13 +234,13 @@ export interface ClusterPort {
     databases: readonly VerificationTarget[],
   ): Promise<void>;
   /** What it has come to; null when it is not, or no longer, known. */
-  verification(clusterId: string, verificationId: string): Promise<ClusterVerification | null>;
+  verification(clusterId: string, verificationId: string): Promise<VerificationReport | null>;
   /** Ends a verification and removes all of it. */
   endVerification(clusterId: string, verificationId: string): Promise<void>;
   /** Begins to dump a database as one of its logins; with an id that is known, nothing. */
-  startDump(clusterId: string, dumpId: string, from: LoadTarget): Promise<void>;
+  startDump(clusterId: string, dumpId: string, from: TenantLogin): Promise<void>;
   /** What it has come to; null when it is not, or no longer, known. */
-  dump(clusterId: string, dumpId: string): Promise<ClusterDump | null>;
+  dump(clusterId: string, dumpId: string): Promise<DumpReport | null>;
   /** Ends a dump and removes all of it. */
   removeDump(clusterId: string, dumpId: string): Promise<void>;
   /** The dumps a host keeps. */
@@ -504,15 +264,15 @@ export interface ClusterPort {
   /** Tells a host the state of D1; what it knew before. Only after what is expected, or adopted. */
   mark(
     clusterId: string,
-    mark: ClusterMark,
+    mark: Mark,
     expected: readonly string[],
     adopt: boolean,
-  ): Promise<{ readonly known: ClusterMark | null }>;
+  ): Promise<{ readonly known: Mark | null }>;
   /** What happened to the servers after an incident, and the number of the last one. */
   incidents(
     clusterId: string,
     afterSeq: number,
-  ): Promise<{ readonly incidents: HostIncident[]; readonly last_seq: number }>;
+  ): Promise<{ readonly incidents: Incident[]; readonly last_seq: number }>;
   /** What a registered cluster is now. */
   facts(clusterId: string): Promise<ClusterFacts>;
   /** Proves a cluster nobody has registered yet; throws naming the field that is wrong. */

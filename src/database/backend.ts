@@ -5,7 +5,7 @@ import { planLimitsOf } from "../account/plan.ts";
 import { allClusters, getCluster } from "../cluster/find.ts";
 import { moveBackends } from "../cluster/place.ts";
 import type { ClusterRow } from "../cluster/table.ts";
-import { clientsPerBackend } from "../contract/host.ts";
+import { clientsPerBackend } from "../contract/pool.ts";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { type ApiError, conflict } from "../core/error.ts";

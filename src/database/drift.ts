@@ -1,11 +1,7 @@
 // What a cluster has against what a row asks for: pure, so that a thousand rows take no time.
-import { defaultSettings } from "../contract/host.ts";
-import type {
-  ClusterInventory,
-  FoundDatabase,
-  FoundRole,
-  HostDatabase,
-} from "../core/cluster-port.ts";
+import type { HostDatabase } from "../contract/database.ts";
+import { defaultSettings } from "../contract/setting.ts";
+import type { ClusterInventory, FoundDatabase, FoundRole } from "../core/cluster-port.ts";
 import { isSame, type Settable, settingsOf } from "./setting.ts";
 import type { DatabaseRow } from "./table.ts";
 

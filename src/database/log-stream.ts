@@ -1,8 +1,8 @@
 // A database's log as it grows, by asking its host each second for what came after a cursor.
 import { streamFor } from "../account/stream.ts";
 import { ask } from "../cluster/ask.ts";
+import type { LogRequest } from "../contract/log.ts";
 import type { Actor } from "../core/actor.ts";
-import type { LogRequest } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError } from "../core/error.ts";
 import { seal, unseal } from "../core/seal.ts";

@@ -1,9 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import type {
-  DatabaseLogLine,
-  DatabaseMetricPoint,
-  DatabaseSession,
-} from "../core/cluster-port.ts";
+import type { LogLine as HostLine } from "../contract/log.ts";
+import type { MetricPoint } from "../contract/metric.ts";
+import type { DatabaseSession } from "../core/cluster-port.ts";
 import { Time } from "../core/schema.ts";
 import type { PlacedDatabase } from "./find.ts";
 import { renderDatabase } from "./schema.ts";
@@ -79,7 +77,7 @@ export const Logs = z
   .openapi("Logs");
 
 /** Renders a line; `stream` is what older clients colour it by. */
-export function renderLine(line: DatabaseLogLine): z.infer<typeof LogLine> {
+export function renderLine(line: HostLine): z.infer<typeof LogLine> {
   const isError = line.level === "error" || line.level === "fatal";
   return {
     t: line.at,
@@ -169,7 +167,7 @@ export const Metrics = z
 export function renderMetrics(
   found: PlacedDatabase,
   window: { readonly text: string; readonly seconds: number },
-  points: readonly DatabaseMetricPoint[],
+  points: readonly MetricPoint[],
   now: Date,
 ): z.infer<typeof Metrics> {
   const { state, engine, engine_version, cpu_count, memory_mb, storage_mb, port } =

@@ -1,7 +1,7 @@
 // What a database has of its cluster, as a function of its row: verbs change the row and have it
 // applied, and whoever finds another truth in the cluster applies it again.
-import { backendBytesMin, defaultSettings } from "../contract/host.ts";
-import type { DatabaseSettings } from "../core/cluster-port.ts";
+import { backendBytesMin, type DatabaseSettings, defaultSettings } from "../contract/setting.ts";
+
 import type { Context } from "../core/context.ts";
 import { type Limited, limitsOf, sizeLimits } from "./size.ts";
 import type { DatabaseRow } from "./table.ts";

@@ -1,4 +1,4 @@
-import { clientsPerBackend } from "../contract/host.ts";
+import { clientsPerBackend } from "../contract/pool.ts";
 
 /** Sizes a database comes in, smallest first. */
 export const databaseSizes = ["small", "medium", "large"] as const;

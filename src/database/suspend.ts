@@ -4,9 +4,10 @@
 import { and, eq, inArray } from "drizzle-orm";
 import { allClusters, getCluster } from "../cluster/find.ts";
 import { isMovedBySomebody, moveTransitionSeq } from "../cluster/transition.ts";
+import type { HostDatabase } from "../contract/database.ts";
+import type { Transition } from "../contract/transition.ts";
 import type { Actor } from "../core/actor.ts";
 import { commit } from "../core/batch.ts";
-import type { HostDatabase, HostTransition } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";
 import { withoutTrail } from "../core/trail.ts";
@@ -101,7 +102,7 @@ async function follow(
   context: Context,
   clusterId: string,
   known: number,
-  news: readonly HostTransition[],
+  news: readonly Transition[],
 ): Promise<void> {
   let from = known;
   for (let at = 0; at < news.length; at += transitionsMax) {

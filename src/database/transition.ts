@@ -1,7 +1,7 @@
 // What a host's suspensions and wakes change of rows, as statements.
 import { and, inArray } from "drizzle-orm";
+import type { Transition } from "../contract/transition.ts";
 import type { Statement } from "../core/batch.ts";
-import type { HostTransition } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { recordEvent } from "../webhook/event.ts";
 import { type DatabaseRow, database } from "./table.ts";
@@ -14,7 +14,7 @@ export const itsOwnStates = ["running", "suspended"] as const;
 type OwnState = (typeof itsOwnStates)[number];
 
 /** One suspension or wake, whichever number it has. */
-export type MoveByHost = Pick<HostTransition, "database" | "to" | "at">;
+export type MoveByHost = Pick<Transition, "database" | "to" | "at">;
 
 /** Whether its host may move a database by itself. */
 export function mayMove({ state, suspendAfterSeconds }: DatabaseRow): boolean {

@@ -1,6 +1,6 @@
 import { eq } from "drizzle-orm";
+import type { StoredDump } from "../contract/dump.ts";
 import type { Statement } from "../core/batch.ts";
-import type { StoredDump } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { type DumpRow, dump } from "./table.ts";
 

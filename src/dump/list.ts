@@ -1,6 +1,6 @@
 import { ask } from "../cluster/ask.ts";
+import type { BaseBackup } from "../contract/base-backup.ts";
 import type { Actor } from "../core/actor.ts";
-import type { ClusterBackup } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
 import { findRecoverable } from "../database/find.ts";
@@ -11,7 +11,7 @@ import { dumpIdIn } from "./name.ts";
 import { renderBaseBackup, renderDump } from "./schema.ts";
 
 /** The base backups that cover a database, newest first. @throws ApiError 503 */
-async function baseBackupsOf(context: Context, row: DatabaseRow): Promise<ClusterBackup[]> {
+async function baseBackupsOf(context: Context, row: DatabaseRow): Promise<BaseBackup[]> {
   const backups = await ask(() => context.cluster.baseBackups(row.clusterId));
   const created = row.createdAt.getTime();
   return backups.filter(({ stopped_at }) => Date.parse(stopped_at) >= created).reverse();

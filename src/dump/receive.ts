@@ -1,6 +1,6 @@
 // An archive a caller sends: kept for as long as it takes to load it, and a day beyond.
+import type { StoredDump } from "../contract/dump.ts";
 import type { Statement } from "../core/batch.ts";
-import type { StoredDump } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError, unavailable } from "../core/error.ts";
 import { newId } from "../core/id.ts";

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { ClusterBackup } from "../core/cluster-port.ts";
+import type { BaseBackup } from "../contract/base-backup.ts";
 import { Label, optional, Time, wholeNumber } from "../core/schema.ts";
 import { Proof, renderProof } from "../proof/schema.ts";
 import type { CertificateRow } from "../proof/table.ts";
@@ -41,7 +41,7 @@ type DatabaseBackup = z.infer<typeof DatabaseBackup>;
 /** Renders a backup of the cluster as one of the database. */
 export function renderBaseBackup(
   databaseId: string,
-  backup: ClusterBackup,
+  backup: BaseBackup,
   proof: Pick<CertificateRow, "id" | "result" | "createdAt"> | undefined,
 ): DatabaseBackup {
   return {

@@ -5,7 +5,7 @@
 import { allClusters, getCluster } from "../cluster/find.ts";
 import { markTaken, prepareMark } from "../cluster/mark.ts";
 import type { ClusterRow } from "../cluster/table.ts";
-import type { ClusterMark } from "../core/cluster-port.ts";
+import type { Mark } from "../contract/mark.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";
 import { ensureInstallation, holdRepairs } from "./hold.ts";
@@ -27,7 +27,7 @@ export async function markClusters(context: Context): Promise<void> {
 async function markCluster(context: Context, row: ClusterRow, epoch: string): Promise<void> {
   const { id, name, markConfirmed, adoptsMark } = row;
   const state = row.markPending ?? (await prepareMark(context, id));
-  const mark: ClusterMark = { epoch, state, at: context.now().toISOString() };
+  const mark: Mark = { epoch, state, at: context.now().toISOString() };
   const expected = markConfirmed === null ? [state] : [markConfirmed, state];
   const { known } = await context.cluster.mark(id, mark, expected, adoptsMark);
   if (known === null || adoptsMark || expected.includes(known.state)) {

@@ -1,9 +1,9 @@
 // From what a host found to a certificate: what, from which backup, to which point, what was looked
 // at, with which tools. Law: what was not looked at never passes.
 import { canonicalJson } from "../contract/canonical.ts";
+import type { VerificationReport, VerifiedDatabase } from "../contract/verification.ts";
 import type { Statement } from "../core/batch.ts";
 import { signText } from "../core/certificate-key.ts";
-import type { ClusterVerification, VerifiedDatabase } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import type { DatabaseRow } from "../database/table.ts";
 import { type CertificateRow, certificate, certificateKey } from "./table.ts";
@@ -16,7 +16,7 @@ export interface Certified {
   readonly verificationId: string;
   readonly row: DatabaseRow;
   readonly found: VerifiedDatabase;
-  readonly versions: NonNullable<ClusterVerification["versions"]>;
+  readonly versions: NonNullable<VerificationReport["versions"]>;
 }
 
 /** What the checks come to; none at all is no pass. */

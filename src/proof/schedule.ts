@@ -4,7 +4,7 @@ import { and, asc, count, desc, eq, inArray, not, sql } from "drizzle-orm";
 import { isIdle } from "../backup/schedule.ts";
 import { allClusters } from "../cluster/find.ts";
 import type { ClusterRow } from "../cluster/table.ts";
-import { verifiedMax } from "../contract/host.ts";
+import { verifiedMax } from "../contract/verification.ts";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { invalid, messageOf, notFound } from "../core/error.ts";

@@ -2,8 +2,8 @@
 // signed. Law: a verification that did not come to its end certifies nothing.
 import { eq, inArray } from "drizzle-orm";
 import { z } from "zod";
+import type { VerificationReport, VerificationTarget } from "../contract/verification.ts";
 import type { Statement } from "../core/batch.ts";
-import type { ClusterVerification, VerificationTarget } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { TerminalError } from "../core/error.ts";
 import { newId } from "../core/id.ts";
@@ -84,8 +84,8 @@ const finish: Do<VerifyInput> = async (context, { input }) => {
 async function certificatesOf(
   context: Context,
   input: VerifyInput,
-  { databases }: ClusterVerification,
-  versions: NonNullable<ClusterVerification["versions"]>,
+  { databases }: VerificationReport,
+  versions: NonNullable<VerificationReport["versions"]>,
 ): Promise<Statement[]> {
   const rows = await rowsOf(context, input);
   const certified = input.databases.flatMap(({ databaseId, certificateId: id }) => {

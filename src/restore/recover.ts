@@ -2,8 +2,9 @@
 import { eq } from "drizzle-orm";
 import { z } from "zod";
 import { damageAlerts } from "../backup/damage.ts";
+import type { TenantLogin } from "../contract/login.ts";
+import type { RecoveryReport } from "../contract/recovery.ts";
 import { commit, type Statement } from "../core/batch.ts";
-import type { ClusterRecovery, LoadTarget } from "../core/cluster-port.ts";
 import type { Context } from "../core/context.ts";
 import { TerminalError } from "../core/error.ts";
 import { next, type Outcome, waitFor } from "../operation/define.ts";
@@ -64,7 +65,7 @@ export async function recover(context: Context, input: Recovering): Promise<Outc
   return found.state === "ready" ? next(told, ...alerts) : waitFor(lookSeconds, told);
 }
 
-function progressOf(found: ClusterRecovery): Partial<RestoreRow> {
+function progressOf(found: RecoveryReport): Partial<RestoreRow> {
   return {
     reachedAt: found.reached_at,
     evidence: found.evidence,
@@ -90,7 +91,7 @@ export async function loadInto(
   context: Context,
   input: Recovering,
   database: string,
-  login: () => Promise<Omit<LoadTarget, "database">>,
+  login: () => Promise<Omit<TenantLogin, "database">>,
 ): Promise<Outcome> {
   const { clusterId, restoreId } = input;
   const recoveryId = recoveryIdOf(input);

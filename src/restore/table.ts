@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import type { PassedOver } from "../core/cluster-port.ts";
+import type { PassedOver } from "../contract/recovery.ts";
 import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
 
 /** How far a recovery is, as its cluster told it last. */

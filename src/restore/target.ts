@@ -2,7 +2,7 @@
 // where. Nothing is begun for a target outside of the window.
 import { and, asc, desc, eq, gt } from "drizzle-orm";
 import { ask } from "../cluster/ask.ts";
-import type { RecoveryRequest } from "../core/cluster-port.ts";
+import type { RecoveryRequest } from "../contract/recovery.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError, conflict, invalid, notFound } from "../core/error.ts";
 import type { DatabaseRow } from "../database/table.ts";

@@ -1,8 +1,9 @@
 import { beforeEach, expect, it } from "vitest";
 import { watchArchives, watchBackups } from "../../src/backup/late.ts";
 import { backUpNow } from "../../src/backup/schedule.ts";
-import type { ArchiveStatus } from "../../src/core/cluster-port.ts";
+import type { ArchiveReport } from "../../src/contract/archive.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
+import { idleArchive } from "../support/fake-recovery.ts";
 import { clusterId } from "../support/seed.ts";
 
 let api: TestApi;
@@ -12,10 +13,8 @@ beforeEach(async () => {
 
 const alerts = async () => (await api.call("GET", "/api/v1/admin/alerts")).body.data;
 
-async function look(status: Partial<ArchiveStatus>): Promise<void> {
-  const idle = { last_archived_at: null, unarchived_since: null, wal_bytes: 0, store: null };
-  const nothing = { written_since_backup_bytes: null };
-  const archiveStatus = async () => ({ ...idle, ...nothing, ...status });
+async function look(status: Partial<ArchiveReport>): Promise<void> {
+  const archiveStatus = async () => ({ ...idleArchive, ...status });
   await watchArchives({ ...api.context, cluster: { ...api.context.cluster, archiveStatus } });
 }
 
@@ -33,10 +32,10 @@ it("WAL that waits for more than two minutes is an alert until it is archived", 
 
 it("a second repository that is behind is an alert with the words of what to do", async () => {
   const reason = "the store does not know the key: check backup.s3.key (InvalidAccessKeyId)";
-  await look({ store: { behind_since: ago(600), reason } });
+  await look({ store: { copied_wal: null, behind_since: ago(600), reason } });
   const [open] = await alerts();
   expect(open.message).toContain("check backup.s3.key");
-  await look({ store: { behind_since: null, reason: null } });
+  await look({ store: { copied_wal: null, behind_since: null, reason: null } });
   expect(await alerts()).toEqual([]);
 });
 

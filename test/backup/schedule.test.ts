@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type BackupHistory, dueBackup } from "../../src/backup/schedule.ts";
+import { idleArchive } from "../support/fake-recovery.ts";
 
 const hour = 3_600_000;
 const now = new Date("2026-01-02T00:00:00Z");
@@ -14,7 +15,7 @@ const taken = (fullHours: number, lastHours: number, walBytes = 0): BackupHistor
 const none: BackupHistory = { lastFullAt: null, last: null, lastFailedAt: null };
 
 const archived = (walBytes: number, written: number | null = null) => ({
-  ...{ last_archived_at: null, unarchived_since: null, store: null },
+  ...idleArchive,
   wal_bytes: walBytes,
   written_since_backup_bytes: written,
 });

@@ -1,7 +1,7 @@
 import { asc } from "drizzle-orm";
 import { beforeEach, describe, expect, it } from "vitest";
 import { cluster } from "../../src/cluster/table.ts";
-import type { HostTransition } from "../../src/core/cluster-port.ts";
+import type { Transition } from "../../src/contract/transition.ts";
 import { pullTransitions } from "../../src/database/suspend.ts";
 import { event } from "../../src/webhook/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
@@ -24,7 +24,7 @@ async function createDatabase(project: string): Promise<{ id: string; database: 
 }
 
 /** The host moves the database by itself, a minute after it last did. */
-function move(to: HostTransition["to"], database = name): string {
+function move(to: Transition["to"], database = name): string {
   api.clock.advance(60);
   api.cluster.move(database, to, api.clock.now());
   return api.clock.now().toISOString();

@@ -9,7 +9,7 @@ import { call, createProject, query, until } from "../support/client.ts";
 import { all, filesIn, turnBits } from "../support/damage.ts";
 import { system } from "../support/shared-system.ts";
 
-const script = resolve(import.meta.dirname, "../../host/launch/verify-certificate.ts");
+const script = resolve(import.meta.dirname, "../../local/launch/verify-certificate.ts");
 // A cron trigger comes once a minute.
 const alertSeconds = 90;
 

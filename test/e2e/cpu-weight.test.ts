@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { defaultSettings } from "../../src/contract/host.ts";
+import { defaultSettings } from "../../src/contract/setting.ts";
 import { cgroupParent, delegateCgroup, removeCgroup } from "../support/cgroup.ts";
 import { until } from "../support/client.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";

@@ -4,14 +4,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Client, type ClientConfig } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
-  type DatabaseSettings,
-  defaultSettings,
   type HostCommandInput,
   type HostCommandName,
   type HostCommandReport,
   hostCommands,
-  type Transition,
-} from "../../src/contract/host.ts";
+} from "../../src/contract/command.ts";
+import { type DatabaseSettings, defaultSettings } from "../../src/contract/setting.ts";
+import type { Transition } from "../../src/contract/transition.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";
 
 const password = "a password only tests know";

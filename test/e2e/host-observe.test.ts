@@ -9,8 +9,8 @@ import {
   type HostCommandName,
   type HostCommandReport,
   hostCommands,
-  type LogLine,
-} from "../../src/contract/host.ts";
+} from "../../src/contract/command.ts";
+import type { LogLine } from "../../src/contract/log.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";
 
 const password = "a password only tests know";

@@ -6,7 +6,9 @@ import { neonConfig, Client as SocketClient } from "@neondatabase/serverless";
 import { Client, type ClientConfig } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { defaultSettings, type HostAddress, StatusReport } from "../../src/contract/host.ts";
+import { defaultSettings } from "../../src/contract/setting.ts";
+import { StatusReport } from "../../src/contract/status.ts";
+import type { HostAddress } from "../../src/contract/token.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";
 
 const password = "a password only tests know";

@@ -4,7 +4,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { defaultSettings } from "../../src/contract/host.ts";
+import { defaultSettings } from "../../src/contract/setting.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";
 import {
   momentNow,

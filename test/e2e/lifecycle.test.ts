@@ -17,7 +17,7 @@ import { processesOf } from "../support/process.ts";
 import { system as another } from "../support/shared-system.ts";
 import { type OwnSystem, type Program, rootfsDirectory, startSystem } from "../support/system.ts";
 
-const launcher = resolve(import.meta.dirname, "../../host/launch/main.ts");
+const launcher = resolve(import.meta.dirname, "../../local/launch/main.ts");
 const programs: Program[] = [
   "launcher",
   "host",

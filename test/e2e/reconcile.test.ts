@@ -1,6 +1,6 @@
 // What hands and tenants change in a cluster is made again what the rows say, by the cron.
 import { beforeAll, expect, test } from "vitest";
-import { defaultSettings } from "../../src/contract/host.ts";
+import { defaultSettings } from "../../src/contract/setting.ts";
 import {
   call,
   createProject,

@@ -14,7 +14,7 @@ import type {
   HostCommandInput,
   HostCommandName,
   HostCommandReport,
-} from "../../src/contract/host.ts";
+} from "../../src/contract/command.ts";
 import { until } from "../support/client.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";
 import { startS3, type TestS3 } from "../support/s3.ts";

@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readIfExists } from "../../host/file.ts";
-import type { HostCommandReport } from "../../src/contract/host.ts";
+import type { HostCommandReport } from "../../src/contract/command.ts";
 import { until } from "../support/client.ts";
 import { all, filesIn, turnBits } from "../support/damage.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { type CommandHandlers, dispatch } from "../../host/command.ts";
-import { defaultSettings } from "../../src/contract/host.ts";
+import { defaultSettings } from "../../src/contract/setting.ts";
 
 function someHandlers() {
   return {

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openDatabaseFile, readWanted, settingsIn } from "../../host/database-file.ts";
-import { defaultPools, defaultSettings } from "../../src/contract/host.ts";
+import { defaultPools } from "../../src/contract/pool.ts";
+import { defaultSettings } from "../../src/contract/setting.ts";
 import { aConfig } from "../support/host-config.ts";
 
 const pools = {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Wanted } from "../../host/database-file.ts";
 import { createMemoryLimits, limitMemory } from "../../host/memory.ts";
 import { noWeights } from "../../host/weight.ts";
-import { backendBytesMin } from "../../src/contract/host.ts";
+import { backendBytesMin } from "../../src/contract/setting.ts";
 
 let parent: ChildProcess;
 let children: readonly number[];

@@ -9,7 +9,7 @@ import {
   renderPreviewHba,
   withPreviewUsers,
 } from "../../host/preview-line.ts";
-import { defaultSettings } from "../../src/contract/host.ts";
+import { defaultSettings } from "../../src/contract/setting.ts";
 import { aConfig } from "../support/host-config.ts";
 import { scramVerifier } from "../support/scram.ts";
 

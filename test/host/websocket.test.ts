@@ -10,7 +10,7 @@ import { SqlProblem } from "../../host/sql-problem.ts";
 import { createTokenGate } from "../../host/token.ts";
 import { createProxy } from "../../host/websocket.ts";
 import { strangerBytesMax } from "../../host/websocket-meter.ts";
-import type { HostAddress } from "../../src/contract/host.ts";
+import type { HostAddress } from "../../src/contract/token.ts";
 import { createSigner } from "../support/host-token.ts";
 import { startupMessage, tlsRequest } from "../support/startup.ts";
 

@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from "vitest";
-import type { VerifiedDatabase } from "../../src/core/cluster-port.ts";
+import type { VerifiedDatabase } from "../../src/contract/verification.ts";
 import { scheduleVerifications } from "../../src/proof/schedule.ts";
 import { certificate } from "../../src/proof/table.ts";
 import { forgetCertificates, watchVerifications } from "../../src/proof/watch.ts";

@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from "vitest";
 import { resolveDamage } from "../../src/backup/damage.ts";
-import type { ClusterBackup, ClusterRecovery } from "../../src/core/cluster-port.ts";
+import type { BaseBackup } from "../../src/contract/base-backup.ts";
+import type { RecoveryReport } from "../../src/contract/recovery.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { runToEnd } from "../support/run.ts";
 import { clusterId } from "../support/seed.ts";
@@ -28,7 +29,7 @@ beforeEach(async () => {
 });
 
 /** Has recoveries end otherwise than they would. */
-function recoveriesEnd(change: Partial<ClusterRecovery>): void {
+function recoveriesEnd(change: Partial<RecoveryReport>): void {
   const { cluster } = api.context;
   const { recovery } = cluster;
   Object.assign(cluster, {
@@ -52,7 +53,7 @@ async function restore() {
 const alerts = async () =>
   (await api.call("GET", "/api/v1/admin/alerts?kind=backup_damaged")).body.data;
 
-function backupsAre(...left: Partial<ClusterBackup>[]): void {
+function backupsAre(...left: Partial<BaseBackup>[]): void {
   Object.assign(api.context.cluster, { baseBackups: async () => left });
 }
 

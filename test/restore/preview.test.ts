@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { ClusterRecovery } from "../../src/core/cluster-port.ts";
+import type { RecoveryReport } from "../../src/contract/recovery.ts";
 import { endPreviews } from "../../src/restore/expire.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { runToEnd } from "../support/run.ts";
@@ -145,8 +145,8 @@ describe("a preview", () => {
 });
 
 describe("progress", () => {
-  const waiting: Partial<ClusterRecovery> = { state: "waiting", step: "wait", position: 2 };
-  const running: Partial<ClusterRecovery> = {
+  const waiting: Partial<RecoveryReport> = { state: "waiting", step: "wait", position: 2 };
+  const running: Partial<RecoveryReport> = {
     state: "running",
     step: "replay",
     bytes_restored: 1,

@@ -1,19 +1,15 @@
 // A cluster in memory: it keeps what the effects leave behind, and fails when it is told to.
 import { type LocalClusterPort, portOf } from "../../src/cluster/port.ts";
-import { defaultSettings, protocolVersion } from "../../src/contract/host.ts";
-import type {
-  ClusterFacts,
-  ClusterMark,
-  ClusterPort,
-  ClusterRecovery,
-  DatabaseLogLine,
-  DatabaseMetricPoint,
-  DatabaseSession,
-  DatabaseSettings,
-  HostIncident,
-  HostTransition,
-  StoredDump,
-} from "../../src/core/cluster-port.ts";
+import type { StoredDump } from "../../src/contract/dump.ts";
+import type { Incident } from "../../src/contract/incident.ts";
+import type { LogLine } from "../../src/contract/log.ts";
+import type { Mark } from "../../src/contract/mark.ts";
+import type { MetricPoint } from "../../src/contract/metric.ts";
+import { protocolVersion } from "../../src/contract/protocol.ts";
+import type { RecoveryReport } from "../../src/contract/recovery.ts";
+import { type DatabaseSettings, defaultSettings } from "../../src/contract/setting.ts";
+import type { Transition } from "../../src/contract/transition.ts";
+import type { ClusterFacts, ClusterPort, DatabaseSession } from "../../src/core/cluster-port.ts";
 import { createDrift, driftEffects } from "./fake-drift.ts";
 import {
   createRecoveries,
@@ -48,7 +44,7 @@ export interface ClusterState {
   /** Databases that are stopped or suspended. */
   readonly held: ReadonlyMap<string, "stopped" | "suspended">;
   /** What is being recovered. */
-  readonly recoveries: ReadonlyMap<string, ClusterRecovery>;
+  readonly recoveries: ReadonlyMap<string, RecoveryReport>;
   readonly dumps: ReadonlyMap<string, StoredDump>;
 }
 
@@ -62,11 +58,11 @@ function createThings() {
     databases: new Map<string, { readonly owner: string }>(),
     settings: new Map<string, DatabaseSettings>(),
     held: new Map<string, "stopped" | "suspended">(),
-    transitions: [] as HostTransition[],
+    transitions: [] as Transition[],
     /** What an observer of any database sees. */
     seen: {
-      lines: [] as DatabaseLogLine[],
-      points: [] as DatabaseMetricPoint[],
+      lines: [] as LogLine[],
+      points: [] as MetricPoint[],
       sessions: [] as DatabaseSession[],
     },
     ...createRecoveries(),
@@ -80,8 +76,8 @@ function createThings() {
       diskTotalBytes: 100e9,
       protocol: protocolVersion,
     } as ClusterFacts,
-    mark: null as ClusterMark | null,
-    incidents: [] as HostIncident[],
+    mark: null as Mark | null,
+    incidents: [] as Incident[],
   };
 }
 
@@ -195,7 +191,7 @@ function hostEffects(things: Things) {
 }
 
 /** The host suspends or wakes a database by itself, and notes when. */
-function move(things: Things, database: string, to: HostTransition["to"], at: Date): void {
+function move(things: Things, database: string, to: Transition["to"], at: Date): void {
   const { held, transitions } = things;
   if (to === "suspended") held.set(database, "suspended");
   else held.delete(database);
@@ -242,7 +238,7 @@ export function createFakeCluster() {
     store: (bytes: number) => {
       things.bytes = bytes;
     },
-    move: (database: string, to: HostTransition["to"], at: Date) => move(things, database, to, at),
+    move: (database: string, to: Transition["to"], at: Date) => move(things, database, to, at),
     /** Somebody's hand or SQL made something else of the things. */
     things,
     seen: things.seen,

@@ -1,16 +1,36 @@
 // Backups and recoveries of the cluster in memory.
 import type { LocalClusterPort } from "../../src/cluster/port.ts";
-import type {
-  ClusterRecovery,
-  ClusterVerification,
-  PreviewSpec,
-  StoredDump,
-  VerifiedDatabase,
-} from "../../src/core/cluster-port.ts";
+import type { ArchiveReport } from "../../src/contract/archive.ts";
+import type { BaseBackupReport } from "../../src/contract/base-backup.ts";
+import type { StoredDump } from "../../src/contract/dump.ts";
+import type { PreviewRequest } from "../../src/contract/preview.ts";
+import type { RecoveryReport } from "../../src/contract/recovery.ts";
+import type { VerificationReport, VerifiedDatabase } from "../../src/contract/verification.ts";
 import type { Things } from "./fake-cluster.ts";
 
+/** How archiving goes where nothing was written. */
+export const idleArchive: ArchiveReport = {
+  last_archived_wal: null,
+  last_archived_at: null,
+  unarchived_since: null,
+  failed_count: 0,
+  wal_bytes: 0,
+  written_since_backup_bytes: null,
+  store: null,
+};
+
+const begun = "2026-01-01T00:00:00.000Z";
+// It was made at once.
+const aBackup: BaseBackupReport = {
+  state: "succeeded",
+  started_at: begun,
+  ended_at: begun,
+  error: null,
+};
+
 // One that was at its target at once.
-const aRecovery: ClusterRecovery = {
+const aRecovery: RecoveryReport = {
+  recovery_id: "019a7c5e-8f00-7000-8000-000000000000",
   state: "ready",
   position: 0,
   step: "admit",
@@ -25,6 +45,7 @@ const aRecovery: ClusterRecovery = {
   reached_at: "2026-01-01T00:00:00.000000Z",
   evidence: "recovery stopping before commit of transaction 1, time 2026-01-01",
   passed_over: [],
+  database: null,
   error: null,
   load: null,
 };
@@ -64,7 +85,8 @@ export function verificationEffects(things: Things) {
     startVerification: async (id, targets) => {
       const databases = targets.map(({ database_id }) => aVerified(database_id, things.checks));
       const versions = { postgres: "17.6", pgbackrest: "2.55.1", host: "0.1.0" };
-      const over = { state: "succeeded", error: null, versions, databases } as const;
+      const done = databases.length;
+      const over = { state: "succeeded", done, error: null, versions, databases } as const;
       if (!verifications.has(id)) verifications.set(id, over);
     },
     verification: async (id) => verifications.get(id) ?? null,
@@ -79,11 +101,11 @@ export function createRecoveries() {
   return {
     backups: new Set<string>(),
     /** Each is over at once. */
-    verifications: new Map<string, ClusterVerification>(),
+    verifications: new Map<string, VerificationReport>(),
     /** What the next verifications find. */
     checks: passedChecks,
-    recoveries: new Map<string, ClusterRecovery>(),
-    previews: new Map<string, PreviewSpec>(),
+    recoveries: new Map<string, RecoveryReport>(),
+    previews: new Map<string, PreviewRequest>(),
     oids: new Map<string, number>(),
     /** What can be recovered. */
     spans: [{ from: "2000-01-01T00:00:00.000Z", to: "2100-01-01T00:00:00.000Z" }],
@@ -156,17 +178,10 @@ export function recoveryEffects(things: Things) {
     startBaseBackup: async (backupId) => {
       backups.add(backupId);
     },
-    baseBackup: async (backupId) =>
-      backups.has(backupId) ? { state: "succeeded", error: null } : null,
+    baseBackup: async (backupId) => (backups.has(backupId) ? aBackup : null),
     baseBackups: async () => [],
     expireBackups: async () => true,
-    archiveStatus: async () => ({
-      last_archived_at: null,
-      unarchived_since: null,
-      wal_bytes: 0,
-      written_since_backup_bytes: null,
-      store: null,
-    }),
+    archiveStatus: async () => idleArchive,
     recoveryWindow: async () => things.spans,
     restorePoint: async () => ({ lsn: "0/1", at: "2026-01-01T00:00:00.000Z" }),
     startRecovery: async (recoveryId) => {

@@ -2,13 +2,13 @@
 import { createHash, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { importJWK, SignJWT } from "jose";
-import { keepSecrets } from "../../host/launch/secrets.ts";
+import { keepSecrets } from "../../local/launch/secrets.ts";
 import {
   type HostCommandInput,
   type HostCommandName,
   type HostCommandReport,
   hostCommands,
-} from "../../src/contract/host.ts";
+} from "../../src/contract/command.ts";
 import type { RunningSystem } from "./system.ts";
 
 /** Has the host carry out one command; what it refuses is the error. */

@@ -4,7 +4,7 @@ import type { DatabaseFile, Wanted } from "../../host/database-file.ts";
 import type { Journal } from "../../host/journal.ts";
 import { createLifecycle } from "../../host/lifecycle.ts";
 import type { PoolerState } from "../../host/pooler-state.ts";
-import type { Transition } from "../../src/contract/host.ts";
+import type { Transition } from "../../src/contract/transition.ts";
 
 /** A pooler a test may look into, and use as a client would. */
 function aPooler() {

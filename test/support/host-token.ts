@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import type { HostAddress } from "../../src/contract/host.ts";
+import type { HostAddress } from "../../src/contract/token.ts";
 
 /** What a test may change about a token; seconds since the epoch. */
 export interface TokenChanges {

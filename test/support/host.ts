@@ -19,7 +19,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Binaries, HostConfig } from "../../host/config.ts";
 import { readIfExists } from "../../host/file.ts";
-import type { HostAddress, HostCommandInput, HostCommandName } from "../../src/contract/host.ts";
+import type { HostCommandInput, HostCommandName } from "../../src/contract/command.ts";
+import type { HostAddress } from "../../src/contract/token.ts";
 import { createSigner } from "./host-token.ts";
 
 // By user: one cannot clean up after another.

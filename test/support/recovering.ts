@@ -7,7 +7,7 @@ import type {
   HostCommandInput,
   HostCommandName,
   HostCommandReport,
-} from "../../src/contract/host.ts";
+} from "../../src/contract/command.ts";
 import { until } from "./client.ts";
 import type { TestHost } from "./host.ts";
 

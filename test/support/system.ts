@@ -167,7 +167,7 @@ interface Launch {
 function launch(options: Launch, log: string): ChildProcess {
   const { home, port, cronSeconds, backendsMax, databasesMax, clientsMax } = options;
   const output = openSync(log, "a");
-  const child = spawn(process.execPath, [join(repository, "host/launch/main.ts")], {
+  const child = spawn(process.execPath, [join(repository, "local/launch/main.ts")], {
     env: {
       ...process.env,
       MIOSA_HOME: home,

@@ -4,8 +4,8 @@ import { type CodeFile, type Finding, type Import, importsOf } from "./code-file
 
 /** A folder of src/ imports only folders to its left, and itself. */
 export const ladder = [
-  "core",
   "contract",
+  "core",
   "alert",
   "account",
   "audit",
@@ -64,6 +64,18 @@ const leavesHost: Judge = ({ file, target }) => {
   return isOurs ? null : "host/ knows src/contract alone: put what both need there";
 };
 
+const leavesLocal: Judge = ({ file, target }) => {
+  if (roomOf(file) !== "local" || target === null) return null;
+  const isOurs = ["local", "host"].includes(roomOf(target)) || nounOf(target) === "contract";
+  return isOurs ? null : "local/ knows host/ and src/contract alone: put what both need there";
+};
+
+const knowsLocal: Judge = ({ file, target }) => {
+  if (target === null || roomOf(target) !== "local") return null;
+  const mayKnow = ["local", "test", "bench"].includes(roomOf(file));
+  return mayKnow ? null : "what starts a system is no part of it: move what is shared into host/";
+};
+
 const knowsWorkers: Judge = ({ file, target }) => {
   if (target === null || roomOf(target) !== "workers") return null;
   const mayKnow = ["workers", "test"].includes(roomOf(file));
@@ -90,6 +102,8 @@ export const importRules: Record<string, (files: readonly CodeFile[]) => Finding
   "src/contract imports zod alone": (files) => findingsOf(files, leavesContract),
   "src/ imports no runtime and no other room": (files) => findingsOf(files, leavesSrc),
   "host/ imports src/contract alone": (files) => findingsOf(files, leavesHost),
+  "local/ imports host/ and src/contract alone": (files) => findingsOf(files, leavesLocal),
+  "only local/, test/ and bench/ import local/": (files) => findingsOf(files, knowsLocal),
   "nothing imports workers/": (files) => findingsOf(files, knowsWorkers),
   "routes are leaves": (files) => findingsOf(files, knowsRoutes),
   "imports are relative paths or packages": (files) => findingsOf(files, usesAlias),

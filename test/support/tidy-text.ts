@@ -45,7 +45,7 @@ const elsewhere = wordsOf(
 const isElsewhere: Judge = (line, { path }) =>
   path === "LICENSE" || !elsewhere.test(line) ? null : "leave out what only this workplace knows";
 
-const rooms = /^(src|workers|host|test|bench|sdk|console|migrations|\.ci)\//;
+const rooms = /^(src|workers|host|local|test|bench|sdk|console|migrations|\.ci)\//;
 
 /** Paths a Markdown file names, in code spans and links, that are not there. */
 function deadPaths(file: TextFile): Finding[] {
