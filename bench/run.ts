@@ -70,12 +70,11 @@ async function interrupt(signal: NodeJS.Signals): Promise<void> {
   process.exit(interruptedCode);
 }
 
-let isInterrupted = false;
+let interrupted: Promise<void> | undefined;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
     // What is being ended is ended, however often that is asked for.
-    if (!isInterrupted) void interrupt(signal);
-    isInterrupted = true;
+    interrupted ??= interrupt(signal);
   });
 }
 
@@ -85,5 +84,6 @@ try {
 } catch (error) {
   say(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
-await endAll(say);
+// A figure whose system was ended under it fails, too.
+await (interrupted ?? endAll(say));
 process.exit(code);

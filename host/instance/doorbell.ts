@@ -37,26 +37,37 @@ function splice(client: Socket, server: Socket): void {
   }
 }
 
+/** Passes clients on to what was woken for them. */
+function createPassage(wake: Wake) {
+  const passing = new Set<Socket>();
+  return {
+    async answer(name: string, client: Socket): Promise<void> {
+      // Nothing is read before somebody is there to hear it.
+      client.pause();
+      passing.add(client);
+      client.once("close", () => passing.delete(client));
+      client.on("error", () => client.destroy());
+      try {
+        const socket = await wake(name);
+        if (client.destroyed) return;
+        const server = connect(join(socket, socketName));
+        server.once("error", () => client.destroy());
+        server.once("connect", () => splice(client, server));
+      } catch {
+        // The pooler tells its client that the server was not reached; the host's log says why.
+        client.destroy();
+      }
+    },
+    end(): void {
+      for (const socket of passing) socket.destroy();
+    },
+  };
+}
+
 /** Makes the doorbells of a host, in a directory of its own that the poolers may pass through. */
 export function createDoorbells(directory: string, wake: Wake): Doorbells {
   const servers = new Map<string, Server>();
-  const passing = new Set<Socket>();
-
-  async function answer(name: string, client: Socket): Promise<void> {
-    passing.add(client);
-    client.once("close", () => passing.delete(client));
-    client.on("error", () => client.destroy());
-    try {
-      const socket = await wake(name);
-      if (client.destroyed) return;
-      const server = connect(join(socket, socketName));
-      server.once("error", () => client.destroy());
-      server.once("connect", () => splice(client, server));
-    } catch {
-      // The pooler tells its client that the server was not reached; the host's log says why.
-      client.destroy();
-    }
-  }
+  const passage = createPassage(wake);
 
   async function hang(name: string): Promise<string> {
     const at = join(directory, name);
@@ -64,11 +75,7 @@ export function createDoorbells(directory: string, wake: Wake): Doorbells {
     makePassable(at);
     const path = join(at, socketName);
     rmSync(path, { force: true });
-    // Nothing is read before somebody is there to hear it.
-    const server = createServer({ pauseOnConnect: false }, (client) => {
-      client.pause();
-      void answer(name, client);
-    });
+    const server = createServer((client) => void passage.answer(name, client));
     servers.set(name, server);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -95,7 +102,7 @@ export function createDoorbells(directory: string, wake: Wake): Doorbells {
     take,
     close() {
       for (const name of [...servers.keys()]) void take(name);
-      for (const socket of passing) socket.destroy();
+      passage.end();
     },
   };
 }

@@ -32,6 +32,20 @@ export interface Roster {
   withSlot<Result>(work: (slot: number) => Promise<Result>): Promise<Result>;
 }
 
+/** Gives the lowest number that nobody has, and none that is about to be somebody's. */
+function createSlots(taken: () => readonly number[]) {
+  const reserved = new Set<number>();
+  return {
+    async with<Result>(work: (slot: number) => Promise<Result>): Promise<Result> {
+      const all = new Set([...taken(), ...reserved]);
+      let slot = 1;
+      while (all.has(slot)) slot++;
+      reserved.add(slot);
+      return work(slot).finally(() => reserved.delete(slot));
+    },
+  };
+}
+
 /** Reads it from disk and the list of processes; removes what was never finished. */
 export async function openRoster(fleet: Fleet): Promise<Roster> {
   const { instances } = fleetPlaces(fleet);
@@ -39,7 +53,7 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
   for (const name of unfinished) await removeTree(join(instances, name));
   const records = new Map(kept.map((record) => [record.name, record]));
   const servers = findServers();
-  const reserved = new Set<number>();
+  const slots = createSlots(() => [...records.values()].map(({ slot }) => slot));
 
   function recordOf(name: string): InstanceRecord {
     const record = records.get(name);
@@ -62,13 +76,6 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
     else servers.set(name, server);
   }
 
-  function freeSlot(): number {
-    const taken = new Set([...records.values()].map(({ slot }) => slot));
-    let slot = 1;
-    while (taken.has(slot) || reserved.has(slot)) slot++;
-    return slot;
-  }
-
   return {
     all: () => [...records.values()].map(stateOf),
     has: (name) => records.has(name),
@@ -89,10 +96,6 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
       records.delete(name);
       servers.delete(name);
     },
-    async withSlot(work) {
-      const slot = freeSlot();
-      reserved.add(slot);
-      return work(slot).finally(() => reserved.delete(slot));
-    },
+    withSlot: slots.with,
   };
 }
