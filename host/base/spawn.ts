@@ -34,9 +34,15 @@ export function launch([program, ...args]: CommandLine, log: string): Launched {
   return { pid: child.pid ?? 0, exitCode: () => code };
 }
 
-/** Runs a program to its end: its output. @throws Error with what it said */
-export function run([program, ...args]: CommandLine): Promise<string> {
-  const options = { env: environment, cwd: "/", maxBuffer: outputBytesMax };
+/**
+ * Runs a program to its end: its output. `secrets` are variables it reads, as everybody sees
+ * arguments. @throws Error with what it said
+ */
+export function run(
+  [program, ...args]: CommandLine,
+  secrets: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const options = { env: { ...environment, ...secrets }, cwd: "/", maxBuffer: outputBytesMax };
   return new Promise((resolve, reject) => {
     execFile(program, args, options, (error, stdout, stderr) => {
       if (error === null) return resolve(stdout);

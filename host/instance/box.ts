@@ -26,12 +26,21 @@ export interface Box {
   /** The user of its processes; null where the host program may not give it one. */
   readonly uid: number | null;
   readonly limits: BoxLimits;
+  /** What its Postgres sees beside its own. */
+  readonly reach?: BoxReach;
 }
 
-/** What a command that is run in a box may reach beside it. */
+/** What a box holds beside its own, by where it is seen. */
 export interface BoxReach {
-  /** Paths it sees at the same place, and may not change. */
-  readonly readable?: readonly string[];
+  /** What may be read there. */
+  readonly readable?: Readonly<Record<string, string>>;
+  /** What may be changed there. */
+  readonly writable?: Readonly<Record<string, string>>;
+  /** Whether its own directory is only read. */
+  readonly onlyReads?: boolean;
+  /** The network, for who fetches from an object store. */
+  readonly network?: boolean;
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 function become(uid: number | null): string[] {
@@ -40,18 +49,26 @@ function become(uid: number | null): string[] {
   return ["/usr/bin/setpriv", ...ids, "--inh-caps=-all", "--"];
 }
 
+const bind = (how: string, paths: Readonly<Record<string, string>> = {}) =>
+  Object.entries(paths).flatMap(([seen, path]) => [how, path, seen]);
+
 /** Namespaces around a command. */
-function confine({ binaries, place }: Box, { readable = [] }: BoxReach): string[] {
+function confine({ binaries, place }: Box, reach: BoxReach): string[] {
   const { bwrap, mounts } = programsOf(binaries);
+  const { network = false, onlyReads = false, variables = {} } = reach;
   return [
     bwrap,
-    ...["--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts", "--as-pid-1"],
+    ...["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--as-pid-1"],
+    ...(network ? [] : ["--unshare-net"]),
     ...["--new-session", "--hostname", "instance"],
     ...mounts,
     ...["--ro-bind", place.passwd, "/etc/passwd", "--proc", "/proc", "--dev", "/dev"],
     ...["--ro-bind", place.settings, "/settings"],
-    ...readable.flatMap((path) => ["--ro-bind", path, path]),
-    ...["--bind", place.box, "/instance", "--chdir", "/instance", "--"],
+    ...bind("--ro-bind", reach.readable),
+    ...bind("--bind", reach.writable),
+    ...[onlyReads ? "--ro-bind" : "--bind", place.box, "/instance"],
+    ...Object.entries(variables).flatMap(([name, value]) => ["--setenv", name, value]),
+    ...["--chdir", "/instance", "--"],
   ];
 }
 
@@ -79,7 +96,7 @@ export function serverLine(box: Box): CommandLine {
     ...limited(box),
     ...["/usr/bin/flock", "--exclusive", "--nonblock", "--no-fork"],
     ...["--conflict-exit-code", String(lockedExitCode), place.lock],
-    ...confine(box, {}),
+    ...confine(box, box.reach ?? {}),
     ...[join(programsOf(binaries).postgres, "postgres"), "-D", inside.data],
     ...["-c", `config_file=${inside.settings}`, nameArgument(place.name)],
   ];
@@ -94,7 +111,11 @@ export function nameArgument(name: string): string {
   return `--cluster_name=${name}`;
 }
 
-/** The command line of a program that works on an instance's files while no Postgres does. */
+function programDirectory({ binaries }: Box, name: string): string {
+  return name === "pgbackrest" ? "/usr/bin" : programsOf(binaries).postgres;
+}
+
+/** The command line of a program that works on an instance's files, beside its Postgres or not. */
 export function toolLine(
   box: Box,
   name: string,
@@ -104,7 +125,7 @@ export function toolLine(
   const [program = "", ...rest] = [
     ...become(box.uid),
     ...confine(box, reach),
-    ...[join(programsOf(box.binaries).postgres, name), ...args],
+    ...[join(programDirectory(box, name), name), ...args],
   ];
   return [program, ...rest];
 }

@@ -1,5 +1,6 @@
 // Makes the files of an instance: laid out, copied, given away, written to disk, removed.
 import { chmodSync, chownSync, closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type CommandLine, run } from "../base/spawn.ts";
 import { writeIfChanged } from "../file.ts";
 import { type Box, passwdText } from "./box.ts";
@@ -26,6 +27,13 @@ export function layOut({ place, uid }: Box): void {
   const user = uid ?? process.getuid?.() ?? 0;
   if (uid !== null) for (const path of [place.box, place.socket]) chownSync(path, uid, uid);
   writeFileSync(place.passwd, passwdText(user), { mode: 0o644 });
+}
+
+/** Makes a directory in an instance's own that is its user's alone. */
+export function makeOwn({ place, uid }: Box, name: string): void {
+  const path = join(place.box, name);
+  mkdirSync(path, { mode: 0o700 });
+  if (uid !== null) chownSync(path, uid, uid);
 }
 
 /** Writes the settings its Postgres reads when it starts; true when they were others before. */

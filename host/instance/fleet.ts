@@ -12,7 +12,7 @@ export interface Fleet {
   readonly binaries: Binaries;
   /** Holds a directory for each, and the template; others may pass through it. */
   readonly directory: string;
-  /** User of the first instance; each has the next one. Null: all are the host program's own. */
+  /** User of the first database; each has the next one. Null: all are the host program's own. */
   readonly firstUid: number | null;
   /** 256 random bits of this host, of which the platform role's passwords are made. */
   readonly secret: string;
@@ -21,9 +21,12 @@ export interface Fleet {
 /** The superuser of every instance, which is the host program's alone. */
 export const platformRole = "miosa";
 
-/** The platform role's password in one instance: no other instance's helps to guess it. */
-export function platformPassword({ secret }: Fleet, name: string): string {
-  return createHmac("sha256", secret).update(`instance ${name}`).digest("base64url");
+/**
+ * The platform role's password where a database is, also in a copy of its instance; that of no
+ * other database helps to guess it.
+ */
+export function platformPassword({ secret }: Pick<Fleet, "secret">, database: string): string {
+  return createHmac("sha256", secret).update(`platform ${database}`).digest("base64url");
 }
 
 /** The box of the instance with this name, number and size. */

@@ -1,6 +1,6 @@
 // Reads what is in a box. Whoever took over an instance may put there what it likes: no link is
 // followed, nothing but a file is read, nobody waits for a pipe, and little is taken.
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs";
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 const bytesMax = 64 * 1024;
@@ -12,31 +12,68 @@ export interface InsideFile {
   readonly state: string;
 }
 
+/** Opens what is there, by directories that are no links; the names before it are closed again. */
+function open(directory: string, names: readonly string[], flags: number): number {
+  let at = openSync(directory, O_RDONLY | O_NOFOLLOW | O_DIRECTORY);
+  for (const [index, name] of names.entries()) {
+    const isLast = index === names.length - 1;
+    const how = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | (isLast ? flags : O_DIRECTORY);
+    const parent = at;
+    try {
+      at = openSync(`/proc/self/fd/${parent}/${name}`, how);
+    } finally {
+      closeSync(parent);
+    }
+  }
+  return at;
+}
+
+const isAbsent = (error: unknown) =>
+  ["ENOENT", "ELOOP", "ENOTDIR", "EACCES", "ENXIO"].includes(
+    (error as NodeJS.ErrnoException).code ?? "",
+  );
+
 /**
- * The file `names[last]` in the directories before it, the first of which is an absolute path whose
- * parents belong to the host. Undefined when there is none, or something else in its place.
+ * Opens a file to read, in directories the first of which is an absolute path whose parents belong
+ * to the host. Undefined when there is none, or something else in its place. The caller closes it.
  */
-export function readInside(directory: string, ...names: readonly string[]): InsideFile | undefined {
-  const opened: number[] = [];
-  const open = (path: string, flags: number) => {
-    const handle = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | flags);
-    opened.push(handle);
-    return handle;
-  };
+export function openInside(directory: string, ...names: readonly string[]): number | undefined {
+  let handle: number | undefined;
   try {
-    let at = open(directory, O_DIRECTORY);
-    for (const name of names.slice(0, -1)) at = open(`/proc/self/fd/${at}/${name}`, O_DIRECTORY);
-    const file = open(`/proc/self/fd/${at}/${names.at(-1)}`, 0);
+    handle = open(directory, names, 0);
+    if (fstatSync(handle).isFile()) return handle;
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
+  if (handle !== undefined) closeSync(handle);
+  return undefined;
+}
+
+/** Names in a directory of a box; none when it is not there. */
+export function listInside(directory: string, ...names: readonly string[]): readonly string[] {
+  try {
+    const handle = open(directory, names, O_DIRECTORY);
+    try {
+      return readdirSync(`/proc/self/fd/${handle}`);
+    } finally {
+      closeSync(handle);
+    }
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw error;
+  }
+}
+
+/** The text of such a file, as far as little of it is taken; undefined when there is none. */
+export function readInside(directory: string, ...names: readonly string[]): InsideFile | undefined {
+  const file = openInside(directory, ...names);
+  if (file === undefined) return undefined;
+  try {
     const { ino, mtimeNs, size } = fstatSync(file, { bigint: true });
-    if (!fstatSync(file).isFile()) return undefined;
     const bytes = Buffer.alloc(Math.min(Number(size), bytesMax));
     const length = readSync(file, bytes, 0, bytes.length, 0);
     return { text: bytes.toString("utf8", 0, length), state: `${ino}/${mtimeNs}` };
-  } catch (error) {
-    const { code = "" } = error as NodeJS.ErrnoException;
-    if (["ENOENT", "ELOOP", "ENOTDIR", "EACCES", "ENXIO"].includes(code)) return undefined;
-    throw error;
   } finally {
-    for (const handle of opened) closeSync(handle);
+    closeSync(file);
   }
 }

@@ -18,14 +18,15 @@ import { ensureTemplate } from "./template.ts";
 /** Starts are work for the processors and the disk: more at once make each later. */
 const startsAtOnce = 4;
 
-/** Holds the clients of a database between statements. @returns how to let them go on */
-export type Hold = (name: string) => Promise<() => Promise<void>>;
+/** Holds the clients of a line between statements. @returns how to let them go on */
+export type Hold = (line: string) => Promise<() => Promise<void>>;
+const nobodyHeld = async () => undefined;
 
 /** What can be done with the instances of a host. */
 export interface Keeper {
   readonly roster: Pick<Roster, "all" | "has" | "get" | "box">;
-  /** The directory a pooler's line has to name. */
-  linkOf(name: string): string;
+  /** The directory a pooler's line of this name has to lead to. */
+  linkOf(line: string): string;
   /** Makes one, started. @throws Error when that went wrong; nothing of it is left then */
   make(wanted: Omit<NewInstance, "slot">): Promise<InstanceState>;
   /** Starts one, or sees that it runs. @returns the directory of its socket */
@@ -46,23 +47,30 @@ export interface Keeper {
 interface Parts {
   readonly roster: Roster;
   readonly bells: Doorbells;
-  readonly linkOf: (name: string) => string;
+  readonly linkOf: (line: string) => string;
+}
+
+/** Leads the clients of an instance to a directory, when any are led to it at all. */
+function leadTo({ roster, linkOf }: Parts, name: string, directory: string): void {
+  const { line } = roster.get(name).record;
+  if (line !== null && linkTarget(linkOf(line)) !== directory) pointLink(linkOf(line), directory);
 }
 
 /** Leads clients to its Postgres. */
-async function lead({ roster, bells, linkOf }: Parts, name: string): Promise<string> {
-  const { socket } = roster.box(name).place;
-  if (linkTarget(linkOf(name)) !== socket) pointLink(linkOf(name), socket);
-  await bells.take(name);
+async function lead(parts: Parts, name: string): Promise<string> {
+  const { socket } = parts.roster.box(name).place;
+  leadTo(parts, name, socket);
+  await parts.bells.take(name);
   return socket;
 }
 
 /** Leads clients elsewhere, and then stops what they were served by. */
-async function halt({ roster, linkOf }: Parts, hold: Hold, name: string, next: string) {
-  const letGo = await hold(name);
+async function halt(parts: Parts, hold: Hold, name: string, next: string): Promise<void> {
+  const { roster } = parts;
+  const { record, server } = roster.get(name);
+  const letGo = record.line === null ? nobodyHeld : await hold(record.line);
   try {
-    pointLink(linkOf(name), next);
-    const { server } = roster.get(name);
+    leadTo(parts, name, next);
     if (server !== undefined) await stopServer(server);
     roster.note(name, undefined);
   } finally {
@@ -72,12 +80,12 @@ async function halt({ roster, linkOf }: Parts, hold: Hold, name: string, next: s
 
 /** Ends one and removes it; a crash half way leaves what is removed at the next start. */
 async function destroy({ roster, bells, linkOf }: Parts, name: string): Promise<void> {
-  const { server } = roster.get(name);
+  const { record, server } = roster.get(name);
   const { place } = roster.box(name);
   // Without its record it is one that was never finished.
   rmSync(place.record, { force: true });
   if (server !== undefined) await endNow(server);
-  removeLink(linkOf(name));
+  if (record.line !== null) removeLink(linkOf(record.line));
   await bells.take(name);
   await removeTree(place.directory);
   roster.forget(name);
@@ -118,7 +126,7 @@ async function takeOver(parts: Parts): Promise<void> {
   for (const { record, server } of parts.roster.all()) {
     const { name, wanted } = record;
     if (server !== undefined) await lead(parts, name);
-    else if (wanted === "asleep") pointLink(parts.linkOf(name), await parts.bells.hang(name));
+    else if (wanted === "asleep") leadTo(parts, name, await parts.bells.hang(name));
   }
 }
 
@@ -130,7 +138,7 @@ export async function openKeeper(fleet: Fleet, hold: Hold): Promise<Keeper> {
   const roster = await openRoster(fleet);
   const template = await ensureTemplate(fleet);
   const bells = createDoorbells(bellDirectory, (name) => inLane(name, () => wake(name)));
-  const parts: Parts = { roster, bells, linkOf: (name) => join(links, name) };
+  const parts: Parts = { roster, bells, linkOf: (line) => join(links, line) };
   const start = createStart(parts);
   const wake = createWake(parts, start);
   await takeOver(parts);

@@ -6,15 +6,16 @@ import { boxOf, type Fleet, platformPassword, platformRole } from "./fleet.ts";
 import { renewIdentity } from "./identity.ts";
 import { type InstanceRecord, writeRecord } from "./record.ts";
 import { startServer } from "./server.ts";
-import { platformSession } from "./session.ts";
+import { platformSession, walSlot } from "./session.ts";
 import type { InstanceSize } from "./size.ts";
 import { templateName } from "./template.ts";
 import { verifierOf } from "./verifier.ts";
 
 /** What a new instance is to be. */
 export interface NewInstance {
-  /** Its database's name, and the instance's. */
+  /** Its own, which no instance of the host ever had. */
   readonly name: string;
+  readonly database: string;
   readonly slot: number;
   readonly size: InstanceSize;
   /** The role that owns the database, and the SCRAM verifier of its password. */
@@ -28,27 +29,29 @@ export interface MadeInstance {
   readonly server: Running;
 }
 
+const instanceForm = /^[a-z][a-z0-9_.]{0,62}$/;
 const nameForm = /^[a-z][a-z0-9_]{0,62}$/;
 const verifierForm = /^SCRAM-SHA-256\$[A-Za-z0-9+/=:$]+$/;
 
-function requireNames({ name, login, verifier }: NewInstance): void {
-  if (nameForm.test(name) && nameForm.test(login) && verifierForm.test(verifier)) return;
+function requireNames({ name, database, login, verifier }: NewInstance): void {
+  const areNames = [database, login].every((each) => nameForm.test(each));
+  if (instanceForm.test(name) && areNames && verifierForm.test(verifier)) return;
   throw new Error("A name of an instance or its login, or its verifier, is not as it has to be.");
 }
 
 /** Gives a copy's database and login their names, and both roles their passwords. */
 async function personalize(fleet: Fleet, wanted: NewInstance): Promise<void> {
-  const { name, login, verifier, slot, size } = wanted;
+  const { name, database, login, verifier, slot, size } = wanted;
   const { place } = boxOf(fleet, name, slot, size);
-  const templatePassword = platformPassword(fleet, templateName);
-  const own = await verifierOf(platformPassword(fleet, name));
-  const session = platformSession(fleet, place, "postgres", templatePassword);
+  const own = await verifierOf(platformPassword(fleet, database));
+  const session = platformSession(fleet, place, templateName, "postgres");
   try {
     await session.query(`
-      alter database ${templateName} rename to ${name};
+      alter database ${templateName} rename to ${database};
       alter role ${templateName} rename to ${login};
       alter role ${login} password '${verifier}';
-      alter role ${platformRole} password '${own}'`);
+      alter role ${platformRole} password '${own}';
+      select pg_create_physical_replication_slot('${walSlot}', true)`);
   } finally {
     await session.close();
   }
@@ -64,7 +67,7 @@ export async function makeInstance(
   wanted: NewInstance,
 ): Promise<MadeInstance> {
   requireNames(wanted);
-  const { name, slot, size, login } = wanted;
+  const { name, database, slot, size, login } = wanted;
   const box = boxOf(fleet, name, slot, size);
   let server: Running | undefined;
   try {
@@ -77,7 +80,8 @@ export async function makeInstance(
     await personalize(fleet, wanted);
     // A copy is not on disk by itself, and Postgres trusts that it is.
     await syncFileSystem(box.place.directory);
-    const record = { name, slot, systemIdentifier, size, login, wanted: "running" } as const;
+    const own = { name, database, line: database, slot, systemIdentifier, size, login };
+    const record: InstanceRecord = { ...own, wanted: "running" };
     writeRecord(box.place, record);
     return { record, server };
   } catch (error) {

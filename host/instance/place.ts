@@ -16,7 +16,7 @@ export const inside = {
 
 /** Paths of one instance. */
 export interface InstancePlace {
-  /** The name of its database, which no other instance of the host has. */
+  /** Its own name, which no other instance of the host ever has. */
   readonly name: string;
   readonly directory: string;
   /** All that its Postgres may write. */

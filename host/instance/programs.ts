@@ -14,7 +14,13 @@ export interface Programs {
   /** Directory of `postgres` and `initdb`. */
   readonly postgres: string;
   readonly pgbouncer: string;
+  /** What makes a program not wait for disks, as a variable; none without libeatmydata. */
+  readonly withoutSync: Readonly<Record<string, string>>;
 }
+
+const libraries = ["x86_64", "aarch64"].map((machine) => {
+  return `/usr/lib/${machine}-linux-gnu/libeatmydata.so.1`;
+});
 
 /** Finds them out. */
 export function programsOf(binaries: Binaries): Programs {
@@ -27,7 +33,9 @@ export function programsOf(binaries: Binaries): Programs {
   const etc = ["/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/openssl.cnf"]
     .filter((path) => existsSync(join(root, path)))
     .flatMap((path) => ["--ro-bind", join(root, path), path]);
+  const library = libraries.find((path) => existsSync(join(root, path)));
   return {
+    withoutSync: library === undefined ? {} : { LD_PRELOAD: library },
     bwrap: isNative ? "/usr/bin/bwrap" : binaries.bwrap,
     mounts: ["--ro-bind", join(root, "usr"), "/usr", ...etc, ...links],
     postgres: isNative ? binaries.postgres : debianPostgres,

@@ -16,7 +16,11 @@ const Size = z.strictObject({
 /** One instance, as it is to be found again after a restart. */
 export const InstanceRecord = z.strictObject({
   name: z.string(),
-  /** Number of its user among the instances of this host. */
+  /** Its database; a restored one is another instance of the same. */
+  database: z.string(),
+  /** The name its clients are led to it by; null for one that no client is led to. */
+  line: z.string().nullable(),
+  /** Number of its database's user on this host. */
   slot: z.int().min(1),
   /** Postgres' own number of its cluster, as text: it has 64 bits. */
   systemIdentifier: z.string(),

@@ -2,19 +2,25 @@ import { createSession, type Session } from "../session.ts";
 import { type Fleet, platformPassword, platformRole } from "./fleet.ts";
 import { type InstancePlace, socketPort } from "./place.ts";
 
-/** The host program's session in a database of a running instance; opens nothing yet. */
+/** The name of the slot in every instance that keeps its WAL until it was taken. */
+export const walSlot = "miosa_wal";
+
+/**
+ * The host program's session in a running instance of a database: there, or in another database of
+ * the same instance; opens nothing yet.
+ */
 export function platformSession(
   fleet: Fleet,
   place: InstancePlace,
-  database: string = place.name,
-  password: string = platformPassword(fleet, place.name),
+  database: string,
+  where: string = database,
 ): Session {
   return createSession({
     host: place.socket,
     port: socketPort,
     user: platformRole,
-    password,
-    database,
+    password: platformPassword(fleet, database),
+    database: where,
     application_name: "miosa host",
     query_timeout: 30_000,
   });

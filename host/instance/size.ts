@@ -4,6 +4,9 @@
 
 const megabyte = 1024 ** 2;
 
+/** Bytes of a segment of WAL. */
+export const segmentBytes = 4 * megabyte;
+
 /** What an instance may take. */
 export interface InstanceSize {
   /** Memory of all its processes together. */
@@ -19,6 +22,8 @@ export interface InstanceSize {
 const platformConnections = 6;
 /** Streams of WAL, base backups over the protocol, and one to spare. */
 const walSenders = 3;
+/** A database has one user: its instance, its previews, and those that are being recovered. */
+const instancesOfUser = 8;
 /** The postmaster's own processes, autovacuum's, and programs the host runs beside. */
 const serviceProcesses = 24;
 
@@ -41,9 +46,9 @@ export function dataBytesMax({ memoryBytes }: InstanceSize): number {
   return Math.floor(memoryBytes / 2);
 }
 
-/** Processes and threads of an instance at most. */
+/** Processes of one user at most: those of an instance, and of copies of it that run beside. */
 export function processesMax({ backendsMax }: InstanceSize): number {
-  return backendsMax + platformConnections + walSenders + serviceProcesses;
+  return instancesOfUser * (backendsMax + platformConnections + walSenders + serviceProcesses);
 }
 
 /** Settings of Postgres by name, as postgresql.conf wants them. */
@@ -86,7 +91,7 @@ function settingsOf(size: InstanceSize): Record<string, string | number> {
     wal_compression: "'lz4'",
     // WAL counts as the tenant's storage.
     max_wal_size: "'128MB'",
-    min_wal_size: "'32MB'",
+    min_wal_size: "'8MB'",
     checkpoint_timeout: "'15min'",
     // After a crash: not file by file, of which there are a thousand.
     recovery_init_sync_method: "'syncfs'",

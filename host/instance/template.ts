@@ -11,7 +11,7 @@ import { boxOf, type Fleet, platformPassword, platformRole } from "./fleet.ts";
 import { programsOf } from "./programs.ts";
 import { startServer, stopServer } from "./server.ts";
 import { platformSession } from "./session.ts";
-import type { InstanceSize } from "./size.ts";
+import { type InstanceSize, segmentBytes } from "./size.ts";
 
 /** The database and the login of a template, until a copy gets names of its own. */
 export const templateName = "miosa_template";
@@ -29,6 +29,9 @@ const initArguments = [
   // The builtin provider sorts the same on every system and after every upgrade of it.
   ...["-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
   ...["--data-checksums", "--no-instructions", "--no-sync"],
+  // WAL goes out as it is written, so a segment need not be small; of an idle instance it is what
+  // takes most of the disk.
+  ...["--wal-segsize", String(segmentBytes / 1024 ** 2)],
   // Rounds protect weak passwords; the platform's has 256 random bits, and each round costs.
   ...["--set", "scram_iterations=1"],
 ];
@@ -50,9 +53,8 @@ const extensionSql = "create extension pg_stat_statements";
 
 async function prepare(fleet: Fleet, box: Box): Promise<void> {
   const server = await startServer(box);
-  const password = platformPassword(fleet, templateName);
-  const postgres = platformSession(fleet, box.place, "postgres", password);
-  const own = platformSession(fleet, box.place, templateName, password);
+  const postgres = platformSession(fleet, box.place, templateName, "postgres");
+  const own = platformSession(fleet, box.place, templateName);
   try {
     for (const text of [...ownerSql, databaseSql, ...closeSql]) await postgres.query(text);
     await own.query(extensionSql);

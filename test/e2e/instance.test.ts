@@ -31,7 +31,7 @@ async function ask(instance: TestInstance, text: string): Promise<unknown[][]> {
 
 /** Runs shell text as somebody who became superuser in the box: what it says. */
 async function asIntruder(instance: TestInstance, text: string): Promise<string> {
-  const session = platformSession(fleet.fleet, fleet.box(instance).place);
+  const session = platformSession(fleet.fleet, fleet.box(instance).place, instance.name);
   try {
     await session.query("drop table if exists said; create table said (line text)");
     await session.query(`copy said from program $q$( ${text} ) 2>&1 | tr '\\t' ' '; true$q$`);

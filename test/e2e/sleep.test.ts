@@ -32,7 +32,7 @@ const lines: Line[] = [];
 async function addTenant(name: string): Promise<Tenant> {
   const [login, password] = [`usr_${name}`, randomBytes(24).toString("base64url")];
   const verifier = await verifierOf(password, 4096);
-  await keeper.make({ name, login, verifier, size: small });
+  await keeper.make({ name, database: name, login, verifier, size: small });
   lines.push({
     database: name,
     link: keeper.linkOf(name),

@@ -52,7 +52,9 @@ export async function openTestFleet() {
     const slot = ++slots;
     const [login, password] = [`usr_${name}`, randomBytes(24).toString("base64url")];
     const verifier = await verifierOf(password, 4096);
-    const made = await makeInstance(fleet, template, { name, slot, size, login, verifier });
+    const made = await makeInstance(fleet, template, {
+      ...{ name, database: name, slot, size, login, verifier },
+    });
     return { name, slot, login, password, server: made.server };
   }
 

@@ -1,0 +1,189 @@
+// Brings an instance to a moment, beside the one that lives: a base backup laid out anew, WAL
+// replayed by Postgres itself up to the target. It is the same for a preview, for a restore in
+// place and for one to a new database.
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { endNow, isRunning, type Running } from "../base/running.ts";
+import type { BaseBackup, Repository } from "../base-backup/repository.ts";
+import { readIfExists, writeAtomically } from "../file.ts";
+import type { Box } from "../instance/box.ts";
+import { layOut, makeOwn, removeTree, syncFileSystem, writeSettings } from "../instance/files.ts";
+import { boxOf, type Fleet } from "../instance/fleet.ts";
+import type { InstanceRecord } from "../instance/record.ts";
+import { startServer } from "../instance/server.ts";
+import { platformSession } from "../instance/session.ts";
+import type { Session } from "../session.ts";
+import { createTurns } from "../turn.ts";
+import { isSegment } from "../wal/segment.ts";
+
+/** Where recovery stops: after the last commit that is not later, or at the end of what there is. */
+export type RecoveryTarget =
+  | { readonly time: string }
+  | { readonly lsn: string }
+  | { readonly name: string }
+  | { readonly latest: true };
+
+/** One recovery. */
+export interface RecoveryOrder {
+  /** The instance as it is known, whose past is wanted; it need not run, or be there. */
+  readonly of: InstanceRecord;
+  /** Name of the new instance. */
+  readonly name: string;
+  readonly target: RecoveryTarget;
+  /** Whether it stays at the target and takes reads only, or goes on from there. */
+  readonly then: "pause" | "promote";
+}
+
+/** What recovery reads. */
+export interface RecoverySource {
+  readonly repository: Repository;
+  /** Copies of segments that were taken lately, finished or not. */
+  readonly wal: string;
+}
+
+/** An instance that was recovered, and runs. */
+export interface Recovered {
+  readonly box: Box;
+  readonly server: Running;
+  readonly record: InstanceRecord;
+  readonly backup: BaseBackup;
+  /** When the last commit was made that is there; null when none was replayed. */
+  readonly reachedAt: string | null;
+}
+
+/** There is nothing to recover from. */
+export class NothingToRecover extends Error {
+  override readonly name = "NothingToRecover";
+}
+
+const fetchesAtOnce = 2;
+const pollMilliseconds = 10;
+
+/** The newest base backup that was over at the target. */
+function chooseBackup(backups: readonly BaseBackup[], target: RecoveryTarget): BaseBackup {
+  const time = "time" in target ? Date.parse(target.time) / 1000 : Number.POSITIVE_INFINITY;
+  const found = backups.findLast(({ stoppedAt }) => stoppedAt <= time);
+  if (found !== undefined) return found;
+  throw new NothingToRecover("No base backup is older than the target.");
+}
+
+function targetSettings(target: RecoveryTarget, then: RecoveryOrder["then"]): string[] {
+  if ("latest" in target) return [];
+  const [[kind = "", value = ""] = []] = Object.entries(target);
+  const quoted = String(value).replaceAll("'", "''");
+  return [`recovery_target_${kind} = '${quoted}'`, `recovery_target_action = '${then}'`];
+}
+
+// While it replays nothing of it is needed after a crash: all is written to disk at its end.
+const replaySettings = ["fsync = off", "full_page_writes = off", "archive_mode = off"];
+
+const settingsFile = ({ place }: Box) => join(place.settings, "postgresql.conf");
+
+function writeRecoverySettings(box: Box, order: RecoveryOrder): void {
+  writeSettings(box, order.of.size);
+  const file = settingsFile(box);
+  const lines = [
+    ...replaySettings,
+    `restore_command = 'cp "/wal/%f" "%p" || cp "/instance/fetched/%f" "%p"'`,
+    "recovery_target_timeline = 'latest'",
+    ...targetSettings(order.target, order.then),
+  ];
+  writeAtomically(file, `${readIfExists(file)}${lines.join("\n")}\n`);
+  chmodSync(file, 0o644);
+  const signal = join(box.place.data, "recovery.signal");
+  writeFileSync(signal, "");
+}
+
+/** Fetches the segments since a base backup that are not at hand any more, and histories. */
+async function fetchWal(box: Box, source: RecoverySource, { firstWal }: BaseBackup) {
+  const { repository, wal } = source;
+  const inTurn = createTurns(fetchesAtOnce);
+  const wanted = (await repository.segments(box)).filter(
+    (name) => !isSegment(name) || (name.slice(8) >= firstWal.slice(8) && !isAtHand(wal, name)),
+  );
+  await Promise.all(
+    wanted.map((name) => inTurn(() => repository.fetch(box, name, `/instance/fetched/${name}`))),
+  );
+}
+
+const isAtHand = (wal: string, name: string) => existsSync(join(wal, name));
+
+interface ReplayRow extends Record<string, unknown> {
+  readonly is_there: boolean;
+  readonly reached_at: string | null;
+}
+
+const replayState = (then: RecoveryOrder["then"], target: RecoveryTarget) => `
+  select ${
+    then === "pause" && !("latest" in target)
+      ? "pg_get_wal_replay_pause_state() = 'paused'"
+      : "not pg_is_in_recovery()"
+  } as is_there,
+    to_char(pg_last_xact_replay_timestamp() at time zone 'UTC',
+            'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as reached_at`;
+
+/** Waits until replay is at its target. @throws Error with Postgres' words when it ends instead */
+async function untilThere(box: Box, server: Running, session: Session, order: RecoveryOrder) {
+  const text = replayState(order.then, order.target);
+  let reachedAt: string | null = null;
+  for (;;) {
+    const [row] = await session.query<ReplayRow>(text).catch(() => []);
+    reachedAt = row?.reached_at ?? reachedAt;
+    if (row?.is_there === true) return reachedAt;
+    if (!isRunning(server)) throw new Error(`Recovery failed: ${lastFatal(box)}`);
+    await delay(pollMilliseconds);
+  }
+}
+
+function lastFatal({ place }: Box): string {
+  const said = readIfExists(place.log) ?? "";
+  return [...said.matchAll(/(?:FATAL|PANIC): {2}(.*)$/gm)].at(-1)?.[1] ?? "Postgres ended.";
+}
+
+/** Has what was replayed written to disk, and Postgres see to that itself from now on. */
+async function settle(box: Box, session: Session, order: RecoveryOrder): Promise<void> {
+  if (order.then === "pause") return;
+  writeSettings(box, order.of.size);
+  await session.query("select pg_reload_conf()");
+  await session.query("checkpoint");
+  await removeTree(join(box.place.box, "fetched"));
+  await syncFileSystem(box.place.directory);
+}
+
+/**
+ * Recovers an instance to a target.
+ * @throws NothingToRecover when no base backup reaches back so far
+ * @throws Error in Postgres' or pgBackRest's words; nothing of it is left then
+ */
+export async function recover(
+  fleet: Fleet,
+  source: RecoverySource,
+  order: RecoveryOrder,
+): Promise<Recovered> {
+  const { of, name } = order;
+  const bare = boxOf(fleet, name, of.slot, of.size);
+  const box: Box = { ...bare, reach: { readable: { "/wal": source.wal } } };
+  let server: Running | undefined;
+  try {
+    layOut(box);
+    for (const name of ["data", "fetched"]) makeOwn(box, name);
+    const backup = chooseBackup(await source.repository.list(box), order.target);
+    await Promise.all([
+      source.repository.restore(bare, backup.label),
+      fetchWal(bare, source, backup),
+    ]);
+    writeRecoverySettings(box, order);
+    server = await startServer(box);
+    const session = platformSession(fleet, box.place, of.database);
+    const reachedAt = await untilThere(box, server, session, order);
+    await settle(box, session, order);
+    await session.close();
+    const record: InstanceRecord = { ...of, name, line: null, wanted: "running" };
+    return { box, server, record, backup, reachedAt };
+  } catch (error) {
+    if (server !== undefined) await endNow(server);
+    await removeTree(bare.place.directory);
+    throw error;
+  }
+}

@@ -1,0 +1,188 @@
+// WAL leaves an instance as it is written, and an instance is brought back from it to any moment.
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { endNow, type Running } from "../../host/base/running.ts";
+import { type Repository, repositoryOf } from "../../host/base-backup/repository.ts";
+import { fleetPlaces } from "../../host/instance/fleet.ts";
+import { readRecords } from "../../host/instance/record.ts";
+import { startServer, stopServer } from "../../host/instance/server.ts";
+import { platformSession, walSlot } from "../../host/instance/session.ts";
+import { type RecoveryTarget, recover } from "../../host/recovery/recover.ts";
+import { endLsnOf } from "../../host/wal/segment.ts";
+import { createShipper, type Shipper } from "../../host/wal/shipper.ts";
+import { until } from "../support/client.ts";
+import { openTestFleet, type TestInstance } from "../support/fleet.ts";
+
+let fleet: Awaited<ReturnType<typeof openTestFleet>>;
+let one: TestInstance;
+let server: Running;
+let repository: Repository;
+let shipper: Shipper;
+let isOver = false;
+let shipping: Promise<void>;
+const wal = () => join(repository.directory, "wal");
+
+async function sql(text: string, instance: TestInstance = one): Promise<unknown[][]> {
+  const session = platformSession(fleet.fleet, fleet.box(instance).place, "proj_test_kept");
+  try {
+    return (await session.query(text)).map((row) => Object.values(row));
+  } finally {
+    await session.close();
+  }
+}
+
+async function ship(): Promise<void> {
+  while (!isOver) {
+    await shipper.take();
+    await delay(20);
+  }
+}
+
+function open(): void {
+  const box = fleet.box(one);
+  shipper = createShipper({
+    box,
+    directory: wal(),
+    keep: (segment) => repository.keep(box, segment),
+    release: async (segment) => {
+      await sql(`select pg_replication_slot_advance('${walSlot}', '${endLsnOf(segment)}')`);
+    },
+  });
+}
+
+beforeAll(async () => {
+  fleet = await openTestFleet();
+  one = await fleet.make("proj_test_kept");
+  server = one.server;
+  repository = repositoryOf(fleet.fleet, one.name, { recoveryDays: 7, baseBackupDays: 30 });
+  await repository.open(fleet.box(one));
+  open();
+  shipping = ship();
+  await sql("create table ledger (n int primary key, at timestamptz default clock_timestamp())");
+  await repository.backUp(fleet.box(one), "full");
+});
+afterAll(async () => {
+  isOver = true;
+  await shipping;
+  await fleet?.remove();
+});
+
+const record = () => {
+  const { records } = readRecords(fleetPlaces(fleet.fleet).instances);
+  const found = records.find(({ name }) => name === one.name);
+  if (found === undefined) throw new Error("The instance has no record.");
+  return found;
+};
+
+const lsn = async () => String((await sql("select pg_current_wal_flush_lsn()"))[0]?.[0]);
+
+/** Waits until all that is written by now was taken. */
+async function untilTaken(): Promise<void> {
+  const written = await lsn();
+  const [segment = ""] = (await sql(`select pg_walfile_name('${written}')`))[0] as string[];
+  const offset = Number(
+    (await sql(`select (pg_walfile_name_offset('${written}')).file_offset`))[0]?.[0],
+  );
+  await until(
+    "the last commit to be taken",
+    async () => shipper.position(),
+    (at) => at !== null && (at.segment > segment || (at.segment === segment && at.bytes >= offset)),
+  );
+}
+
+async function recovered(target: RecoveryTarget, then: "pause" | "promote") {
+  const name = `proj_test_kept.${randomUUID().slice(0, 8)}`;
+  const done = await recover(
+    fleet.fleet,
+    { repository, wal: wal() },
+    { of: record(), name, target, then },
+  );
+  const session = platformSession(fleet.fleet, done.box.place, one.name);
+  return { ...done, session, end: () => session.close().then(() => endNow(done.server)) };
+}
+
+describe("the WAL of an instance", () => {
+  test("is taken as it is written, and finished segments are kept", async () => {
+    await sql("insert into ledger select generate_series(1, 1000)");
+    await untilTaken();
+    const before = await repository.segments(fleet.box(one));
+    await sql("create table bulk as select g, repeat('x', 500) from generate_series(1, 40000) g");
+    await untilTaken();
+    const after = await repository.segments(fleet.box(one));
+    expect(after.length).toBeGreaterThan(before.length + 3);
+    const [[there = 0] = []] = (await sql(
+      "select count(*)::int from pg_ls_waldir()",
+    )) as number[][];
+    expect(there).toBeLessThan(12);
+  });
+
+  test("is not written to by who is idle", async () => {
+    await sql("checkpoint");
+    await untilTaken();
+    const before = await lsn();
+    await delay(3000);
+    expect(await lsn()).toBe(before);
+  });
+});
+
+describe("a recovery", () => {
+  test("brings back what was dropped, to the very commit", async () => {
+    await sql("insert into ledger values (2001)");
+    const [[moment = ""] = []] = (await sql("select clock_timestamp()::text")) as string[][];
+    await sql("insert into ledger values (2002)");
+    await sql("drop table ledger");
+    await untilTaken();
+    const done = await recovered({ time: moment }, "pause");
+    expect(
+      await done.session.query("select max(n) as n, count(*)::int as count from ledger"),
+    ).toEqual([{ n: 2001, count: 1001 }]);
+    await expect(done.session.query("insert into ledger values (1)")).rejects.toThrow(/read-only/);
+    await done.end();
+  });
+
+  test("goes on from the moment when it is promoted, and again after a restart", async () => {
+    await sql("create table if not exists ledger (n int primary key)");
+    await sql("insert into ledger values (3001)");
+    await untilTaken();
+    const done = await recovered({ latest: true }, "promote");
+    await done.session.query("insert into ledger values (3002)");
+    await done.session.close();
+    await stopServer(done.server);
+    const again = await startServer(done.box);
+    const session = platformSession(fleet.fleet, done.box.place, one.name);
+    expect(await session.query("select n from ledger order by n")).toEqual([
+      { n: 3001 },
+      { n: 3002 },
+    ]);
+    await session.close();
+    await endNow(again);
+  });
+
+  test("needs nothing of the instance itself", async () => {
+    await sql("insert into ledger values (4001)");
+    const [[moment = ""] = []] = (await sql("select clock_timestamp()::text")) as string[][];
+    await sql("insert into ledger values (4002)");
+    await untilTaken();
+    isOver = true;
+    await shipping;
+    await endNow(server);
+    const done = await recovered({ time: moment }, "pause");
+    expect(await done.session.query("select max(n) as n from ledger")).toEqual([{ n: 4001 }]);
+    await done.end();
+    server = await startServer(fleet.box(one));
+    isOver = false;
+    open();
+    shipping = ship();
+    await sql("insert into ledger values (4003)");
+    await untilTaken();
+  });
+
+  test("to before the first base backup is refused, and leaves nothing", async () => {
+    const before = readRecords(fleetPlaces(fleet.fleet).instances).unfinished.length;
+    const target = { time: "2020-01-01T00:00:00Z" };
+    await expect(recovered(target, "pause")).rejects.toThrow(/No base backup is older/);
+    expect(readRecords(fleetPlaces(fleet.fleet).instances).unfinished.length).toBe(before);
+  });
+});
