@@ -1,6 +1,7 @@
-// The repository of one database: its base backups and finished segments of WAL, kept by pgBackRest,
-// encrypted with a key of its own. pgBackRest runs as the user of the database, in a box that holds
-// its instance and its repository: what an instance's data may make it do reaches no other's.
+// The repository of one database: its base backups and finished segments of WAL, kept by
+// pgBackRest, encrypted with a key of its own. pgBackRest runs as the user of the database, in a
+// box that holds its instance and its repository: what an instance's data may make it do reaches no
+// other's.
 import { createHmac } from "node:crypto";
 import { chmodSync, chownSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -35,7 +36,7 @@ export interface BaseBackup {
   readonly lastWal: string;
 }
 
-/** Where recovery stops. */
+/** Whole, or what changed since the last one. */
 export type BackupType = "full" | "incr";
 
 /** The repository of one database. */

@@ -12,23 +12,28 @@ export interface Running {
 
 const lookMilliseconds = 4;
 
-/** The 22nd field of a process' state; its name, the second, may hold blanks. */
-function startedTicks(pid: number): string | undefined {
+/** What the kernel says of a process: its state, and when it was started. */
+function statusOf(pid: number): { readonly state: string; readonly ticks: string } | undefined {
   const stat = readIfExists(`/proc/${pid}/stat`);
-  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  // Its name, the second field, may hold blanks.
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state, ticks] = [fields?.[0], fields?.[19]];
+  return state === undefined || ticks === undefined ? undefined : { state, ticks };
 }
 
 /** The process with a number; undefined when there is none. */
 export function runningAt(pid: number): Running | undefined {
-  const ticks = tryOr(() => startedTicks(pid), undefined);
-  return ticks === undefined ? undefined : { pid, startedTicks: ticks };
+  const status = tryOr(() => statusOf(pid), undefined);
+  return status === undefined ? undefined : { pid, startedTicks: status.ticks };
 }
 
-/** True while it is that very process and not another one with its number. */
-export function isRunning({ pid, startedTicks: ticks }: Running): boolean {
-  // A zombie has no command line.
-  const length = () => readFileSync(`/proc/${pid}/cmdline`).length;
-  return tryOr(() => startedTicks(pid) === ticks && length() > 0, false);
+/**
+ * True while it is that very process and not another one with its number. The first process of a
+ * namespace is gone only when all others of it are.
+ */
+export function isRunning({ pid, startedTicks }: Running): boolean {
+  const status = tryOr(() => statusOf(pid), undefined);
+  return status?.ticks === startedTicks && !["Z", "X"].includes(status.state);
 }
 
 /** A process may end between two looks at it. */

@@ -23,6 +23,8 @@ export interface BoxLimits {
 export interface Box {
   readonly binaries: Binaries;
   readonly place: InstancePlace;
+  /** By which the host program knows its own among all processes of the machine. */
+  readonly mark: string;
   /** The user of its processes; null where the host program may not give it one. */
   readonly uid: number | null;
   readonly limits: BoxLimits;
@@ -98,7 +100,8 @@ export function serverLine(box: Box): CommandLine {
     ...["--conflict-exit-code", String(lockedExitCode), place.lock],
     ...confine(box, box.reach ?? {}),
     ...[join(programsOf(binaries).postgres, "postgres"), "-D", inside.data],
-    ...["-c", `config_file=${inside.settings}`, nameArgument(place.name)],
+    ...["-c", `config_file=${inside.settings}`, markArgument(box.mark)],
+    nameArgument(place.name),
   ];
   return [program, ...args];
 }
@@ -106,9 +109,14 @@ export function serverLine(box: Box): CommandLine {
 /** How a start ends when the files are in use. */
 export const lockedExitCode = 75;
 
-/** The word of its command line by which an instance is known among all processes. */
+/** The word of its command line by which an instance is known; titles of its backends have it. */
 export function nameArgument(name: string): string {
   return `--cluster_name=${name}`;
+}
+
+/** The word by which a host program knows its own. Postgres takes it for a setting of nobody's. */
+export function markArgument(mark: string): string {
+  return `--miosa.host=${mark}`;
 }
 
 function programDirectory({ binaries }: Box, name: string): string {

@@ -71,7 +71,12 @@ export async function copyData(from: string, { place, uid }: Box): Promise<void>
     place.data,
   ];
   await run(copy);
-  if (uid !== null) await run(["/usr/bin/chown", "-R", `${uid}:${uid}`, place.data]);
+  await giveTo({ uid }, place.data);
+}
+
+/** Gives a tree to the user of a box; links in it are given, not followed. */
+export async function giveTo({ uid }: Pick<Box, "uid">, path: string): Promise<void> {
+  if (uid !== null) await run(["/usr/bin/chown", "-R", "-P", `${uid}:${uid}`, path]);
 }
 
 /** Has everything of the file system a path is on written to disk. */

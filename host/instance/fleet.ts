@@ -1,6 +1,6 @@
 // What all instances of a host share: where they are, whose programs they run, which users they
 // become, and how the host program proves to each that it is the host program.
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { join } from "node:path";
 import type { Binaries } from "../config.ts";
 import type { Box } from "./box.ts";
@@ -16,6 +16,11 @@ export interface Fleet {
   readonly firstUid: number | null;
   /** 256 random bits of this host, of which the platform role's passwords are made. */
   readonly secret: string;
+}
+
+/** What tells the processes of this fleet from those of another on the same machine. */
+export function fleetMark({ directory }: Pick<Fleet, "directory">): string {
+  return createHash("sha256").update(directory).digest("hex").slice(0, 16);
 }
 
 /** The superuser of every instance, which is the host program's alone. */
@@ -34,6 +39,7 @@ export function boxOf(fleet: Fleet, name: string, slot: number, size: InstanceSi
   const { binaries, firstUid } = fleet;
   return {
     binaries,
+    mark: fleetMark(fleet),
     place: placeOf(fleetPlaces(fleet).instances, name),
     uid: firstUid === null ? null : firstUid + slot,
     limits: { dataBytesMax: dataBytesMax(size), processesMax: processesMax(size) },
@@ -48,5 +54,7 @@ export function fleetPlaces({ directory }: Pick<Fleet, "directory">) {
     links: join(directory, "link"),
     /** Where the host program listens for clients of those that sleep. */
     bells: join(directory, "bell"),
+    /** Which instance the clients of each line are led to. */
+    lines: join(directory, "line.json"),
   };
 }

@@ -8,9 +8,11 @@ import { log, messageOf } from "../log.ts";
 import { createTurns } from "../turn.ts";
 import { createDoorbells, type Doorbells } from "./doorbell.ts";
 import { makePassable, removeTree, writeSettings } from "./files.ts";
-import { type Fleet, fleetPlaces } from "./fleet.ts";
+import { boxOf, type Fleet, fleetPlaces } from "./fleet.ts";
+import { type Lines, openLines } from "./line.ts";
 import { linkTarget, pointLink, removeLink } from "./link.ts";
 import { makeInstance, type NewInstance } from "./make.ts";
+import { writeRecord } from "./record.ts";
 import { type InstanceState, openRoster, type Roster } from "./roster.ts";
 import { startServer, stopServer } from "./server.ts";
 import { ensureTemplate } from "./template.ts";
@@ -29,6 +31,13 @@ export interface Keeper {
   linkOf(line: string): string;
   /** Makes one, started. @throws Error when that went wrong; nothing of it is left then */
   make(wanted: Omit<NewInstance, "slot">): Promise<InstanceState>;
+  /** Takes over one that was made otherwise; no client is led to it. */
+  adopt(state: InstanceState): Promise<void>;
+  /**
+   * Has a line lead to another instance, which runs, in place of the one it led to. That one is
+   * stopped and kept: the same call with its name, once it was started, brings it back.
+   */
+  replace(line: string, name: string): Promise<void>;
   /** Starts one, or sees that it runs. @returns the directory of its socket */
   start(name: string): Promise<string>;
   /** Stops its Postgres; whoever logs in starts it again. */
@@ -46,14 +55,17 @@ export interface Keeper {
 /** What the verbs work with. */
 interface Parts {
   readonly roster: Roster;
+  readonly lines: Lines;
   readonly bells: Doorbells;
   readonly linkOf: (line: string) => string;
 }
 
 /** Leads the clients of an instance to a directory, when any are led to it at all. */
-function leadTo({ roster, linkOf }: Parts, name: string, directory: string): void {
-  const { line } = roster.get(name).record;
-  if (line !== null && linkTarget(linkOf(line)) !== directory) pointLink(linkOf(line), directory);
+function leadTo({ lines, linkOf }: Parts, name: string, directory: string): void {
+  const line = lines.of(name);
+  if (line !== undefined && linkTarget(linkOf(line)) !== directory) {
+    pointLink(linkOf(line), directory);
+  }
 }
 
 /** Leads clients to its Postgres. */
@@ -66,9 +78,10 @@ async function lead(parts: Parts, name: string): Promise<string> {
 
 /** Leads clients elsewhere, and then stops what they were served by. */
 async function halt(parts: Parts, hold: Hold, name: string, next: string): Promise<void> {
-  const { roster } = parts;
-  const { record, server } = roster.get(name);
-  const letGo = record.line === null ? nobodyHeld : await hold(record.line);
+  const { roster, lines } = parts;
+  const { server } = roster.get(name);
+  const line = lines.of(name);
+  const letGo = line === undefined ? nobodyHeld : await hold(line);
   try {
     leadTo(parts, name, next);
     if (server !== undefined) await stopServer(server);
@@ -79,16 +92,40 @@ async function halt(parts: Parts, hold: Hold, name: string, next: string): Promi
 }
 
 /** Ends one and removes it; a crash half way leaves what is removed at the next start. */
-async function destroy({ roster, bells, linkOf }: Parts, name: string): Promise<void> {
-  const { record, server } = roster.get(name);
+async function destroy({ roster, lines, bells, linkOf }: Parts, name: string): Promise<void> {
+  const { server } = roster.get(name);
   const { place } = roster.box(name);
+  const line = lines.of(name);
+  if (line !== undefined) {
+    lines.set(line, undefined);
+    removeLink(linkOf(line));
+  }
   // Without its record it is one that was never finished.
   rmSync(place.record, { force: true });
   if (server !== undefined) await endNow(server);
-  if (record.line !== null) removeLink(linkOf(record.line));
   await bells.take(name);
   await removeTree(place.directory);
   roster.forget(name);
+}
+
+/** Puts an instance in the place of the one a line leads to, which is stopped and kept. */
+async function replace(parts: Parts, hold: Hold, line: string, name: string): Promise<void> {
+  const { roster, lines } = parts;
+  const former = lines.at(line);
+  if (former === name) return;
+  const letGo = await hold(line);
+  try {
+    // What was acknowledged is in it before anybody is served by the other.
+    const { server } = former === undefined ? { server: undefined } : roster.get(former);
+    if (server !== undefined) await stopServer(server);
+    lines.set(line, name);
+    await lead(parts, name);
+  } finally {
+    await letGo();
+  }
+  if (former === undefined) return;
+  roster.note(former, undefined);
+  roster.want(former, "stopped");
 }
 
 /** Makes starts, few at a time. */
@@ -132,21 +169,21 @@ async function takeOver(parts: Parts): Promise<void> {
 
 /** Opens the instances of a fleet. `hold` is asked before a Postgres is stopped. */
 export async function openKeeper(fleet: Fleet, hold: Hold): Promise<Keeper> {
-  const { instances, links, bells: bellDirectory } = fleetPlaces(fleet);
-  makePassable(fleet.directory, instances, links, bellDirectory);
-  const inLane = createLanes();
+  const places = fleetPlaces(fleet);
+  makePassable(fleet.directory, places.instances, places.links, places.bells);
+  const lanes = createLanes();
   const roster = await openRoster(fleet);
   const template = await ensureTemplate(fleet);
-  const bells = createDoorbells(bellDirectory, (name) => inLane(name, () => wake(name)));
-  const parts: Parts = { roster, bells, linkOf: (line) => join(links, line) };
+  // All instances of a database share a lane, as one may take another's place.
+  const inLane: Lanes = (name, work) =>
+    lanes(roster.has(name) ? roster.get(name).record.database : name, work);
+  const bells = createDoorbells(places.bells, (name) => inLane(name, () => wake(name)));
+  const linkOf = (line: string) => join(places.links, line);
+  const parts: Parts = { roster, lines: openLines(places.lines), bells, linkOf };
   const start = createStart(parts);
   const wake = createWake(parts, start);
   await takeOver(parts);
-  return {
-    ...verbs(parts, { inLane, start, hold, fleet, template }),
-    roster,
-    linkOf: parts.linkOf,
-  };
+  return { ...verbs(parts, { inLane, start, hold, fleet, template }), roster, linkOf };
 }
 
 /** What the verbs need beside the parts. */
@@ -158,23 +195,44 @@ interface Means {
   readonly template: string;
 }
 
-function verbs(parts: Parts, means: Means): Omit<Keeper, "roster" | "linkOf"> {
-  const { roster, bells } = parts;
-  const { inLane, start, hold, fleet, template } = means;
+/** Those that bring an instance into being, or into a place. */
+function makingVerbs(parts: Parts, { inLane, hold, fleet, template }: Means) {
+  const { roster, lines } = parts;
 
   async function make(wanted: Omit<NewInstance, "slot">): Promise<InstanceState> {
-    const { name } = wanted;
+    const { name, database } = wanted;
     if (roster.has(name)) throw new Error(`There is an instance ${name} already.`);
     const made = await roster.withSlot((slot) =>
       makeInstance(fleet, template, { ...wanted, slot }),
     );
     roster.add(made);
+    lines.set(database, name);
     await lead(parts, name);
     return made;
   }
 
   return {
-    make: (wanted) => inLane(wanted.name, () => make(wanted)),
+    make: (wanted: Omit<NewInstance, "slot">) => inLane(wanted.database, () => make(wanted)),
+    async adopt(state: InstanceState): Promise<void> {
+      writeRecord(
+        boxOf(fleet, state.record.name, state.record.slot, state.record.size).place,
+        state.record,
+      );
+      roster.add(state);
+    },
+    replace: (line: string, name: string) =>
+      inLane(name, async () => {
+        if (roster.get(name).server === undefined) throw new Error(`${name} does not run.`);
+        await replace(parts, hold, line, name);
+      }),
+  };
+}
+
+function verbs(parts: Parts, means: Means): Omit<Keeper, "roster" | "linkOf"> {
+  const { roster, bells } = parts;
+  const { inLane, start, hold } = means;
+  return {
+    ...makingVerbs(parts, means),
     start: (name) =>
       inLane(name, async () => {
         roster.want(name, "running");

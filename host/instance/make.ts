@@ -80,7 +80,7 @@ export async function makeInstance(
     await personalize(fleet, wanted);
     // A copy is not on disk by itself, and Postgres trusts that it is.
     await syncFileSystem(box.place.directory);
-    const own = { name, database, line: database, slot, systemIdentifier, size, login };
+    const own = { name, database, slot, systemIdentifier, size, login };
     const record: InstanceRecord = { ...own, wanted: "running" };
     writeRecord(box.place, record);
     return { record, server };

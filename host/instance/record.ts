@@ -18,8 +18,6 @@ export const InstanceRecord = z.strictObject({
   name: z.string(),
   /** Its database; a restored one is another instance of the same. */
   database: z.string(),
-  /** The name its clients are led to it by; null for one that no client is led to. */
-  line: z.string().nullable(),
   /** Number of its database's user on this host. */
   slot: z.int().min(1),
   /** Postgres' own number of its cluster, as text: it has 64 bits. */

@@ -1,9 +1,9 @@
 // The instances of a host as they are known: their records, and the processes that run for them.
 import { join } from "node:path";
-import { isRunning, type Running } from "../base/running.ts";
+import { endNow, isRunning, type Running } from "../base/running.ts";
 import type { Box } from "./box.ts";
 import { removeTree } from "./files.ts";
-import { boxOf, type Fleet, fleetPlaces } from "./fleet.ts";
+import { boxOf, type Fleet, fleetMark, fleetPlaces } from "./fleet.ts";
 import { type InstanceRecord, readRecords, writeRecord } from "./record.ts";
 import { findServers } from "./server.ts";
 
@@ -50,9 +50,10 @@ function createSlots(taken: () => readonly number[]) {
 export async function openRoster(fleet: Fleet): Promise<Roster> {
   const { instances } = fleetPlaces(fleet);
   const { records: kept, unfinished } = readRecords(instances);
-  for (const name of unfinished) await removeTree(join(instances, name));
   const records = new Map(kept.map((record) => [record.name, record]));
-  const servers = findServers();
+  const servers = findServers(fleetMark(fleet));
+  for (const [name, server] of servers) if (!records.has(name)) await endNow(server);
+  for (const name of unfinished) await removeTree(join(instances, name));
   const slots = createSlots(() => [...records.values()].map(({ slot }) => slot));
 
   function recordOf(name: string): InstanceRecord {

@@ -14,8 +14,8 @@ import {
 import { launch } from "../base/spawn.ts";
 import { readIfExists } from "../file.ts";
 import { childrenOf } from "../process.ts";
-import { type Box, lockedExitCode, nameArgument, serverLine } from "./box.ts";
-import { readInside } from "./inside.ts";
+import { type Box, lockedExitCode, markArgument, nameArgument, serverLine } from "./box.ts";
+import { listInside, readInside } from "./inside.ts";
 
 const lookMilliseconds = 4;
 /** It writes its pid file in its first milliseconds. */
@@ -36,9 +36,11 @@ function instanceIn([path = "", ...args]: readonly string[]): string | undefined
   return args.map((arg) => nameForm.exec(arg)?.[1]).find((name) => name !== undefined);
 }
 
-/** Every instance's Postgres that runs on this machine, by name, whoever started it. */
-export function findServers(): Map<string, Running> {
-  return findRunning(instanceIn);
+/** Every instance's Postgres of a host that runs, by name, whoever started it. */
+export function findServers(mark: string): Map<string, Running> {
+  return findRunning((words) =>
+    words.includes(markArgument(mark)) ? instanceIn(words) : undefined,
+  );
 }
 
 const pidFile = (box: Box) => readInside(box.place.box, "data", "postmaster.pid");
@@ -57,6 +59,13 @@ function lastWords(log: string, from: number): string {
   return fatal ?? said.trim().split("\n").at(-1) ?? "";
 }
 
+/** Postgres would wait for ever for who writes to a pipe of that name. */
+function refuseTrap({ place }: Box): void {
+  const isThere = listInside(place.box, "data").includes("postmaster.pid");
+  if (!isThere || readInside(place.box, "data", "postmaster.pid") !== undefined) return;
+  throw new StartFailure(`${place.name} is not started: its postmaster.pid is no file. Remove it.`);
+}
+
 /** Why a launch ended before it let anybody in. */
 function failureOf({ place }: Box, code: number | null, said: number): StartFailure {
   return code === lockedExitCode
@@ -70,6 +79,7 @@ function failureOf({ place }: Box, code: number | null, said: number): StartFail
  */
 export async function startServer(box: Box): Promise<Running> {
   const { name, log } = box.place;
+  refuseTrap(box);
   const said = (readIfExists(log) ?? "").length;
   const former = pidFile(box)?.state;
   const { pid: monitor, exitCode } = launch(serverLine(box), log);

@@ -16,8 +16,15 @@ import { platformSession } from "../instance/session.ts";
 import type { Session } from "../session.ts";
 import { createTurns } from "../turn.ts";
 import { isSegment } from "../wal/segment.ts";
+import { endOpenTransactions } from "./standstill.ts";
 
-/** Where recovery stops: after the last commit that is not later, or at the end of what there is. */
+/** Waits for all, also when one fails: nothing works on any more in what is then removed. */
+async function allOf(works: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(works);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
+
+/** Where recovery stops: after the last commit that is not later, or at the end of all WAL. */
 export type RecoveryTarget =
   | { readonly time: string }
   | { readonly lsn: string }
@@ -53,7 +60,7 @@ export interface Recovered {
 }
 
 /** There is nothing to recover from. */
-export class NothingToRecover extends Error {
+class NothingToRecover extends Error {
   override readonly name = "NothingToRecover";
 }
 
@@ -91,8 +98,10 @@ function writeRecoverySettings(box: Box, order: RecoveryOrder): void {
   ];
   writeAtomically(file, `${readIfExists(file)}${lines.join("\n")}\n`);
   chmodSync(file, 0o644);
-  const signal = join(box.place.data, "recovery.signal");
-  writeFileSync(signal, "");
+}
+
+function askForRecovery({ place }: Box): void {
+  writeFileSync(join(place.data, "recovery.signal"), "");
 }
 
 /** Fetches the segments since a base backup that are not at hand any more, and histories. */
@@ -102,7 +111,7 @@ async function fetchWal(box: Box, source: RecoverySource, { firstWal }: BaseBack
   const wanted = (await repository.segments(box)).filter(
     (name) => !isSegment(name) || (name.slice(8) >= firstWal.slice(8) && !isAtHand(wal, name)),
   );
-  await Promise.all(
+  await allOf(
     wanted.map((name) => inTurn(() => repository.fetch(box, name, `/instance/fetched/${name}`))),
   );
 }
@@ -143,7 +152,6 @@ function lastFatal({ place }: Box): string {
 
 /** Has what was replayed written to disk, and Postgres see to that itself from now on. */
 async function settle(box: Box, session: Session, order: RecoveryOrder): Promise<void> {
-  if (order.then === "pause") return;
   writeSettings(box, order.of.size);
   await session.query("select pg_reload_conf()");
   await session.query("checkpoint");
@@ -169,17 +177,22 @@ export async function recover(
     layOut(box);
     for (const name of ["data", "fetched"]) makeOwn(box, name);
     const backup = chooseBackup(await source.repository.list(box), order.target);
-    await Promise.all([
-      source.repository.restore(bare, backup.label),
-      fetchWal(bare, source, backup),
-    ]);
+    await source.repository.restore(bare, backup.label);
+    // pgBackRest looks at the control file of the cluster it fetches WAL for.
+    await fetchWal(bare, source, backup);
     writeRecoverySettings(box, order);
+    askForRecovery(box);
     server = await startServer(box);
     const session = platformSession(fleet, box.place, of.database);
     const reachedAt = await untilThere(box, server, session, order);
-    await settle(box, session, order);
+    if (order.then === "promote") await settle(box, session, order);
+    else {
+      // Without WAL to fetch it is a standby of nobody.
+      const asStandby = () => void writeSettings(box, of.size);
+      server = await endOpenTransactions(box, server, session, asStandby);
+    }
     await session.close();
-    const record: InstanceRecord = { ...of, name, line: null, wanted: "running" };
+    const record: InstanceRecord = { ...of, name, wanted: "running" };
     return { box, server, record, backup, reachedAt };
   } catch (error) {
     if (server !== undefined) await endNow(server);

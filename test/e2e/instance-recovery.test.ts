@@ -1,5 +1,6 @@
 // WAL leaves an instance as it is written, and an instance is brought back from it to any moment.
 import { randomUUID } from "node:crypto";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -177,6 +178,20 @@ describe("a recovery", () => {
     shipping = ship();
     await sql("insert into ledger values (4003)");
     await untilTaken();
+  });
+
+  test("reads what only the repository has, and what was not finished beside it", async () => {
+    await sql("create table more as select g, repeat('y', 500) from generate_series(1, 40000) g");
+    const [[moment = ""] = []] = (await sql("select clock_timestamp()::text")) as string[][];
+    await sql("drop table more");
+    await untilTaken();
+    const copies = () => readdirSync(wal()).filter((name) => name !== "kept").length;
+    const before = copies();
+    shipper.prune(shipper.position()?.segment ?? "");
+    expect(copies()).toBeLessThan(before);
+    const done = await recovered({ time: moment }, "pause");
+    expect(await done.session.query("select count(*)::int as n from more")).toEqual([{ n: 40000 }]);
+    await done.end();
   });
 
   test("to before the first base backup is refused, and leaves nothing", async () => {

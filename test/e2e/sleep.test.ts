@@ -6,8 +6,11 @@ import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { endNow } from "../../host/base/running.ts";
+import { cloneInstance } from "../../host/instance/clone.ts";
 import { fleetPlaces } from "../../host/instance/fleet.ts";
+import { readIdentifier } from "../../host/instance/identity.ts";
 import { type Keeper, openKeeper } from "../../host/instance/keeper.ts";
+import { platformSession } from "../../host/instance/session.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
 import { createPooler, type Pooler } from "../../host/pooler/pooler.ts";
 import type { Line } from "../../host/pooler/render.ts";
@@ -147,6 +150,74 @@ describe("an instance that sleeps", () => {
     isOver = true;
     for (const count of await Promise.all(load)) expect(count).toBeGreaterThan(0);
     await Promise.all(clients.map((client) => client.end()));
+  });
+});
+
+describe("a copy of an instance that works", () => {
+  let tenant: Tenant;
+  beforeAll(async () => {
+    tenant = await addTenant("proj_test_copied");
+  });
+
+  async function cloneOf({ name }: Tenant, copy: string) {
+    const { record } = keeper.roster.get(name);
+    await keeper.adopt(await cloneInstance(fleet.fleet, record, { name: copy, slot: record.slot }));
+  }
+
+  test("takes the place of its source while clients stay, and gives it back", async () => {
+    const client = await connect(tenant);
+    await client.query("create table t (n int)");
+    await client.query("insert into t values (1)");
+    await cloneOf(tenant, "proj_test_copied.1");
+    await client.query("insert into t values (2)");
+    await keeper.replace(tenant.name, "proj_test_copied.1");
+    expect((await client.query("select n from t order by n")).rows).toEqual([{ n: 1 }]);
+    await client.query("insert into t values (3)");
+    expect(isAwake(tenant)).toBe(false);
+    await keeper.start(tenant.name);
+    await keeper.replace(tenant.name, tenant.name);
+    expect((await client.query("select n from t order by n")).rows).toEqual([{ n: 1 }, { n: 2 }]);
+    await client.end();
+  });
+
+  test("is whole, whatever was written while it was made", async () => {
+    const client = await connect(tenant);
+    await client.query("create table ledger (n int primary key, half int)");
+    let isOver = false;
+    let written = 0;
+    const load = (async () => {
+      const writer = await connect(tenant);
+      while (!isOver) {
+        const [n, m] = [2 * written, 2 * written + 1];
+        await writer.query(`insert into ledger values (${n}, ${m}), (${m}, ${n})`);
+        written++;
+        if (written % 50 === 0) await writer.query("update ledger set half = half");
+      }
+      await writer.end();
+    })();
+    await until(
+      "a load",
+      async () => written,
+      (count) => count > 20,
+    );
+    const before = written;
+    await cloneOf(tenant, "proj_test_copied.2");
+    isOver = true;
+    await load;
+    const { place } = keeper.roster.box("proj_test_copied.2");
+    const session = platformSession(fleet.fleet, place, tenant.name);
+    const [row] = await session.query<{ count: number; max: number; pairs: number }>(`
+      select count(*)::int as count, max(n)::int as max,
+        count(*) filter (where exists (select from ledger o where o.n = l.half))::int as pairs
+      from ledger l`);
+    expect(row?.count).toBe((row?.max ?? 0) + 1);
+    expect(row?.pairs).toBe(row?.count);
+    expect(row?.count).toBeGreaterThanOrEqual(2 * before);
+    await session.close();
+    await client.end();
+    expect(readIdentifier(place.data)).not.toBe(
+      readIdentifier(keeper.roster.box(tenant.name).place.data),
+    );
   });
 });
 

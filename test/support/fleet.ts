@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, rmSync } from "node:fs";
 import { Client } from "pg";
 import { endNow, type Running } from "../../host/base/running.ts";
-import { boxOf, type Fleet } from "../../host/instance/fleet.ts";
+import { boxOf, type Fleet, fleetMark } from "../../host/instance/fleet.ts";
 import { makeInstance } from "../../host/instance/make.ts";
 import { socketPort } from "../../host/instance/place.ts";
 import { findServers } from "../../host/instance/server.ts";
@@ -71,8 +71,7 @@ export async function openTestFleet() {
   }
 
   async function remove(): Promise<void> {
-    const own = [...findServers()].filter(([name]) => name.startsWith("proj_test_"));
-    await Promise.all(own.map(([, server]) => endNow(server)));
+    await Promise.all([...findServers(fleetMark(fleet)).values()].map(endNow));
     rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
   }
 

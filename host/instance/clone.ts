@@ -1,0 +1,120 @@
+// A copy of an instance that goes on working, as it is at the end of the copy: its files are taken
+// one by one, and what was written to them meanwhile is put right from its WAL. Where the file
+// system can share blocks nothing is copied.
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { endNow, type Running } from "../base/running.ts";
+import { run } from "../base/spawn.ts";
+import { messageOf } from "../log.ts";
+import { giveTo, layOut, makeOwn, removeTree, syncFileSystem, writeSettings } from "./files.ts";
+import { boxOf, type Fleet } from "./fleet.ts";
+import { renewIdentity } from "./identity.ts";
+import { listInside } from "./inside.ts";
+import type { InstanceRecord } from "./record.ts";
+import type { InstanceState } from "./roster.ts";
+import { startServer, stopServer } from "./server.ts";
+import { platformSession, walSlot } from "./session.ts";
+
+/** What a copy is to be called. */
+export interface NewClone {
+  readonly name: string;
+  /** Number of the user of its database: the same, or a new database's own. */
+  readonly slot: number;
+}
+
+/** What belongs to the running Postgres alone. */
+const notCopied = new Set([
+  ...["postmaster.pid", "postmaster.opts", "pg_wal", "pg_replslot", "backup_label"],
+  ...["tablespace_map", "pg_stat_tmp", "recovery.signal"],
+]);
+const walForm = /^[\dA-F]{24}$|^[\dA-F]{8}\.history$/;
+/** Made empty in place of those. */
+const madeEmpty = ["pg_replslot", "pg_wal", "pg_wal/archive_status", "pg_wal/summaries"];
+
+/** Copies what is there. Files that go away meanwhile are put right from WAL. */
+async function copy(from: readonly string[], to: string): Promise<void> {
+  if (from.length === 0) return;
+  const how = ["-r", "--reflink=auto", "--preserve=mode", `--target-directory=${to}`, "--"];
+  try {
+    await run(["/usr/bin/cp", ...how, ...from]);
+  } catch (error) {
+    const said = messageOf(error)
+      .replace(/^\S+ failed: /, "")
+      .split("\n");
+    const isAll = said.every((one) => one.endsWith("No such file or directory"));
+    if (!isAll) throw error;
+  }
+}
+
+interface BackupEnd extends Record<string, unknown> {
+  readonly labelfile: string;
+}
+
+/** Copies the files of a running instance, and the WAL that makes them whole. */
+async function copyRunning(fleet: Fleet, of: InstanceRecord, data: string): Promise<void> {
+  const { place } = boxOf(fleet, of.name, of.slot, of.size);
+  const session = platformSession(fleet, place, of.database, "postgres");
+  const at = (...names: string[]) => join(place.data, ...names);
+  try {
+    await session.query("select pg_backup_start('clone', true)");
+    const names = listInside(place.box, "data").filter((name) => !notCopied.has(name));
+    await copy(
+      names.map((name) => at(name)),
+      data,
+    );
+    const [end] = await session.query<BackupEnd>("select labelfile from pg_backup_stop(false)");
+    const segments = listInside(place.box, "data", "pg_wal").filter((name) => walForm.test(name));
+    await copy(
+      segments.map((name) => at("pg_wal", name)),
+      join(data, "pg_wal"),
+    );
+    writeFileSync(join(data, "backup_label"), end?.labelfile ?? "", { mode: 0o600 });
+  } finally {
+    // The slot of a backup that was not ended goes with its session.
+    await session.close();
+  }
+}
+
+/** Recovers the copy by its own WAL, and gives it an identity of its own. */
+async function comeUp(fleet: Fleet, state: InstanceRecord): Promise<InstanceState> {
+  const box = boxOf(fleet, state.name, state.slot, state.size);
+  let server: Running | undefined;
+  try {
+    server = await startServer(box);
+    await stopServer(server);
+    const systemIdentifier = String(renewIdentity(box.place.data));
+    server = await startServer(box);
+    const session = platformSession(fleet, box.place, state.database, "postgres");
+    await session.query(`select pg_create_physical_replication_slot('${walSlot}', true)`);
+    await session.close();
+    await syncFileSystem(box.place.directory);
+    return { record: { ...state, systemIdentifier }, server };
+  } catch (error) {
+    if (server !== undefined) await endNow(server);
+    throw error;
+  }
+}
+
+/**
+ * Makes a writable copy of a running instance. No client is led to it yet.
+ * @throws Error when that went wrong; nothing of it is left then
+ */
+export async function cloneInstance(
+  fleet: Fleet,
+  of: InstanceRecord,
+  { name, slot }: NewClone,
+): Promise<InstanceState> {
+  const box = boxOf(fleet, name, slot, of.size);
+  try {
+    layOut(box);
+    for (const each of ["data", ...madeEmpty.map((one) => `data/${one}`)]) makeOwn(box, each);
+    writeSettings(box, of.size);
+    await copyRunning(fleet, of, box.place.data);
+    rmSync(join(box.place.data, "base", "pgsql_tmp"), { recursive: true, force: true });
+    await giveTo(box, box.place.data);
+    return await comeUp(fleet, { ...of, name, slot, wanted: "running" });
+  } catch (error) {
+    await removeTree(box.place.directory);
+    throw error;
+  }
+}

@@ -1,0 +1,66 @@
+// One segment of WAL that is being taken out of an instance, page by page.
+import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import type { Box } from "../instance/box.ts";
+import { openInside } from "../instance/inside.ts";
+import { segmentBytes } from "../instance/size.ts";
+import { lastPageBefore, readWritten, segmentAfter } from "./segment.ts";
+
+const chunkBytes = 256 * 1024;
+
+/** A segment, and how much of it was taken. */
+export interface Taking {
+  readonly segment: string;
+  readonly source: number;
+  readonly copy: number;
+  offset: number;
+  /** When the source had last been written to, at the last look; nanoseconds. */
+  seen: bigint;
+  close(): void;
+}
+
+/** Opens a segment of an instance and a copy of it; undefined when it is not there. */
+export function openTaking(box: Box, segment: string, directory: string): Taking | undefined {
+  const source = openInside(box.place.box, "data", "pg_wal", segment);
+  if (source === undefined) return undefined;
+  const copy = openSync(join(directory, segment), "w", 0o644);
+  // Recovery takes a segment of the right size alone; what is not written is a hole.
+  ftruncateSync(copy, segmentBytes);
+  const close = () => {
+    closeSync(source);
+    closeSync(copy);
+  };
+  return { segment, source, copy, offset: 0, seen: -1n, close };
+}
+
+/** Copies what is written by now; true when it was written to since the last look. */
+export async function takeWritten(
+  taking: Taking,
+  { isSure }: { readonly isSure: boolean },
+): Promise<boolean> {
+  const { mtimeNs } = fstatSync(taking.source, { bigint: true });
+  if (mtimeNs === taking.seen && !isSure) return false;
+  // The last page may have been written further.
+  let offset = lastPageBefore(taking.offset);
+  for (;;) {
+    const bytes = readWritten(taking.source, taking.segment, offset, chunkBytes);
+    writeSync(taking.copy, bytes, 0, bytes.length, offset);
+    offset += bytes.length;
+    if (bytes.length < chunkBytes) break;
+    await setImmediate();
+  }
+  taking.offset = offset;
+  taking.seen = mtimeNs;
+  return true;
+}
+
+/** True once nothing more is written to it: Postgres writes to the next one. */
+export function isFinished(box: Box, { segment }: Taking): boolean {
+  const after = segmentAfter(segment);
+  const next = openInside(box.place.box, "data", "pg_wal", after);
+  if (next === undefined) return false;
+  const isWritten = readWritten(next, after, 0, 8192).length > 0;
+  closeSync(next);
+  return isWritten;
+}
