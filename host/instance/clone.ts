@@ -10,16 +10,20 @@ import { giveTo, layOut, makeOwn, removeTree, syncFileSystem, writeSettings } fr
 import { boxOf, type Fleet } from "./fleet.ts";
 import { renewIdentity } from "./identity.ts";
 import { listInside } from "./inside.ts";
+import { type Names, personalize } from "./personalize.ts";
+import type { InstancePlace } from "./place.ts";
 import type { InstanceRecord } from "./record.ts";
 import type { InstanceState } from "./roster.ts";
 import { startServer, stopServer } from "./server.ts";
-import { platformSession, walSlot } from "./session.ts";
+import { makeWalSlot, platformSession } from "./session.ts";
 
 /** What a copy is to be called. */
 export interface NewClone {
   readonly name: string;
   /** Number of the user of its database: the same, or a new database's own. */
   readonly slot: number;
+  /** For a database of its own; without them it is another instance of the same. */
+  readonly names?: Names;
 }
 
 /** What belongs to the running Postgres alone. */
@@ -75,20 +79,31 @@ async function copyRunning(fleet: Fleet, of: InstanceRecord, data: string): Prom
   }
 }
 
+async function addSlot(fleet: Fleet, place: InstancePlace, database: string): Promise<void> {
+  const session = platformSession(fleet, place, database, "postgres");
+  await session.query(makeWalSlot);
+  await session.close();
+}
+
 /** Recovers the copy by its own WAL, and gives it an identity of its own. */
-async function comeUp(fleet: Fleet, state: InstanceRecord): Promise<InstanceState> {
-  const box = boxOf(fleet, state.name, state.slot, state.size);
+async function comeUp(
+  fleet: Fleet,
+  of: InstanceRecord,
+  { name, slot, names }: NewClone,
+): Promise<InstanceState> {
+  const box = boxOf(fleet, name, slot, of.size);
   let server: Running | undefined;
   try {
     server = await startServer(box);
     await stopServer(server);
     const systemIdentifier = String(renewIdentity(box.place.data));
     server = await startServer(box);
-    const session = platformSession(fleet, box.place, state.database, "postgres");
-    await session.query(`select pg_create_physical_replication_slot('${walSlot}', true)`);
-    await session.close();
+    if (names === undefined) await addSlot(fleet, box.place, of.database);
+    else await personalize(fleet, box.place, of, names);
     await syncFileSystem(box.place.directory);
-    return { record: { ...state, systemIdentifier }, server };
+    const { database = of.database, login = of.login } = names ?? {};
+    const record = { ...of, name, slot, database, login, systemIdentifier };
+    return { record: { ...record, wanted: "running" }, server };
   } catch (error) {
     if (server !== undefined) await endNow(server);
     throw error;
@@ -102,9 +117,9 @@ async function comeUp(fleet: Fleet, state: InstanceRecord): Promise<InstanceStat
 export async function cloneInstance(
   fleet: Fleet,
   of: InstanceRecord,
-  { name, slot }: NewClone,
+  wanted: NewClone,
 ): Promise<InstanceState> {
-  const box = boxOf(fleet, name, slot, of.size);
+  const box = boxOf(fleet, wanted.name, wanted.slot, of.size);
   try {
     layOut(box);
     for (const each of ["data", ...madeEmpty.map((one) => `data/${one}`)]) makeOwn(box, each);
@@ -112,7 +127,7 @@ export async function cloneInstance(
     await copyRunning(fleet, of, box.place.data);
     rmSync(join(box.place.data, "base", "pgsql_tmp"), { recursive: true, force: true });
     await giveTo(box, box.place.data);
-    return await comeUp(fleet, { ...of, name, slot, wanted: "running" });
+    return await comeUp(fleet, of, wanted);
   } catch (error) {
     await removeTree(box.place.directory);
     throw error;

@@ -29,6 +29,12 @@ export interface Keeper {
   readonly roster: Pick<Roster, "all" | "has" | "get" | "box">;
   /** The directory a pooler's line of this name has to lead to. */
   linkOf(line: string): string;
+  /** The instance a line leads to. @throws Error when it leads nowhere */
+  live(line: string): InstanceState;
+  /** Has a line that led nowhere lead to an instance that runs. */
+  lead(line: string, name: string): Promise<void>;
+  /** Has work done with the number of a user that no database has. */
+  withSlot: Roster["withSlot"];
   /** Makes one, started. @throws Error when that went wrong; nothing of it is left then */
   make(wanted: Omit<NewInstance, "slot">): Promise<InstanceState>;
   /** Takes over one that was made otherwise; no client is led to it. */
@@ -183,7 +189,13 @@ export async function openKeeper(fleet: Fleet, hold: Hold): Promise<Keeper> {
   const start = createStart(parts);
   const wake = createWake(parts, start);
   await takeOver(parts);
-  return { ...verbs(parts, { inLane, start, hold, fleet, template }), roster, linkOf };
+  return {
+    ...verbs(parts, { inLane, start, hold, fleet, template }),
+    ...lineVerbs(parts, inLane),
+    roster,
+    linkOf,
+    withSlot: roster.withSlot,
+  };
 }
 
 /** What the verbs need beside the parts. */
@@ -228,7 +240,26 @@ function makingVerbs(parts: Parts, { inLane, hold, fleet, template }: Means) {
   };
 }
 
-function verbs(parts: Parts, means: Means): Omit<Keeper, "roster" | "linkOf"> {
+function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "lead"> {
+  const { roster, lines } = parts;
+  return {
+    live(line) {
+      const name = lines.at(line);
+      if (name === undefined) throw new Error(`There is no database ${line} on this host.`);
+      return roster.get(name);
+    },
+    lead: (line, name) =>
+      inLane(name, async () => {
+        lines.set(line, name);
+        await lead(parts, name);
+      }),
+  };
+}
+
+function verbs(
+  parts: Parts,
+  means: Means,
+): Omit<Keeper, "roster" | "linkOf" | "live" | "lead" | "withSlot"> {
   const { roster, bells } = parts;
   const { inLane, start, hold } = means;
   return {

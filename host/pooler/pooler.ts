@@ -3,6 +3,7 @@
 import { chmodSync, chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { ClientConfig } from "pg";
 import {
   endNow,
   endsWithin,
@@ -147,6 +148,8 @@ export interface Pooler {
   /** Has it serve these lines from now on; who is connected stays. */
   apply(lines: readonly Line[]): Promise<void>;
   readonly console: Session;
+  /** How to open another session with its console. */
+  readonly consoleLogin: ClientConfig;
   find(): Running | undefined;
   /** Ends it, and with it its clients. */
   stop(): Promise<void>;
@@ -158,7 +161,8 @@ export function createPooler(options: PoolerOptions): Pooler {
   const files = filesOf(directory, mode);
   const { name: user, password } = options.console;
   const at = { host: files.socketDirectory, port, database: "pgbouncer" };
-  const console = createSession({ ...at, user, password });
+  const consoleLogin = { ...at, user, password };
+  const console = createSession(consoleLogin);
   let running: Running | undefined;
 
   const find = () => {
@@ -194,6 +198,7 @@ export function createPooler(options: PoolerOptions): Pooler {
 
   return {
     console,
+    consoleLogin,
     find,
     apply,
     async start(lines) {

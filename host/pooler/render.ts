@@ -18,7 +18,10 @@ export interface LineUser {
 
 /** A database in one pooler. */
 export interface Line {
+  /** The name clients ask for. */
   readonly database: string;
+  /** What it is called where they are led to; a preview has its source's name there. */
+  readonly inside: string;
   /** A link to the directory of its socket: of its Postgres, or of the host while it sleeps. */
   readonly link: string;
   readonly limits: LineLimits;
@@ -50,24 +53,36 @@ export interface PoolerPlace {
   };
 }
 
+/** Every user once, also one that may come in to its database and to a preview of it. */
+function usersOf(lines: readonly Line[]) {
+  const users = new Map<string, { readonly verifier: string; readonly clientsMax: number }>();
+  for (const { users: own, limits } of lines) {
+    for (const { name, verifier } of own) {
+      const clientsMax = Math.max(limits.clientsMax, users.get(name)?.clientsMax ?? 0);
+      users.set(name, { verifier, clientsMax });
+    }
+  }
+  return users;
+}
+
 /** `[databases]` and `[users]`; there is no line for any other name. */
 export function renderLines(lines: readonly Line[], socketPort: number): string {
-  const databases = lines.map(({ database, link, limits: { poolSize } }) =>
+  const databases = lines.map(({ database, inside, link, limits: { poolSize } }) =>
     [
-      `${database} = host='${link}' port=${socketPort} pool_size=${poolSize}`,
+      `${database} = host='${link}' port=${socketPort} dbname=${inside} pool_size=${poolSize}`,
       `max_db_connections=${poolSize}`,
     ].join(" "),
   );
-  const users = lines.flatMap(({ users: own, limits: { clientsMax } }) =>
-    own.map(({ name }) => `${name} = max_user_client_connections=${clientsMax}`),
+  const users = [...usersOf(lines)].map(
+    ([name, { clientsMax }]) => `${name} = max_user_client_connections=${clientsMax}`,
   );
   return ["[databases]", ...databases, "[users]", ...users, ""].join("\n");
 }
 
 /** The file of users: names with verifiers, and no password. */
 export function renderUsers(lines: readonly Line[], console: ConsoleUser): string {
-  const users = [console, ...lines.flatMap(({ users: own }) => own)];
-  return users.map(({ name, verifier }) => `"${name}" "${verifier}"\n`).join("");
+  const own = [...usersOf(lines)].map(([name, { verifier }]) => ({ name, verifier }));
+  return [console, ...own].map(({ name, verifier }) => `"${name}" "${verifier}"\n`).join("");
 }
 
 /**

@@ -12,7 +12,7 @@ import { layOut, makeOwn, removeTree, syncFileSystem, writeSettings } from "../i
 import { boxOf, type Fleet } from "../instance/fleet.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import { startServer } from "../instance/server.ts";
-import { platformSession } from "../instance/session.ts";
+import { makeWalSlot, platformSession } from "../instance/session.ts";
 import type { Session } from "../session.ts";
 import { createTurns } from "../turn.ts";
 import { isSegment } from "../wal/segment.ts";
@@ -154,6 +154,7 @@ function lastFatal({ place }: Box): string {
 async function settle(box: Box, session: Session, order: RecoveryOrder): Promise<void> {
   writeSettings(box, order.of.size);
   await session.query("select pg_reload_conf()");
+  await session.query(makeWalSlot);
   await session.query("checkpoint");
   await removeTree(join(box.place.box, "fetched"));
   await syncFileSystem(box.place.directory);

@@ -12,6 +12,11 @@ export function isSegment(name: string): boolean {
   return /^[\dA-F]{24}$/.test(name);
 }
 
+/** True for the name of a timeline's history. */
+export function isHistory(name: string): boolean {
+  return /^[\dA-F]{8}\.history$/.test(name);
+}
+
 /** The number of a segment within its timeline. */
 function numberOf(name: string): number {
   const part = (at: number) => Number.parseInt(name.slice(at, at + 8), 16);

@@ -2,12 +2,12 @@
 // but the host program writes to; finished segments go to the repository. Postgres runs no archiver
 // and sends no stream: an idle instance costs a look at one file, and a segment need not be full to
 // be safe. A slot keeps Postgres from removing what was not taken yet.
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { readIfExists, writeAtomically } from "../file.ts";
 import type { Box } from "../instance/box.ts";
-import { listInside } from "../instance/inside.ts";
-import { isSegment } from "./segment.ts";
+import { listInside, readInside } from "../instance/inside.ts";
+import { isHistory, isSegment } from "./segment.ts";
 import { isFinished, openTaking, type Taking, takeWritten } from "./taking.ts";
 
 /** What a shipper works with. */
@@ -27,6 +27,8 @@ export interface Shipper {
   take(): Promise<boolean>;
   /** The segment that is being written, and how much of it was taken. */
   position(): { readonly segment: string; readonly bytes: number } | null;
+  /** Keeps also the segment that is not finished: nothing more is written on its timeline. */
+  finish(): Promise<void>;
   /** Removes copies of segments that are kept, and older than one that is still read. */
   prune(oldest: string): void;
 }
@@ -39,8 +41,20 @@ function firstWanted({ place }: Box, kept: string | undefined): string | undefin
   return kept?.startsWith(timeline) ? own.find((name) => name > kept) : own[0];
 }
 
+/** Histories of timelines tell a recovery which segment follows which. */
+async function keepHistories({ box, directory, keep }: ShipperOptions): Promise<void> {
+  const there = listInside(box.place.box, "data", "pg_wal").filter(isHistory);
+  for (const name of there.filter((one) => !existsSync(join(directory, one)))) {
+    const history = readInside(box.place.box, "data", "pg_wal", name);
+    await keep(name);
+    writeAtomically(join(directory, name), history?.text ?? "");
+    chmodSync(join(directory, name), 0o644);
+  }
+}
+
 /** Makes the shipper of one instance; it goes on where a former one ended. */
-export function createShipper({ box, directory, keep, release }: ShipperOptions): Shipper {
+export function createShipper(options: ShipperOptions): Shipper {
+  const { box, directory, keep, release } = options;
   const keptFile = join(directory, "kept");
   const kept = () => readIfExists(keptFile)?.trim();
   let taking: Taking | undefined;
@@ -52,25 +66,28 @@ export function createShipper({ box, directory, keep, release }: ShipperOptions)
     return openTaking(box, segment, directory);
   }
 
-  async function finish(done: Taking): Promise<void> {
+  async function close(done: Taking): Promise<void> {
     // It may have been written to between the look at it and the look at the next one.
     await takeWritten(done, { isSure: true });
     await keep(done.segment);
     writeAtomically(keptFile, `${done.segment}\n`);
     done.close();
     taking = undefined;
-    await release(done.segment);
   }
 
   async function take(): Promise<boolean> {
     let hasTaken = false;
     for (;;) {
-      taking ??= next();
-      if (taking === undefined) return hasTaken;
+      if (taking === undefined) {
+        taking = next();
+        if (taking === undefined) return hasTaken;
+        await keepHistories(options);
+      }
       const current = taking;
       if (await takeWritten(current, { isSure: false })) hasTaken = true;
       if (!isFinished(box, current)) return hasTaken;
-      await finish(current);
+      await close(current);
+      await release(current.segment);
     }
   }
 
@@ -78,6 +95,10 @@ export function createShipper({ box, directory, keep, release }: ShipperOptions)
     take,
     position: () =>
       taking === undefined ? null : { segment: taking.segment, bytes: taking.offset },
+    async finish() {
+      await take();
+      if (taking !== undefined) await close(taking);
+    },
     prune(oldest) {
       // Timelines are not compared: an older one is no longer than the newer.
       const isOld = (name: string) => name.slice(8) < oldest.slice(8) && name <= (kept() ?? "");

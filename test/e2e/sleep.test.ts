@@ -38,6 +38,7 @@ async function addTenant(name: string): Promise<Tenant> {
   await keeper.make({ name, database: name, login, verifier, size: small });
   lines.push({
     database: name,
+    inside: name,
     link: keeper.linkOf(name),
     limits: { poolSize: 4, clientsMax: 100 },
     users: [{ name: login, verifier }],

@@ -1,0 +1,186 @@
+// The databases of a host: each an instance behind a line of the poolers, with its WAL on the way
+// out and a repository. What becomes of one touches no other.
+import { randomBytes } from "node:crypto";
+import {
+  type BackupType,
+  type Repository,
+  type Retention,
+  repositoryOf,
+} from "../base-backup/repository.ts";
+import { cloneInstance } from "../instance/clone.ts";
+import type { Fleet } from "../instance/fleet.ts";
+import type { Keeper } from "../instance/keeper.ts";
+import type { Names } from "../instance/personalize.ts";
+import type { InstanceState } from "../instance/roster.ts";
+import type { InstanceSize } from "../instance/size.ts";
+import type { Pair } from "../pooler/pair.ts";
+import { startForked } from "../recovery/fork.ts";
+import { type Recovered, type RecoveryTarget, recover } from "../recovery/recover.ts";
+import { type Wal, walDirectory } from "../wal/wal.ts";
+import type { DatabaseFile, DatabaseRecord } from "./record.ts";
+
+/** What the databases of a host are made of. */
+export interface DatabaseParts {
+  readonly fleet: Fleet;
+  readonly keeper: Keeper;
+  readonly pair: Pair;
+  readonly wal: Wal;
+  readonly file: DatabaseFile;
+  readonly retention: Retention;
+}
+
+/** What can be done with the databases of a host. */
+export interface Databases {
+  /** Makes one: its URL answers when this resolves. */
+  create(wanted: DatabaseRecord, size: InstanceSize): Promise<void>;
+  backUp(database: string, type: BackupType): Promise<void>;
+  /** Shows a database as it was, read-only, under a name of its own. */
+  preview(database: string, target: RecoveryTarget, line: DatabaseRecord): Promise<Recovered>;
+  /**
+   * Brings a database back to a moment; clients wait while it is exchanged.
+   * @returns the name of the instance it was before, which is kept, stopped
+   */
+  restore(database: string, target: RecoveryTarget): Promise<string>;
+  /** Puts an instance of the same database in its place, and keeps the one it was. */
+  bringBack(database: string, instance: string): Promise<string>;
+  /** Makes a writable copy as a database of its own. */
+  branch(database: string, wanted: DatabaseRecord): Promise<void>;
+  /** Removes one with its instances; its repository stays. */
+  remove(database: string): Promise<void>;
+}
+
+/** A name no instance of the host has had. */
+function instanceName(database: string): string {
+  return `${database}.${randomBytes(4).toString("hex")}`;
+}
+
+function namesOf({ database, users: [owner] }: DatabaseRecord): Names {
+  return { database, login: owner?.name ?? "", verifier: owner?.verifier ?? "" };
+}
+
+/** Binds repositories and WAL to what the keeper has. */
+function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
+  const repositories = new Map<string, Repository>();
+
+  function repository(database: string): Repository {
+    const known = repositories.get(database) ?? repositoryOf(fleet, database, retention);
+    repositories.set(database, known);
+    return known;
+  }
+
+  /** Takes the WAL of an instance, and has a repository for it. */
+  async function follow(database: string, { record }: InstanceState): Promise<void> {
+    const box = keeper.roster.box(record.name);
+    await repository(database).open(box);
+    wal.follow({ database, box, repository: repository(database) });
+  }
+
+  return { repository, follow };
+}
+
+/** Recoveries of a database, up to what it has written by now. */
+function createRecover(parts: DatabaseParts, safe: ReturnType<typeof createSafe>) {
+  const { fleet, keeper, wal } = parts;
+  return async (database: string, target: RecoveryTarget, then: "pause" | "promote") => {
+    await wal.takeNow(database);
+    const repository = safe.repository(database);
+    const of = keeper.live(database).record;
+    const source = { repository, wal: walDirectory(repository) };
+    const order = { of, name: instanceName(database), target, then };
+    const recovered = await recover(fleet, source, order);
+    await keeper.adopt(recovered);
+    return recovered;
+  };
+}
+
+/** What verbs share. */
+interface Means extends DatabaseParts {
+  readonly safe: ReturnType<typeof createSafe>;
+  readonly publish: (record: DatabaseRecord) => Promise<void>;
+}
+
+/** Those that bring the past back. */
+function pastVerbs(means: Means): Pick<Databases, "preview" | "restore" | "bringBack"> {
+  const { fleet, keeper, wal, safe, publish } = means;
+  const recoverTo = createRecover(means, safe);
+
+  /** Has another instance serve a database. @returns the one that did, which is stopped */
+  async function exchange(database: string, instance: string): Promise<string> {
+    const former = keeper.live(database).record.name;
+    await keeper.replace(database, instance);
+    await wal.finish(database);
+    await safe.follow(database, keeper.live(database));
+    return former;
+  }
+
+  return {
+    async preview(database, target, line) {
+      const recovered = await recoverTo(database, target, "pause");
+      await keeper.lead(line.database, recovered.record.name);
+      await publish({ ...line, inside: recovered.record.database });
+      return recovered;
+    },
+    async restore(database, target) {
+      const recovered = await recoverTo(database, target, "promote");
+      return exchange(database, recovered.record.name);
+    },
+    async bringBack(database, instance) {
+      const { record } = keeper.roster.get(instance);
+      const box = keeper.roster.box(instance);
+      const copies = walDirectory(safe.repository(database));
+      await keeper.adopt({ record, server: await startForked(fleet, box, record, copies) });
+      return exchange(database, instance);
+    },
+  };
+}
+
+/** Makes a writable copy as a database of its own. */
+function createBranch({ fleet, keeper, safe, publish }: Means): Databases["branch"] {
+  return async (database, wanted) => {
+    const { record } = keeper.live(database);
+    await keeper.start(record.name);
+    const made = await keeper.withSlot((slot) =>
+      cloneInstance(fleet, record, { name: wanted.database, slot, names: namesOf(wanted) }),
+    );
+    await keeper.adopt(made);
+    await keeper.lead(wanted.database, made.record.name);
+    await Promise.all([safe.follow(wanted.database, made), publish(wanted)]);
+  };
+}
+
+/** Opens the databases of a host, and follows what runs. */
+export async function openDatabases(parts: DatabaseParts): Promise<Databases> {
+  const { keeper, pair, wal, file } = parts;
+  const safe = createSafe(parts);
+  const publish = async (record: DatabaseRecord) => {
+    file.put(record);
+    await pair.apply();
+  };
+  const means: Means = { ...parts, safe, publish };
+  for (const { database, inside } of file.all()) {
+    const state = keeper.live(database);
+    if (inside === undefined && state.server !== undefined) await safe.follow(database, state);
+  }
+  return {
+    ...pastVerbs(means),
+    branch: createBranch(means),
+    async create(wanted, size) {
+      const { database } = wanted;
+      const made = await keeper.make({ name: database, size, ...namesOf(wanted) });
+      await Promise.all([safe.follow(database, made), publish(wanted)]);
+    },
+    async backUp(database, type) {
+      const { record } = keeper.live(database);
+      await keeper.start(record.name);
+      await safe.repository(database).backUp(keeper.roster.box(record.name), type);
+      await wal.takeNow(database);
+    },
+    async remove(database) {
+      await wal.leave(database);
+      file.remove(database);
+      await pair.apply();
+      const own = keeper.roster.all().filter(({ record }) => record.database === database);
+      for (const { record } of own) await keeper.remove(record.name);
+    },
+  };
+}

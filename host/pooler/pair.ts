@@ -1,0 +1,95 @@
+// Both poolers of some hundred databases: one shares server connections between transactions, one
+// gives each session its own. Changes that come together are one RELOAD.
+import { setTimeout as delay } from "node:timers/promises";
+import { log, messageOf } from "../log.ts";
+import { createPoolerState, pauseMilliseconds } from "../pooler-state.ts";
+import { createSession } from "../session.ts";
+import type { Pooler } from "./pooler.ts";
+import type { Line } from "./render.ts";
+
+const gatherMilliseconds = 5;
+
+/** Who uses a database now. */
+export interface LineUse {
+  /** Clients that are served or wait, and sessions. An idle one of the transaction port is none. */
+  readonly busy: number;
+  /** Statements and transactions that were ever answered. */
+  readonly answered: number;
+}
+
+/** Both poolers, as databases see them. */
+export interface Pair {
+  /** Serves these lines from now on: resolves when both do. */
+  apply(): Promise<void>;
+  /** Holds the clients of a line between transactions. Sessions end, as no one else can. */
+  hold(line: string): Promise<() => Promise<void>>;
+  /** By line; one the poolers have not met is missing. */
+  use(): Promise<ReadonlyMap<string, LineUse>>;
+}
+
+/** What a pair is made of. */
+export interface PairOptions {
+  readonly transaction: Pooler;
+  readonly session: Pooler;
+  readonly linesFor: (mode: "transaction" | "session") => readonly Line[];
+}
+
+/** Makes work that is asked for again and again be done once for all who asked meanwhile. */
+function gathered(work: () => Promise<void>): () => Promise<void> {
+  let next: Promise<void> | undefined;
+  let running: Promise<unknown> = Promise.resolve();
+  return () => {
+    next ??= (async () => {
+      await Promise.all([delay(gatherMilliseconds), running]);
+      next = undefined;
+      const mine = work();
+      running = mine.catch(() => undefined);
+      await mine;
+    })();
+    return next;
+  };
+}
+
+/** Makes a pair of poolers that run. */
+export function createPair({ transaction, session, linesFor }: PairOptions): Pair {
+  const pausing = (pooler: Pooler) =>
+    createSession({ ...pooler.consoleLogin, query_timeout: pauseMilliseconds });
+  const pooled = createPoolerState(transaction.console, pausing(transaction));
+  const direct = createPoolerState(session.console, pausing(session));
+  const states = [pooled, direct];
+
+  async function hold(line: string): Promise<() => Promise<void>> {
+    const held = states.map((state) =>
+      state.pause(line).catch((error) => {
+        log("warn", `${line} is exchanged while it works: ${messageOf(error)}`);
+      }),
+    );
+    await direct.endClients(line);
+    await Promise.all(held);
+    return async () => {
+      await Promise.all(states.map((state) => state.resume(line)));
+    };
+  }
+
+  return {
+    apply: gathered(async () => {
+      await transaction.apply(linesFor("transaction"));
+      await session.apply(linesFor("session"));
+    }),
+    hold,
+    async use() {
+      const [shared, own, answered] = await Promise.all([
+        pooled.use(),
+        direct.use(),
+        pooled.counts(),
+      ]);
+      const names = new Set([...shared.keys(), ...own.keys()]);
+      const useOf = (name: string): LineUse => {
+        const { waiting = 0, busy = 0 } = shared.get(name) ?? {};
+        const sessions = own.get(name)?.clients ?? 0;
+        return { busy: waiting + busy + sessions, answered: answered.get(name) ?? 0 };
+      };
+      return new Map([...names].map((name) => [name, useOf(name)]));
+    },
+  };
+}

@@ -1,0 +1,47 @@
+// Starts an instance that was put aside while another one of its database went on. Both have the
+// same past; from here on its WAL is on a timeline of its own, so that neither is taken for the
+// other's.
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Running } from "../base/running.ts";
+import { readIfExists, writeAtomically } from "../file.ts";
+import type { Box } from "../instance/box.ts";
+import { writeSettings } from "../instance/files.ts";
+import type { Fleet } from "../instance/fleet.ts";
+import type { InstanceRecord } from "../instance/record.ts";
+import { startServer } from "../instance/server.ts";
+import { platformSession } from "../instance/session.ts";
+
+const pollMilliseconds = 10;
+
+// Of `/wal` it is given histories alone, which tell what numbers are taken: its own WAL is whole.
+const forking = [
+  `restore_command = 'case "%f" in *.history) cp "/wal/%f" "%p" ;; *) false ;; esac'`,
+  "recovery_target_timeline = 'current'",
+];
+
+/** Starts a stopped instance on a new timeline. `wal` holds its database's histories. */
+export async function startForked(
+  fleet: Fleet,
+  bare: Box,
+  { database, size }: InstanceRecord,
+  wal: string,
+): Promise<Running> {
+  const box: Box = { ...bare, reach: { readable: { "/wal": wal } } };
+  writeSettings(box, size);
+  const file = join(box.place.settings, "postgresql.conf");
+  writeAtomically(file, `${readIfExists(file)}${forking.join("\n")}\n`);
+  chmodSync(file, 0o644);
+  writeFileSync(join(box.place.data, "recovery.signal"), "");
+  const server = await startServer(box);
+  const session = platformSession(fleet, box.place, database, "postgres");
+  const text = "select pg_is_in_recovery() as is_recovering";
+  while ((await session.query<{ is_recovering: boolean }>(text))[0]?.is_recovering) {
+    await delay(pollMilliseconds);
+  }
+  writeSettings(box, size);
+  await session.query("select pg_reload_conf()");
+  await session.close();
+  return server;
+}

@@ -1,0 +1,99 @@
+// A host's databases without its HTTP: instances, both poolers, WAL and repositories, all real.
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { Client } from "pg";
+import { type Databases, openDatabases } from "../../host/database/databases.ts";
+import { type DatabaseRecord, lineOf, openDatabaseFile } from "../../host/database/record.ts";
+import { type Fleet, fleetPlaces } from "../../host/instance/fleet.ts";
+import { type Keeper, openKeeper } from "../../host/instance/keeper.ts";
+import { verifierOf } from "../../host/instance/verifier.ts";
+import { createPair, type Pair } from "../../host/pooler/pair.ts";
+import { createPooler, type Pooler } from "../../host/pooler/pooler.ts";
+import { createWal } from "../../host/wal/wal.ts";
+import { makePair } from "./certificate.ts";
+import { openTestFleet, small } from "./fleet.ts";
+import { freePort } from "./host.ts";
+
+/** A database of a test, and how its tenant gets in. */
+export interface TestDatabase {
+  readonly name: string;
+  readonly login: string;
+  readonly password: string;
+}
+
+const modes = ["transaction", "session"] as const;
+type Mode = (typeof modes)[number];
+
+async function makePoolers(fleet: Fleet, ports: Readonly<Record<Mode, number>>) {
+  const { instances, links, bells } = fleetPlaces(fleet);
+  const certificate = makePair(fleet.directory, "pooler");
+  const password = randomBytes(24).toString("base64url");
+  const console = { name: "miosa", password, verifier: await verifierOf(password) };
+  const [transaction, session] = modes.map((mode) =>
+    createPooler({
+      binaries: fleet.binaries,
+      directory: join(fleet.directory, "pooler"),
+      uid: fleet.firstUid === null ? null : fleet.firstUid + 50_000,
+      ...{ mode, address: "127.0.0.1", port: ports[mode], clientsMax: 2000 },
+      ...{ certificate, requiresTls: false, console },
+      reachable: [instances, links, bells],
+    }),
+  ) as [Pooler, Pooler];
+  return { transaction, session };
+}
+
+/** What is wanted of a new one, and how its tenant gets in. */
+async function order(name: string): Promise<TestDatabase & { readonly record: DatabaseRecord }> {
+  const [login, password] = [`usr_${name}`, randomBytes(24).toString("base64url")];
+  const users = [{ name: login, verifier: await verifierOf(password, 4096) }];
+  const record: DatabaseRecord = {
+    ...{ database: name, users, allowedNetworks: [], suspendAfterSeconds: 0 },
+    transaction: { poolSize: 4, clientsMax: 100 },
+    session: { poolSize: 4, clientsMax: 4 },
+  };
+  return { name, login, password, record };
+}
+
+/** Starts all of it; nothing is in it yet. */
+export async function openTestDatabases() {
+  const { fleet, remove } = await openTestFleet();
+  const file = openDatabaseFile(join(fleet.directory, "database.json"));
+  const ports = { transaction: await freePort(), session: await freePort() };
+  const poolers = await makePoolers(fleet, ports);
+  let pair: Pair | undefined;
+  const nobody = async () => undefined;
+  const keeper: Keeper = await openKeeper(fleet, async (line) => {
+    return (await pair?.hold(line)) ?? nobody;
+  });
+  const linesFor = (mode: Mode) =>
+    file.all().map((record) => lineOf(record, mode, keeper.linkOf(record.database)));
+  await Promise.all(modes.map((mode) => poolers[mode].start([])));
+  pair = createPair({ ...poolers, linesFor });
+  const wal = createWal(fleet);
+  const retention = { recoveryDays: 7, baseBackupDays: 30 };
+  const databases: Databases = await openDatabases({ fleet, keeper, pair, wal, file, retention });
+
+  async function create(name: string): Promise<TestDatabase> {
+    const { record, ...made } = await order(name);
+    await databases.create(record, small);
+    return made;
+  }
+
+  async function connect(who: TestDatabase, mode: Mode = "transaction"): Promise<Client> {
+    const { name: database, login: user, password } = who;
+    const at = { host: "127.0.0.1", port: ports[mode], database };
+    const client = new Client({ ...at, user, password });
+    client.on("error", () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  async function stop(): Promise<void> {
+    await wal.close();
+    keeper.close();
+    await Promise.all(modes.map((mode) => poolers[mode].stop()));
+    await remove();
+  }
+
+  return { fleet, keeper, databases, order, create, connect, recordOf: file.get, stop };
+}
