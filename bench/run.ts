@@ -23,6 +23,7 @@ const figures: Readonly<Record<string, () => Promise<Figure>>> = {
   serverless: () => import("./serverless.ts"),
   webhooks: () => import("./webhook.ts"),
   doors: () => import("./doors.ts"),
+  instances: () => import("./instance.ts"),
 };
 
 // Far beyond what a slow machine takes: a figure that hangs ends, and says where.

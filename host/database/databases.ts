@@ -68,10 +68,9 @@ function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
     return known;
   }
 
-  /** Takes the WAL of an instance, and has a repository for it. */
-  async function follow(database: string, { record }: InstanceState): Promise<void> {
+  /** Takes the WAL of an instance from now on; nobody waits for its repository to be made. */
+  function follow(database: string, { record }: InstanceState): void {
     const box = keeper.roster.box(record.name);
-    await repository(database).open(box);
     wal.follow({ database, box, repository: repository(database) });
   }
 
@@ -109,7 +108,7 @@ function pastVerbs(means: Means): Pick<Databases, "preview" | "restore" | "bring
     const former = keeper.live(database).record.name;
     await keeper.replace(database, instance);
     await wal.finish(database);
-    await safe.follow(database, keeper.live(database));
+    safe.follow(database, keeper.live(database));
     return former;
   }
 
@@ -144,12 +143,13 @@ function createBranch({ fleet, keeper, safe, publish }: Means): Databases["branc
     );
     await keeper.adopt(made);
     await keeper.lead(wanted.database, made.record.name);
-    await Promise.all([safe.follow(wanted.database, made), publish(wanted)]);
+    safe.follow(wanted.database, made);
+    await publish(wanted);
   };
 }
 
 /** Opens the databases of a host, and follows what runs. */
-export async function openDatabases(parts: DatabaseParts): Promise<Databases> {
+export function openDatabases(parts: DatabaseParts): Databases {
   const { keeper, pair, wal, file } = parts;
   const safe = createSafe(parts);
   const publish = async (record: DatabaseRecord) => {
@@ -159,7 +159,7 @@ export async function openDatabases(parts: DatabaseParts): Promise<Databases> {
   const means: Means = { ...parts, safe, publish };
   for (const { database, inside } of file.all()) {
     const state = keeper.live(database);
-    if (inside === undefined && state.server !== undefined) await safe.follow(database, state);
+    if (inside === undefined && state.server !== undefined) safe.follow(database, state);
   }
   return {
     ...pastVerbs(means),
@@ -167,11 +167,13 @@ export async function openDatabases(parts: DatabaseParts): Promise<Databases> {
     async create(wanted, size) {
       const { database } = wanted;
       const made = await keeper.make({ name: database, size, ...namesOf(wanted) });
-      await Promise.all([safe.follow(database, made), publish(wanted)]);
+      safe.follow(database, made);
+      await publish(wanted);
     },
     async backUp(database, type) {
       const { record } = keeper.live(database);
       await keeper.start(record.name);
+      await wal.takeNow(database);
       await safe.repository(database).backUp(keeper.roster.box(record.name), type);
       await wal.takeNow(database);
     },

@@ -51,14 +51,20 @@ async function release(fleet: Fleet, { database, box }: WalSource, segment: stri
 /** One database that is followed. */
 interface Following {
   readonly shipper: Shipper;
+  readonly open: () => Promise<void>;
+  isOpen: boolean;
   readonly ending: AbortController;
   /** What is being taken; one at a time. */
   last: Promise<unknown>;
 }
 
-/** Takes what was written, after what is being taken already. */
+/** Takes what was written, after what is being taken already, into a repository that is there. */
 function take(following: Following): Promise<boolean> {
-  const taken = following.last.then(() => following.shipper.take());
+  const taken = following.last.then(async () => {
+    if (!following.isOpen) await following.open();
+    following.isOpen = true;
+    return following.shipper.take();
+  });
   following.last = taken.catch(() => undefined);
   return taken;
 }
@@ -104,7 +110,8 @@ export function createWal(fleet: Fleet): Wal {
         release: (segment) => release(fleet, source, segment),
       });
       const last = before?.last ?? Promise.resolve();
-      const following = { shipper, ending: new AbortController(), last };
+      const open = () => repository.open(box);
+      const following = { shipper, open, isOpen: false, ending: new AbortController(), last };
       all.set(database, following);
       void run(database, following);
     },

@@ -11,7 +11,7 @@ import { processesOf } from "../support/process.ts";
 const main = join(import.meta.dirname, "../../bench/run.ts");
 const figures = [
   ...["provision", "lifecycle", "pooler", "restore", "verification", "serverless", "webhooks"],
-  "doors",
+  ...["doors", "instances"],
 ];
 
 function bench(...words: readonly string[]) {

@@ -71,7 +71,7 @@ export async function openTestDatabases() {
   pair = createPair({ ...poolers, linesFor });
   const wal = createWal(fleet);
   const retention = { recoveryDays: 7, baseBackupDays: 30 };
-  const databases: Databases = await openDatabases({ fleet, keeper, pair, wal, file, retention });
+  const databases: Databases = openDatabases({ fleet, keeper, pair, wal, file, retention });
 
   async function create(name: string): Promise<TestDatabase> {
     const { record, ...made } = await order(name);
