@@ -1,4 +1,14 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 
 /** The text of a file, or undefined when there is none. */
 export function readIfExists(path: string): string | undefined {
@@ -7,6 +17,25 @@ export function readIfExists(path: string): string | undefined {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
+  }
+}
+
+/** The last bytes of a file, as text; undefined when there is none. */
+export function readTail(path: string, bytesMax: number): string | undefined {
+  let handle: number;
+  try {
+    handle = openSync(path, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const { size } = fstatSync(handle);
+    const bytes = Buffer.alloc(Math.min(size, bytesMax));
+    const length = readSync(handle, bytes, 0, bytes.length, size - bytes.length);
+    return bytes.toString("utf8", 0, length);
+  } finally {
+    closeSync(handle);
   }
 }
 

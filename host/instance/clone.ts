@@ -1,15 +1,15 @@
 // A copy of an instance that goes on working, as it is at the end of the copy: its files are taken
 // one by one, and what was written to them meanwhile is put right from its WAL. Where the file
 // system can share blocks nothing is copied.
-import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { endNow, type Running } from "../base/running.ts";
 import { run } from "../base/spawn.ts";
 import { messageOf } from "../log.ts";
+import { type Box, toolLine } from "./box.ts";
 import { giveTo, layOut, makeOwn, removeTree, syncFileSystem, writeSettings } from "./files.ts";
 import { boxOf, type Fleet } from "./fleet.ts";
 import { renewIdentity } from "./identity.ts";
-import { listInside } from "./inside.ts";
+import { listInside, writeInside } from "./inside.ts";
 import { type Names, personalize } from "./personalize.ts";
 import type { InstancePlace } from "./place.ts";
 import type { InstanceRecord } from "./record.ts";
@@ -35,12 +35,18 @@ const walForm = /^[\dA-F]{24}$|^[\dA-F]{8}\.history$/;
 /** Made empty in place of those. */
 const madeEmpty = ["pg_replslot", "pg_wal", "pg_wal/archive_status", "pg_wal/summaries"];
 
-/** Copies what is there. Files that go away meanwhile are put right from WAL. */
-async function copy(from: readonly string[], to: string): Promise<void> {
+/**
+ * Copies files of a running instance by a program in its own box: what an intruder exchanges for a
+ * link meanwhile leads nowhere. Files that go away meanwhile are put right from WAL.
+ */
+async function copy(box: Box, from: readonly string[], to: string): Promise<void> {
   if (from.length === 0) return;
-  const how = ["-r", "--reflink=auto", "--preserve=mode", `--target-directory=${to}`, "--"];
+  const how = ["-r", "--reflink=auto", "--preserve=mode", "--target-directory=/copy", "--"];
+  const reach = { onlyReads: true, writable: { "/copy": to } };
   try {
-    await run(["/usr/bin/cp", ...how, ...from]);
+    await run(
+      toolLine(box, "cp", [...how, ...from.map((name) => `/instance/data/${name}`)], reach),
+    );
   } catch (error) {
     const said = messageOf(error)
       .replace(/^\S+ failed: /, "")
@@ -55,26 +61,21 @@ interface BackupEnd extends Record<string, unknown> {
 }
 
 /** Copies the files of a running instance, and the WAL that makes them whole. */
-async function copyRunning(fleet: Fleet, of: InstanceRecord, data: string): Promise<void> {
-  const { place } = boxOf(fleet, of.name, of.slot, of.size);
-  const session = platformSession(fleet, place, of.database, "postgres");
-  const at = (...names: string[]) => join(place.data, ...names);
+async function copyRunning(fleet: Fleet, of: InstanceRecord, to: Box): Promise<void> {
+  const box = boxOf(fleet, of.name, of.slot, of.size);
+  const { data } = to.place;
+  const session = platformSession(fleet, box.place, of.database, "postgres");
   try {
     await session.query("select pg_backup_start('clone', true)");
-    const names = listInside(place.box, "data").filter((name) => !notCopied.has(name));
-    await copy(
-      names.map((name) => at(name)),
-      data,
-    );
+    const names = listInside(box.place.box, "data").filter((name) => !notCopied.has(name));
+    await copy(box, names, data);
     const [end] = await session.query<BackupEnd>("select labelfile from pg_backup_stop(false)");
-    const segments = listInside(place.box, "data", "pg_wal").filter((name) => walForm.test(name));
-    await copy(
-      segments.map((name) => at("pg_wal", name)),
-      join(data, "pg_wal"),
-    );
-    writeFileSync(join(data, "backup_label"), end?.labelfile ?? "", { mode: 0o600 });
+    const wal = listInside(box.place.box, "data", "pg_wal").filter((name) => walForm.test(name));
+    const paths = wal.map((name) => `pg_wal/${name}`);
+    await copy(box, paths, join(data, "pg_wal"));
+    writeInside(to.place.box, ["data", "backup_label"], end?.labelfile ?? "", box.uid);
   } finally {
-    // The slot of a backup that was not ended goes with its session.
+    // What a backup holds that was not ended goes with its session.
     await session.close();
   }
 }
@@ -96,7 +97,7 @@ async function comeUp(
   try {
     server = await startServer(box);
     await stopServer(server);
-    const systemIdentifier = String(renewIdentity(box.place.data));
+    const systemIdentifier = String(renewIdentity(box.place.box));
     server = await startServer(box);
     if (names === undefined) await addSlot(fleet, box.place, of.database);
     else await personalize(fleet, box.place, of, names);
@@ -122,10 +123,12 @@ export async function cloneInstance(
   const box = boxOf(fleet, wanted.name, wanted.slot, of.size);
   try {
     layOut(box);
-    for (const each of ["data", ...madeEmpty.map((one) => `data/${one}`)]) makeOwn(box, each);
+    // Written by the source's user, and then given to the copy's.
+    const source = boxOf(fleet, of.name, of.slot, of.size);
+    const whole = ["data", ...madeEmpty.map((one) => `data/${one}`)];
+    for (const each of whole) makeOwn({ place: box.place, uid: source.uid }, each);
     writeSettings(box, of.size);
-    await copyRunning(fleet, of, box.place.data);
-    rmSync(join(box.place.data, "base", "pgsql_tmp"), { recursive: true, force: true });
+    await copyRunning(fleet, of, box);
     await giveTo(box, box.place.data);
     return await comeUp(fleet, of, wanted);
   } catch (error) {

@@ -30,7 +30,7 @@ export function layOut({ place, uid }: Box): void {
 }
 
 /** Makes a directory in an instance's own that is its user's alone. */
-export function makeOwn({ place, uid }: Box, name: string): void {
+export function makeOwn({ place, uid }: Pick<Box, "place" | "uid">, name: string): void {
   const path = join(place.box, name);
   mkdirSync(path, { mode: 0o700 });
   if (uid !== null) chownSync(path, uid, uid);

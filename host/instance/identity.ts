@@ -1,9 +1,8 @@
 // Gives a copied data directory an identity of its own. Two clusters with one system identifier
 // could archive into each other's repository unnoticed; pg_resetwal has no option to set it.
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readdirSync, readSync, writeSync } from "node:fs";
-import { join } from "node:path";
 import { crc32c } from "./crc32c.ts";
+import { changeInside, listInside } from "./inside.ts";
 
 // pg_control begins with the identifier. The nonce that makes up salts for unknown users stands
 // right before the checksum, whose place differs between versions of Postgres.
@@ -28,28 +27,17 @@ function newIdentifier(seconds: number): bigint {
   return (BigInt(Math.floor(seconds)) << 32n) | BigInt(randomBytes(4).readUInt32LE());
 }
 
-function patch(file: string, change: (bytes: Buffer) => boolean, length: number): void {
-  const handle = openSync(file, "r+");
-  try {
-    const bytes = Buffer.alloc(length);
-    readSync(handle, bytes, 0, length, 0);
-    if (!change(bytes)) return;
-    writeSync(handle, bytes, 0, length, 0);
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
+const controlFile = ["data", "global", "pg_control"];
 
-/** The system identifier of a data directory. */
-export function readIdentifier(data: string): bigint {
+/** The system identifier of the cluster in a box. */
+export function readIdentifier(box: string): bigint {
   let identifier = 0n;
   const read = (bytes: Buffer) => {
     findChecksum(bytes);
     identifier = bytes.readBigUInt64LE(0);
     return false;
   };
-  patch(join(data, "global", "pg_control"), read, controlBytesMax + 4);
+  changeInside(box, controlFile, controlBytesMax + 4, read);
   return identifier;
 }
 
@@ -58,17 +46,17 @@ export function readIdentifier(data: string): bigint {
  * @returns the identifier
  * @throws Error when pg_control is not one this knows
  */
-export function renewIdentity(data: string, seconds = Date.now() / 1000): bigint {
-  const before = readIdentifier(data);
+export function renewIdentity(box: string, seconds = Date.now() / 1000): bigint {
+  const before = readIdentifier(box);
   const identifier = newIdentifier(seconds);
-  const wal = join(data, "pg_wal");
-  for (const name of readdirSync(wal).filter((each) => /^[\dA-F]{24}$/.test(each))) {
+  const wal = listInside(box, "data", "pg_wal").filter((each) => /^[\dA-F]{24}$/.test(each));
+  for (const name of wal) {
     const renew = (bytes: Buffer) => {
       if (bytes.readBigUInt64LE(identifierOffset) !== before) return false;
       bytes.writeBigUInt64LE(identifier, identifierOffset);
       return true;
     };
-    patch(join(wal, name), renew, longHeaderBytes);
+    changeInside(box, ["data", "pg_wal", name], longHeaderBytes, renew);
   }
   const renewControl = (bytes: Buffer) => {
     const checksum = findChecksum(bytes);
@@ -77,6 +65,6 @@ export function renewIdentity(data: string, seconds = Date.now() / 1000): bigint
     bytes.writeUInt32LE(crc32c(bytes.subarray(0, checksum)), checksum);
     return true;
   };
-  patch(join(data, "global", "pg_control"), renewControl, controlBytesMax + 4);
+  changeInside(box, controlFile, controlBytesMax + 4, renewControl);
   return identifier;
 }

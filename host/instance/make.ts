@@ -44,7 +44,7 @@ export async function makeInstance(
     layOut(box);
     writeSettings(box, size);
     await copyData(template, box);
-    const systemIdentifier = String(renewIdentity(box.place.data));
+    const systemIdentifier = String(renewIdentity(box.place.box));
     server = await startServer(box);
     await personalize(fleet, box.place, { database: templateName, login: templateName }, wanted);
     // A copy is not on disk by itself, and Postgres trusts that it is.

@@ -12,10 +12,10 @@ import {
   wordsOf,
 } from "../base/running.ts";
 import { launch } from "../base/spawn.ts";
-import { readIfExists } from "../file.ts";
 import { childrenOf } from "../process.ts";
 import { type Box, lockedExitCode, markArgument, nameArgument, serverLine } from "./box.ts";
 import { listInside, readInside } from "./inside.ts";
+import { lastWords } from "./words.ts";
 
 const lookMilliseconds = 4;
 /** It writes its pid file in its first milliseconds. */
@@ -53,12 +53,6 @@ function progressOf(box: Box, former: string | undefined): "none" | "starting" |
   return ["ready", "standby"].includes(said) ? "ready" : "starting";
 }
 
-function lastWords(log: string, from: number): string {
-  const said = (readIfExists(log) ?? "").slice(from);
-  const fatal = [...said.matchAll(/(?:FATAL|PANIC): {2}(.*)$/gm)].at(-1)?.[1];
-  return fatal ?? said.trim().split("\n").at(-1) ?? "";
-}
-
 /** Postgres would wait for ever for who writes to a pipe of that name. */
 function refuseTrap({ place }: Box): void {
   const isThere = listInside(place.box, "data").includes("postmaster.pid");
@@ -67,10 +61,10 @@ function refuseTrap({ place }: Box): void {
 }
 
 /** Why a launch ended before it let anybody in. */
-function failureOf({ place }: Box, code: number | null, said: number): StartFailure {
+function failureOf({ place }: Box, code: number | null): StartFailure {
   return code === lockedExitCode
     ? new StartFailure(`The files of ${place.name} are in use by another Postgres.`)
-    : new StartFailure(`${place.name} did not start: ${lastWords(place.log, said)}`);
+    : new StartFailure(`${place.name} did not start: ${lastWords(place.log)}`);
 }
 
 /**
@@ -80,13 +74,12 @@ function failureOf({ place }: Box, code: number | null, said: number): StartFail
 export async function startServer(box: Box): Promise<Running> {
   const { name, log } = box.place;
   refuseTrap(box);
-  const said = (readIfExists(log) ?? "").length;
   const former = pidFile(box)?.state;
   const { pid: monitor, exitCode } = launch(serverLine(box), log);
   const deadline = performance.now() + beginSeconds * 1000;
   for (;;) {
     const code = exitCode();
-    if (code !== undefined) throw failureOf(box, code, said);
+    if (code !== undefined) throw failureOf(box, code);
     const pid = childrenOf(monitor).find((child) => instanceIn(wordsOf(child)) === name);
     const server = pid === undefined ? undefined : runningAt(pid);
     const progress = server === undefined ? "none" : progressOf(box, former);

@@ -1,7 +1,7 @@
 // Starts an instance that was put aside while another one of its database went on. Both have the
 // same past; from here on its WAL is on a timeline of its own, so that neither is taken for the
 // other's.
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Running } from "../base/running.ts";
@@ -9,6 +9,7 @@ import { readIfExists, writeAtomically } from "../file.ts";
 import type { Box } from "../instance/box.ts";
 import { writeSettings } from "../instance/files.ts";
 import type { Fleet } from "../instance/fleet.ts";
+import { writeInside } from "../instance/inside.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import { startServer } from "../instance/server.ts";
 import { platformSession } from "../instance/session.ts";
@@ -33,7 +34,7 @@ export async function startForked(
   const file = join(box.place.settings, "postgresql.conf");
   writeAtomically(file, `${readIfExists(file)}${forking.join("\n")}\n`);
   chmodSync(file, 0o644);
-  writeFileSync(join(box.place.data, "recovery.signal"), "");
+  writeInside(box.place.box, ["data", "recovery.signal"], "", box.uid);
   const server = await startServer(box);
   const session = platformSession(fleet, box.place, database, "postgres");
   const text = "select pg_is_in_recovery() as is_recovering";

@@ -1,7 +1,7 @@
 // Brings an instance to a moment, beside the one that lives: a base backup laid out anew, WAL
 // replayed by Postgres itself up to the target. It is the same for a preview, for a restore in
 // place and for one to a new database.
-import { chmodSync, existsSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { endNow, isRunning, type Running } from "../base/running.ts";
@@ -10,9 +10,11 @@ import { readIfExists, writeAtomically } from "../file.ts";
 import type { Box } from "../instance/box.ts";
 import { layOut, makeOwn, removeTree, syncFileSystem, writeSettings } from "../instance/files.ts";
 import { boxOf, type Fleet } from "../instance/fleet.ts";
+import { writeInside } from "../instance/inside.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import { startServer } from "../instance/server.ts";
 import { makeWalSlot, platformSession } from "../instance/session.ts";
+import { lastWords } from "../instance/words.ts";
 import type { Session } from "../session.ts";
 import { createTurns } from "../turn.ts";
 import { isSegment } from "../wal/segment.ts";
@@ -100,10 +102,6 @@ function writeRecoverySettings(box: Box, order: RecoveryOrder): void {
   chmodSync(file, 0o644);
 }
 
-function askForRecovery({ place }: Box): void {
-  writeFileSync(join(place.data, "recovery.signal"), "");
-}
-
 /** Fetches the segments since a base backup that are not at hand any more, and histories. */
 async function fetchWal(box: Box, source: RecoverySource, { firstWal }: BaseBackup) {
   const { repository, wal } = source;
@@ -140,14 +138,9 @@ async function untilThere(box: Box, server: Running, session: Session, order: Re
     const [row] = await session.query<ReplayRow>(text).catch(() => []);
     reachedAt = row?.reached_at ?? reachedAt;
     if (row?.is_there === true) return reachedAt;
-    if (!isRunning(server)) throw new Error(`Recovery failed: ${lastFatal(box)}`);
+    if (!isRunning(server)) throw new Error(`Recovery failed: ${lastWords(box.place.log)}`);
     await delay(pollMilliseconds);
   }
-}
-
-function lastFatal({ place }: Box): string {
-  const said = readIfExists(place.log) ?? "";
-  return [...said.matchAll(/(?:FATAL|PANIC): {2}(.*)$/gm)].at(-1)?.[1] ?? "Postgres ended.";
 }
 
 /** Has what was replayed written to disk, and Postgres see to that itself from now on. */
@@ -182,7 +175,7 @@ export async function recover(
     // pgBackRest looks at the control file of the cluster it fetches WAL for.
     await fetchWal(bare, source, backup);
     writeRecoverySettings(box, order);
-    askForRecovery(box);
+    writeInside(box.place.box, ["data", "recovery.signal"], "", box.uid);
     server = await startServer(box);
     const session = platformSession(fleet, box.place, of.database);
     const reachedAt = await untilThere(box, server, session, order);

@@ -1,11 +1,10 @@
 // Lets readers in where recovery stopped. Replay holds the locks of transactions that were open at
 // the target, such as the very DROP TABLE that is to be undone: who reads that table would wait for
 // ever, and on a shared catalog everybody would, who logs in.
-import { chmodSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Running } from "../base/running.ts";
 import type { Box } from "../instance/box.ts";
+import { writeInside } from "../instance/inside.ts";
 import { startServer, stopServer } from "../instance/server.ts";
 import type { Session } from "../session.ts";
 
@@ -47,8 +46,6 @@ export async function endOpenTransactions(
   await session.close();
   await stopServer(server);
   writeStandbySettings();
-  const signal = join(box.place.data, "standby.signal");
-  writeFileSync(signal, "");
-  chmodSync(signal, 0o644);
+  writeInside(box.place.box, ["data", "standby.signal"], "", box.uid);
   return startServer(box);
 }

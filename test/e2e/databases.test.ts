@@ -2,6 +2,8 @@
 // it was, branched, while its clients stay connected.
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createIdleLook } from "../../host/database/idle.ts";
+import { until } from "../support/client.ts";
 import { openTestDatabases, type TestDatabase } from "../support/databases.ts";
 
 let host: Awaited<ReturnType<typeof openTestDatabases>>;
@@ -95,5 +97,36 @@ describe("a branch", () => {
     await host.databases.backUp(wanted.name, "full");
     await host.databases.remove(wanted.name);
     await expect(host.connect(wanted)).rejects.toThrow();
+  });
+});
+
+describe("a database nobody uses", () => {
+  test("sleeps after its time, unless a session is there, and wakes for who comes", async () => {
+    const idle = await host.create("proj_test_idle");
+    let seconds = 0;
+    const isAwake = () => host.keeper.live(idle.name).server !== undefined;
+    const look = createIdleLook({
+      all: () => [{ ...host.recordOf(idle.name), suspendAfterSeconds: 60 }],
+      use: host.pair.use,
+      isAwake,
+      sleep: (database) => host.keeper.sleep(host.keeper.live(database).record.name),
+      clock: () => seconds * 1000,
+    });
+    const session = await host.connect(idle, "session");
+    await session.query("create table t as select 5 as n");
+    await look();
+    seconds += 600;
+    expect([await look(), isAwake()]).toEqual([[], true]);
+    await session.end();
+    const unused = async () => (await host.pair.use()).get(idle.name)?.busy ?? 0;
+    await until("the session to be gone", unused, (busy) => busy === 0);
+    await look();
+    seconds += 60;
+    expect([await look(), isAwake()]).toEqual([[idle.name], false]);
+    for (const mode of ["transaction", "session"] as const) {
+      const again = await host.connect(idle, mode);
+      expect((await again.query("select n from t")).rows).toEqual([{ n: 5 }]);
+      await again.end();
+    }
   });
 });

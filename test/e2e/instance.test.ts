@@ -45,7 +45,7 @@ async function asIntruder(instance: TestInstance, text: string): Promise<string>
 
 describe("an instance", () => {
   test("has names, passwords and an identity of its own", async () => {
-    const [a, b] = [one, other].map((each) => readIdentifier(fleet.box(each).place.data));
+    const [a, b] = [one, other].map((each) => readIdentifier(fleet.box(each).place.box));
     expect(a).not.toBe(b);
     expect(await ask(one, "select current_database(), current_user")).toEqual([
       ["proj_test_one", "usr_proj_test_one"],

@@ -216,8 +216,8 @@ describe("a copy of an instance that works", () => {
     expect(row?.count).toBeGreaterThanOrEqual(2 * before);
     await session.close();
     await client.end();
-    expect(readIdentifier(place.data)).not.toBe(
-      readIdentifier(keeper.roster.box(tenant.name).place.data),
+    expect(readIdentifier(place.box)).not.toBe(
+      readIdentifier(keeper.roster.box(tenant.name).place.box),
     );
   });
 });

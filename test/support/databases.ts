@@ -95,5 +95,5 @@ export async function openTestDatabases() {
     await remove();
   }
 
-  return { fleet, keeper, databases, order, create, connect, recordOf: file.get, stop };
+  return { fleet, keeper, pair, databases, order, create, connect, recordOf: file.get, stop };
 }
