@@ -6,6 +6,7 @@ import {
   body,
   dataOf,
   errors,
+  flag,
   IdParameters,
   json,
   Label,
@@ -328,6 +329,10 @@ keyRoutes.openapi(
         own: z.enum(["true", "false"], "must be true or false").optional().openapi({
           description: "Needed to revoke the key that calls",
         }),
+        descendants: flag.openapi({
+          type: "boolean",
+          description: "Revokes every key that was made with it as well, and with those",
+        }),
       }),
     },
     responses: { 204: { description: "Revoked" }, ...errors(400, 401, 403, 404, 409, 422) },
@@ -335,7 +340,11 @@ keyRoutes.openapi(
   async (c) => {
     const { context, actor } = c.var;
     const row = await findKey(context, actor, c.req.valid("param").id);
-    await revokeKey(context, actor, row, c.req.valid("query").own === "true");
+    const { own, descendants = false } = c.req.valid("query");
+    await revokeKey(context, actor, row, {
+      includingOwn: own === "true",
+      includingDescendants: descendants,
+    });
     return c.body(null, 204);
   },
 );

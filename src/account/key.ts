@@ -1,4 +1,4 @@
-import { and, eq, lte, sql } from "drizzle-orm";
+import { and, eq, inArray, lte, ne, or, sql } from "drizzle-orm";
 import type { Actor } from "../core/actor.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
@@ -171,6 +171,14 @@ export async function rotateKey(
   return { row: await findKey(context, actor, row.id), key };
 }
 
+/** What else a revocation means. */
+export interface Revocation {
+  /** The key that calls may be the one that is revoked. */
+  readonly includingOwn: boolean;
+  /** Ends the keys that were made with it, and with those. */
+  readonly includingDescendants: boolean;
+}
+
 /**
  * Ends a key at once, and what it was before.
  * @throws ApiError 403 for a key that can do more than the caller's; 409 for the installation's
@@ -180,7 +188,7 @@ export async function revokeKey(
   context: Context,
   actor: Actor,
   row: KeyRow,
-  includingOwn: boolean,
+  { includingOwn, includingDescendants }: Revocation,
 ): Promise<void> {
   refuseInstallationsOwn(row);
   refuseMore({ actor, key: await ownKey(context, actor) }, row);
@@ -188,12 +196,19 @@ export async function revokeKey(
     const message = "This is the API key you call with. Use another one, or add `?own=true`.";
     throw conflict("OWN_KEY", message);
   }
+  const isMeant = includingDescendants
+    ? or(
+        eq(apiKey.id, row.id),
+        sql`${row.id} in (select value from json_each(${apiKey.ancestors}))`,
+      )
+    : eq(apiKey.id, row.id);
+  const meant = context.db.select({ id: apiKey.id }).from(apiKey).where(isMeant);
   await commit(context, [
+    context.db.delete(formerApiKey).where(inArray(formerApiKey.keyId, meant)),
     context.db
       .update(apiKey)
       .set({ status: "revoked", updatedAt: context.now() })
-      .where(eq(apiKey.id, row.id)),
-    context.db.delete(formerApiKey).where(eq(formerApiKey.keyId, row.id)),
+      .where(and(isMeant, ne(apiKey.status, "revoked"))),
   ]);
 }
 

@@ -124,6 +124,27 @@ it("revokes a key at once, and the one that calls only when that is meant", asyn
   expect((await api.call("GET", keys)).body.total).toBe(1);
 });
 
+it("revokes the keys that were made with it when that is meant, and no others", async () => {
+  const scopes = ["api_keys:write", "projects:read"];
+  const parent = await made({ scopes });
+  const child = (await create({ name: "C", scopes }, { key: parent.key })).body.data;
+  const grandchild = (await create({ name: "G", scopes: [] }, { key: child.key })).body.data;
+  const other = await made({ scopes });
+  const rotated = await api.call("POST", `${keys}/${child.id}/rotate`, {
+    body: { overlap_seconds: 3600 },
+  });
+  const alone = await made({ scopes });
+  const orphan = (await create({ name: "O", scopes: ["projects:read"] }, { key: alone.key })).body
+    .data;
+  await api.call("DELETE", `${keys}/${alone.id}`);
+  expect(await statusWith(orphan.key)).toBe(200);
+  expect((await api.call("DELETE", `${keys}/${parent.id}?descendants=true`)).status).toBe(204);
+  for (const key of [parent.key, child.key, rotated.body.data.key, grandchild.key]) {
+    expect(await statusWith(key)).toBe(401);
+  }
+  expect(await statusWith(other.key)).toBe(200);
+});
+
 it("never takes the installation's own key away, and follows its setting", async () => {
   const [own] = (await api.call("GET", keys)).body.data;
   for (const [method, path, body] of [
