@@ -28,6 +28,8 @@ export interface Box {
   /** The user of its processes; null where the host program may not give it one. */
   readonly uid: number | null;
   readonly limits: BoxLimits;
+  /** Makes its control groups, which its Postgres joins by these files before it is anybody. */
+  readonly groups: () => readonly string[];
   /** What its Postgres sees beside its own. */
   readonly reach?: BoxReach;
 }
@@ -74,6 +76,13 @@ function confine({ binaries, place }: Box, reach: BoxReach): string[] {
   ];
 }
 
+/** Puts the shell into each group, and then becomes the program. */
+function entering(groups: readonly string[]): string[] {
+  if (groups.length === 0) return [];
+  const text = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit 1; shift; done; shift; exec "$@"';
+  return ["/bin/sh", "-c", text, "sh", ...groups, "--"];
+}
+
 /** Limits of the kernel for each process. */
 function limited({ limits, uid }: Box): string[] {
   const processes = uid === null ? [] : [`--nproc=${limits.processesMax}`];
@@ -94,6 +103,7 @@ export function passwdText(uid: number): string {
 export function serverLine(box: Box): CommandLine {
   const { binaries, place } = box;
   const [program = "", ...args] = [
+    ...entering(box.groups()),
     ...become(box.uid),
     ...limited(box),
     ...["/usr/bin/flock", "--exclusive", "--nonblock", "--no-fork"],

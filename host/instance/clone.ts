@@ -6,7 +6,8 @@ import { endNow, type Running } from "../base/running.ts";
 import { run } from "../base/spawn.ts";
 import { messageOf } from "../log.ts";
 import { type Box, toolLine } from "./box.ts";
-import { giveTo, layOut, makeOwn, removeTree, syncFileSystem, writeSettings } from "./files.ts";
+import { discard } from "./discard.ts";
+import { giveTo, layOut, makeOwn, syncFileSystem, writeSettings } from "./files.ts";
 import { boxOf, type Fleet } from "./fleet.ts";
 import { renewIdentity } from "./identity.ts";
 import { listInside, writeInside } from "./inside.ts";
@@ -132,7 +133,7 @@ export async function cloneInstance(
     await giveTo(box, box.place.data);
     return await comeUp(fleet, of, wanted);
   } catch (error) {
-    await removeTree(box.place.directory);
+    await discard(fleet, wanted.name);
     throw error;
   }
 }

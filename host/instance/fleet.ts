@@ -4,6 +4,7 @@ import { createHash, createHmac } from "node:crypto";
 import { join } from "node:path";
 import type { Binaries } from "../config.ts";
 import type { Box } from "./box.ts";
+import type { Groups } from "./group.ts";
 import { placeOf } from "./place.ts";
 import { dataBytesMax, type InstanceSize, processesMax } from "./size.ts";
 
@@ -14,6 +15,8 @@ export interface Fleet {
   readonly directory: string;
   /** User of the first database; each has the next one. Null: all are the host program's own. */
   readonly firstUid: number | null;
+  /** Control groups that were delegated for instances; see `group.ts`. */
+  readonly groups: Groups;
   /** 256 random bits of this host, of which the platform role's passwords are made. */
   readonly secret: string;
 }
@@ -40,6 +43,7 @@ export function boxOf(fleet: Fleet, name: string, slot: number, size: InstanceSi
   return {
     binaries,
     mark: fleetMark(fleet),
+    groups: () => fleet.groups.hold(name, size),
     place: placeOf(fleetPlaces(fleet).instances, name),
     uid: firstUid === null ? null : firstUid + slot,
     limits: { dataBytesMax: dataBytesMax(size), processesMax: processesMax(size) },

@@ -6,8 +6,9 @@ import { endNow } from "../base/running.ts";
 import { createLanes, type Lanes } from "../lane.ts";
 import { log, messageOf } from "../log.ts";
 import { createTurns } from "../turn.ts";
+import { discard } from "./discard.ts";
 import { createDoorbells, type Doorbells } from "./doorbell.ts";
-import { makePassable, removeTree, writeSettings } from "./files.ts";
+import { makePassable, writeSettings } from "./files.ts";
 import { boxOf, type Fleet, fleetPlaces } from "./fleet.ts";
 import { type Lines, openLines } from "./line.ts";
 import { linkTarget, pointLink, removeLink } from "./link.ts";
@@ -98,7 +99,8 @@ async function halt(parts: Parts, hold: Hold, name: string, next: string): Promi
 }
 
 /** Ends one and removes it; a crash half way leaves what is removed at the next start. */
-async function destroy({ roster, lines, bells, linkOf }: Parts, name: string): Promise<void> {
+async function destroy(fleet: Fleet, parts: Parts, name: string): Promise<void> {
+  const { roster, lines, bells, linkOf } = parts;
   const { server } = roster.get(name);
   const { place } = roster.box(name);
   const line = lines.of(name);
@@ -110,7 +112,7 @@ async function destroy({ roster, lines, bells, linkOf }: Parts, name: string): P
   rmSync(place.record, { force: true });
   if (server !== undefined) await endNow(server);
   await bells.take(name);
-  await removeTree(place.directory);
+  await discard(fleet, name);
   roster.forget(name);
 }
 
@@ -261,7 +263,7 @@ function verbs(
   means: Means,
 ): Omit<Keeper, "roster" | "linkOf" | "live" | "lead" | "withSlot"> {
   const { roster, bells } = parts;
-  const { inLane, start, hold } = means;
+  const { inLane, start, hold, fleet } = means;
   return {
     ...makingVerbs(parts, means),
     start: (name) =>
@@ -281,7 +283,7 @@ function verbs(
         await halt(parts, hold, name, roster.box(name).place.settings);
         await bells.take(name);
       }),
-    remove: (name) => inLane(name, () => destroy(parts, name)),
+    remove: (name) => inLane(name, () => destroy(fleet, parts, name)),
     async revive() {
       const ended = roster
         .all()

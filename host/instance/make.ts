@@ -1,6 +1,7 @@
 // Makes an instance: a copy of the template with an identity, names and passwords of its own. It is
 // finished once its record is written; what a crash left before that is removed.
 import { endNow, type Running } from "../base/running.ts";
+import { discard } from "./discard.ts";
 import { copyData, layOut, removeTree, syncFileSystem, writeSettings } from "./files.ts";
 import { boxOf, type Fleet } from "./fleet.ts";
 import { renewIdentity } from "./identity.ts";
@@ -55,7 +56,7 @@ export async function makeInstance(
     return { record, server };
   } catch (error) {
     if (server !== undefined) await endNow(server);
-    await removeTree(box.place.directory);
+    await discard(fleet, name);
     throw error;
   }
 }

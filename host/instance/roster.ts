@@ -1,8 +1,6 @@
-// The instances of a host as they are known: their records, and the processes that run for them.
-import { join } from "node:path";
 import { endNow, isRunning, type Running } from "../base/running.ts";
 import type { Box } from "./box.ts";
-import { removeTree } from "./files.ts";
+import { discard } from "./discard.ts";
 import { boxOf, type Fleet, fleetMark, fleetPlaces } from "./fleet.ts";
 import { type InstanceRecord, readRecords, writeRecord } from "./record.ts";
 import { findServers } from "./server.ts";
@@ -53,7 +51,7 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
   const records = new Map(kept.map((record) => [record.name, record]));
   const servers = findServers(fleetMark(fleet));
   for (const [name, server] of servers) if (!records.has(name)) await endNow(server);
-  for (const name of unfinished) await removeTree(join(instances, name));
+  for (const name of unfinished) await discard(fleet, name);
   const slots = createSlots(() => [...records.values()].map(({ slot }) => slot));
 
   function recordOf(name: string): InstanceRecord {

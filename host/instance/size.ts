@@ -46,9 +46,14 @@ export function dataBytesMax({ memoryBytes }: InstanceSize): number {
   return Math.floor(memoryBytes / 2);
 }
 
+/** Processes of one instance at most. */
+export function processesOfOne({ backendsMax }: InstanceSize): number {
+  return backendsMax + platformConnections + walSenders + serviceProcesses;
+}
+
 /** Processes of one user at most: those of an instance, and of copies of it that run beside. */
-export function processesMax({ backendsMax }: InstanceSize): number {
-  return instancesOfUser * (backendsMax + platformConnections + walSenders + serviceProcesses);
+export function processesMax(size: InstanceSize): number {
+  return instancesOfUser * processesOfOne(size);
 }
 
 /** Settings of Postgres by name, as postgresql.conf wants them. */

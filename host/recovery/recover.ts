@@ -8,6 +8,7 @@ import { endNow, isRunning, type Running } from "../base/running.ts";
 import type { BaseBackup, Repository } from "../base-backup/repository.ts";
 import { readIfExists, writeAtomically } from "../file.ts";
 import type { Box } from "../instance/box.ts";
+import { discard } from "../instance/discard.ts";
 import { layOut, makeOwn, removeTree, syncFileSystem, writeSettings } from "../instance/files.ts";
 import { boxOf, type Fleet } from "../instance/fleet.ts";
 import { writeInside } from "../instance/inside.ts";
@@ -190,7 +191,7 @@ export async function recover(
     return { box, server, record, backup, reachedAt };
   } catch (error) {
     if (server !== undefined) await endNow(server);
-    await removeTree(bare.place.directory);
+    await discard(fleet, name);
     throw error;
   }
 }

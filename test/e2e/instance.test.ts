@@ -9,8 +9,9 @@ import { fleetMark } from "../../host/instance/fleet.ts";
 import { readIdentifier } from "../../host/instance/identity.ts";
 import { findServers, startServer, stopServer } from "../../host/instance/server.ts";
 import { platformSession } from "../../host/instance/session.ts";
+import { cgroupTrees, makeCgroup, removeCgroup } from "../support/cgroup.ts";
 import { until } from "../support/client.ts";
-import { openTestFleet, type TestInstance } from "../support/fleet.ts";
+import { openTestFleet, small, type TestInstance } from "../support/fleet.ts";
 
 let fleet: Awaited<ReturnType<typeof openTestFleet>>;
 let one: TestInstance;
@@ -181,5 +182,60 @@ describe("its Postgres", () => {
     await expect(startServer(fleet.box(made))).rejects.toThrow(
       /did not start: .*pg_control|global/,
     );
+  });
+});
+
+// Only root has groups to delegate, and only of version 1 are they made without moving anybody.
+describe.runIf(cgroupTrees.length === 3)("on a host with control groups", () => {
+  const size = { ...small, memoryBytes: 256 * 1024 ** 2 };
+  let groups: readonly string[];
+  let held: Awaited<ReturnType<typeof openTestFleet>>;
+  beforeAll(async () => {
+    groups = cgroupTrees.map((tree) => makeCgroup(tree, "instance"));
+    held = await openTestFleet(groups);
+  });
+  afterAll(async () => {
+    await held?.remove();
+    const processes = () =>
+      groups.flatMap((group) =>
+        readdirSync(group, { withFileTypes: true })
+          .filter((entry) => entry.isDirectory())
+          .flatMap(({ name }) => readFileSync(join(group, name, "cgroup.procs"), "utf8").trim()),
+      );
+    await until(
+      "empty groups",
+      async () => processes().join(""),
+      (all) => all === "",
+    );
+    for (const group of groups) removeCgroup(group);
+  });
+
+  test("all of an instance's processes are held to its size, and no neighbour's", async () => {
+    const greedy = await held.make("proj_test_greedy", size);
+    const quiet = await held.make("proj_test_quiet", size);
+    const [memory = "", , pids = ""] = groups;
+    const inGroup = readFileSync(join(memory, greedy.name, "cgroup.procs"), "utf8").split("\n");
+    expect(inGroup).toContain(String(greedy.server.pid));
+    expect(inGroup.length).toBeGreaterThan(5);
+    const limit = readFileSync(join(memory, greedy.name, "memory.limit_in_bytes"), "utf8");
+    expect(Number(limit)).toBe(size.memoryBytes);
+    expect(Number(readFileSync(join(pids, greedy.name, "pids.max"), "utf8"))).toBeLessThan(100);
+    const client = await held.connect(quiet);
+    await client.query("create temporary table mine as select 1 as n");
+    const hungry = Array.from({ length: 6 }, async () => {
+      const one = await held.connect(greedy);
+      await one.query("set work_mem = '1GB'");
+      await one.query("select array_agg(repeat('x', 100) || g) from generate_series(1, 400000) g");
+    });
+    const ends = await Promise.allSettled(hungry);
+    expect(ends.map(({ status }) => status)).toContain("rejected");
+    const answers = () =>
+      held.connect(greedy).then(
+        (one) => one.query("select 1").then(() => one.end().then(() => true)),
+        () => false,
+      );
+    await until("the greedy one to serve again", answers, (isThere) => isThere);
+    expect((await client.query("select n from mine")).rows).toEqual([{ n: 1 }]);
+    await client.end();
   });
 });

@@ -28,6 +28,21 @@ export function delegateCgroup(parent: string): string {
   return cgroup;
 }
 
+/** Trees of this machine in which groups can be limited, of version 1; none where root is not. */
+export const cgroupTrees: readonly string[] =
+  process.getuid?.() === 0
+    ? ["memory", "cpu", "pids"]
+        .map((name) => join(mount, name))
+        .filter((tree) => existsSync(join(tree, "tasks")))
+    : [];
+
+/** Makes a group in a tree, which limits nothing itself. */
+export function makeCgroup(tree: string, name: string): string {
+  const cgroup = join(tree, `miosa-test-${process.pid}-${name}`);
+  mkdirSync(cgroup);
+  return cgroup;
+}
+
 /** Removes it with its groups, once nobody is in them. */
 export function removeCgroup(cgroup: string): void {
   for (const entry of readdirSync(cgroup, { withFileTypes: true })) {

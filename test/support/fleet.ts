@@ -4,6 +4,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { Client } from "pg";
 import { endNow, type Running } from "../../host/base/running.ts";
 import { boxOf, type Fleet, fleetMark } from "../../host/instance/fleet.ts";
+import { openGroups } from "../../host/instance/group.ts";
 import { makeInstance } from "../../host/instance/make.ts";
 import { socketPort } from "../../host/instance/place.ts";
 import { findServers } from "../../host/instance/server.ts";
@@ -34,7 +35,7 @@ export interface TestInstance {
 }
 
 /** Opens one with its template made. */
-export async function openTestFleet() {
+export async function openTestFleet(trees: readonly string[] = []) {
   const directory = makeRunDirectory();
   chmodSync(directory, 0o711);
   const isRoot = process.getuid?.() === 0;
@@ -42,6 +43,7 @@ export async function openTestFleet() {
     binaries: testBinaries(),
     directory,
     firstUid: isRoot ? testUid : null,
+    groups: openGroups(trees),
     secret: randomBytes(32).toString("base64url"),
   };
   const template = await ensureTemplate(fleet);
