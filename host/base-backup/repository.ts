@@ -3,7 +3,7 @@
 // box that holds its instance and its repository: what an instance's data may make it do reaches no
 // other's.
 import { createHmac } from "node:crypto";
-import { chmodSync, chownSync, mkdirSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { run } from "../base/spawn.ts";
@@ -16,6 +16,9 @@ import { programsOf } from "../instance/programs.ts";
 
 /** pgBackRest's name for the one cluster of each repository. */
 const stanza = "main";
+
+/** One segment, whatever is in its place. */
+const keepSeconds = 120;
 
 /** What is kept, and for how long. */
 export interface Retention {
@@ -34,6 +37,8 @@ export interface BaseBackup {
   /** The first and the last segment of WAL it needs. */
   readonly firstWal: string;
   readonly lastWal: string;
+  /** Where it ends, as Postgres writes addresses. */
+  readonly endLsn: string;
 }
 
 /** Whole, or what changed since the last one. */
@@ -69,6 +74,7 @@ const Info = z.array(
         error: z.boolean().nullish(),
         timestamp: z.object({ start: z.int(), stop: z.int() }),
         archive: z.object({ start: z.string(), stop: z.string() }),
+        lsn: z.object({ start: z.string(), stop: z.string() }),
       }),
     ),
   }),
@@ -123,10 +129,15 @@ export function repositoryOf(fleet: Fleet, database: string, retention: Retentio
     .digest("base64url");
   const reach = { readable: { "/pgbackrest.conf": file }, writable: { "/repository": directory } };
 
-  async function ask(box: Box, args: readonly string[], more: BoxReach = {}): Promise<string> {
+  async function ask(
+    box: Box,
+    args: readonly string[],
+    more: BoxReach = {},
+    seconds?: number,
+  ): Promise<string> {
     const words = ["--config=/pgbackrest.conf", `--stanza=${stanza}`, ...args];
     const line = toolLine(box, "pgbackrest", words, { onlyReads: true, ...reach, ...more });
-    return run(line, { PGPASSWORD: platformPassword(fleet, database) });
+    return run(line, { PGPASSWORD: platformPassword(fleet, database) }, seconds);
   }
 
   return {
@@ -140,11 +151,14 @@ export function repositoryOf(fleet: Fleet, database: string, retention: Retentio
       writeIfChanged(file, settings(key, retention));
       chmodSync(file, 0o640);
       if (box.uid !== null) chownSync(file, -1, box.uid);
+      // It would wait for a backup that runs.
+      if (existsSync(join(directory, "data", "archive", stanza, "archive.info"))) return;
       await ask(box, ["--no-online", "stanza-create"]);
     },
     backUp: async (box, type) => void (await ask(box, [`--type=${type}`, "backup"])),
     keep: async (box, segment) => {
-      await ask(box, ["archive-push", join(inside.data, "pg_wal", segment)]);
+      const file = join(inside.data, "pg_wal", segment);
+      await ask(box, ["archive-push", file], {}, keepSeconds);
     },
     fetch: async (box, segment, into) => {
       await ask(box, ["archive-get", segment, into], { onlyReads: false });
@@ -164,9 +178,9 @@ export function repositoryOf(fleet: Fleet, database: string, retention: Retentio
     async list(box) {
       const [found] = Info.parse(JSON.parse(await ask(box, ["--output=json", "info"])));
       const whole = (found?.backup ?? []).filter(({ error }) => error !== true);
-      return whole.map(({ label, type, timestamp, archive }) => ({
+      return whole.map(({ label, type, timestamp, archive, lsn }) => ({
         ...{ label, type, startedAt: timestamp.start, stoppedAt: timestamp.stop },
-        ...{ firstWal: archive.start, lastWal: archive.stop },
+        ...{ firstWal: archive.start, lastWal: archive.stop, endLsn: lsn.stop },
       }));
     },
     expire: async (box) => void (await ask(box, ["expire"])),

@@ -50,12 +50,25 @@ export function wordsOf(pid: number): readonly string[] {
   return tryOr(() => readFileSync(`/proc/${pid}/cmdline`, "utf8"), "").split("\0");
 }
 
+const namespacesOf = (pid: number | "self") =>
+  tryOr(() => readFileSync(`/proc/${pid}/status`, "utf8"), "")
+    .match(/^NSpid:\t(.*)$/m)?.[1]
+    ?.split("\t") ?? [];
+
+/** True for the first process of a process namespace that was made in this program's own. */
+export function isFirstOfBox(pid: number): boolean {
+  const numbers = namespacesOf(pid);
+  return numbers.length === namespacesOf("self").length + 1 && numbers.at(-1) === "1";
+}
+
 /** Every process whose words say a name, by name. */
-export function findRunning(nameIn: (words: readonly string[]) => string | undefined) {
+export function findRunning(
+  nameIn: (words: readonly string[], pid: number) => string | undefined,
+): Map<string, Running> {
   const found = new Map<string, Running>();
   const pids = readdirSync("/proc").map(Number);
   for (const pid of pids.filter((id) => id > 1)) {
-    const name = nameIn(wordsOf(pid));
+    const name = nameIn(wordsOf(pid), pid);
     const running = name === undefined ? undefined : runningAt(pid);
     if (name !== undefined && running !== undefined) found.set(name, running);
   }

@@ -9,6 +9,8 @@ export type CommandLine = readonly [string, ...string[]];
 const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", TZ: "UTC" };
 
 const outputBytesMax = 64 * 1024 * 1024;
+/** The copy of a large database takes as long as that. */
+const longestSeconds = 6 * 3600;
 
 /** A program that was just started. */
 export interface Launched {
@@ -36,13 +38,20 @@ export function launch([program, ...args]: CommandLine, log: string): Launched {
 
 /**
  * Runs a program to its end: its output. `secrets` are variables it reads, as everybody sees
- * arguments. @throws Error with what it said
+ * arguments. It is ended when it takes longer than `seconds`. @throws Error with what it said
  */
 export function run(
   [program, ...args]: CommandLine,
   secrets: Readonly<Record<string, string>> = {},
+  seconds = longestSeconds,
 ): Promise<string> {
-  const options = { env: { ...environment, ...secrets }, cwd: "/", maxBuffer: outputBytesMax };
+  const options = {
+    env: { ...environment, ...secrets },
+    cwd: "/",
+    maxBuffer: outputBytesMax,
+    timeout: seconds * 1000,
+    killSignal: "SIGKILL",
+  } as const;
   return new Promise((resolve, reject) => {
     execFile(program, args, options, (error, stdout, stderr) => {
       if (error === null) return resolve(stdout);

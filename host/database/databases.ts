@@ -1,6 +1,7 @@
 // The databases of a host: each an instance behind a line of the poolers, with its WAL on the way
 // out and a repository. What becomes of one touches no other.
 import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
 import {
   type BackupType,
   type Repository,
@@ -9,13 +10,18 @@ import {
 } from "../base-backup/repository.ts";
 import { cloneInstance } from "../instance/clone.ts";
 import type { Fleet } from "../instance/fleet.ts";
+import { listInside } from "../instance/inside.ts";
 import type { Keeper } from "../instance/keeper.ts";
 import type { Names } from "../instance/personalize.ts";
 import type { InstanceState } from "../instance/roster.ts";
 import type { InstanceSize } from "../instance/size.ts";
+import { createLanes } from "../lane.ts";
+import { log, messageOf } from "../log.ts";
 import type { Pair } from "../pooler/pair.ts";
 import { startForked } from "../recovery/fork.ts";
 import { type Recovered, type RecoveryTarget, recover } from "../recovery/recover.ts";
+import { isSegment } from "../wal/segment.ts";
+import { noteTimeline } from "../wal/timeline.ts";
 import { type Wal, walDirectory } from "../wal/wal.ts";
 import type { DatabaseFile, DatabaseRecord } from "./record.ts";
 
@@ -69,13 +75,26 @@ function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
   }
 
   /** Takes the WAL of an instance from now on; nobody waits for its repository to be made. */
-  function follow(database: string, { record }: InstanceState): void {
-    const box = keeper.roster.box(record.name);
-    wal.follow({ database, box, repository: repository(database) });
+  function follow(database: string, name: string): void {
+    const box = keeper.roster.box(name);
+    const server = () => (keeper.roster.has(name) ? keeper.roster.get(name).server : undefined);
+    wal.follow({ database, box, repository: repository(database), server });
   }
 
-  return { repository, follow };
+  /** Notes the timeline an instance writes to, from now on. */
+  function noteTimelineOf(database: string, name: string): void {
+    const { place } = keeper.roster.box(name);
+    const newest = listInside(place.box, "data", "pg_wal").filter(isSegment).toSorted().at(-1);
+    const directory = walDirectory(repository(database));
+    mkdirSync(directory, { recursive: true, mode: 0o711 });
+    if (newest !== undefined) noteTimeline(directory, newest.slice(0, 8), new Date());
+  }
+
+  return { repository, follow, noteTimelineOf };
 }
+
+/** Postgres' words for a target that none of its WAL reaches. */
+const isBeyond = "recovery ended before configured recovery target was reached";
 
 /** Recoveries of a database, up to what it has written by now. */
 function createRecover(parts: DatabaseParts, safe: ReturnType<typeof createSafe>) {
@@ -85,8 +104,13 @@ function createRecover(parts: DatabaseParts, safe: ReturnType<typeof createSafe>
     const repository = safe.repository(database);
     const of = keeper.live(database).record;
     const source = { repository, wal: walDirectory(repository) };
-    const order = { of, name: instanceName(database), target, then };
-    const recovered = await recover(fleet, source, order);
+    const to = (wanted: RecoveryTarget) =>
+      recover(fleet, source, { of, name: instanceName(database), target: wanted, then });
+    // Nothing was committed after a moment that is later than all there is.
+    const recovered = await to(target).catch((error) => {
+      if (!messageOf(error).includes(isBeyond)) throw error;
+      return to({ latest: true });
+    });
     await keeper.adopt(recovered);
     return recovered;
   };
@@ -100,16 +124,22 @@ interface Means extends DatabaseParts {
 
 /** Those that bring the past back. */
 function pastVerbs(means: Means): Pick<Databases, "preview" | "restore" | "bringBack"> {
-  const { fleet, keeper, wal, safe, publish } = means;
+  const { fleet, keeper, safe, publish } = means;
   const recoverTo = createRecover(means, safe);
 
   /** Has another instance serve a database. @returns the one that did, which is stopped */
   async function exchange(database: string, instance: string): Promise<string> {
     const former = keeper.live(database).record.name;
-    await keeper.replace(database, instance);
-    await wal.finish(database);
-    safe.follow(database, keeper.live(database));
+    await keeper.replace(database, instance, () => safe.noteTimelineOf(database, instance));
+    safe.follow(database, instance);
     return former;
+  }
+
+  /** @throws Error when an instance is not one that was put aside for this database */
+  function requireAside(database: string, instance: string): InstanceState {
+    const state = keeper.roster.get(instance);
+    if (state.record.database === database && state.server === undefined) return state;
+    throw new Error(`${instance} is no instance of ${database} that was put aside.`);
   }
 
   return {
@@ -124,7 +154,7 @@ function pastVerbs(means: Means): Pick<Databases, "preview" | "restore" | "bring
       return exchange(database, recovered.record.name);
     },
     async bringBack(database, instance) {
-      const { record } = keeper.roster.get(instance);
+      const { record } = requireAside(database, instance);
       const box = keeper.roster.box(instance);
       const copies = walDirectory(safe.repository(database));
       await keeper.adopt({ record, server: await startForked(fleet, box, record, copies) });
@@ -143,12 +173,58 @@ function createBranch({ fleet, keeper, safe, publish }: Means): Databases["branc
     );
     await keeper.adopt(made);
     await keeper.lead(wanted.database, made.record.name);
-    safe.follow(wanted.database, made);
+    safe.noteTimelineOf(wanted.database, made.record.name);
+    safe.follow(wanted.database, made.record.name);
     await publish(wanted);
   };
 }
 
-/** Opens the databases of a host, and follows what runs. */
+/** Has each verb of a database wait for the one before: they exchange what it lives in. */
+function inLanes(verbs: Databases, isTaken: (database: string) => boolean): Databases {
+  const lane = createLanes();
+  const refuseTaken = (database: string) => {
+    if (isTaken(database)) throw new Error(`There is a database ${database} already.`);
+  };
+  return {
+    create: (wanted, size) => lane(wanted.database, () => verbs.create(wanted, size)),
+    backUp: (database, type) => lane(database, () => verbs.backUp(database, type)),
+    preview: (database, target, line) =>
+      lane(database, () => verbs.preview(database, target, line)),
+    restore: (database, target) => lane(database, () => verbs.restore(database, target)),
+    bringBack: (database, instance) => lane(database, () => verbs.bringBack(database, instance)),
+    branch: (database, wanted) =>
+      lane(database, async () => {
+        // Nobody waits in the lane of a name that is not taken for one in this lane.
+        refuseTaken(wanted.database);
+        await lane(wanted.database, async () => {
+          refuseTaken(wanted.database);
+          await verbs.branch(database, wanted);
+        });
+      }),
+    remove: (database) => lane(database, () => verbs.remove(database)),
+  };
+}
+
+/** Follows each that is there; one that is odd keeps nobody else's from being served. */
+function followAll({ keeper, file, safe }: Means): void {
+  for (const { database, inside } of file.all().filter((record) => record.inside === undefined)) {
+    try {
+      safe.follow(inside ?? database, keeper.live(database).record.name);
+    } catch (error) {
+      log("error", `${database} is not followed: ${messageOf(error)}`);
+    }
+  }
+}
+
+/** Ends what is led to by a line, and forgets it. */
+async function removeLine({ keeper, file, pair }: Means, line: string): Promise<void> {
+  const { name } = keeper.live(line).record;
+  file.remove(line);
+  await pair.apply();
+  await keeper.remove(name);
+}
+
+/** Opens the databases of a host, and follows them. */
 export function openDatabases(parts: DatabaseParts): Databases {
   const { keeper, pair, wal, file } = parts;
   const safe = createSafe(parts);
@@ -157,17 +233,15 @@ export function openDatabases(parts: DatabaseParts): Databases {
     await pair.apply();
   };
   const means: Means = { ...parts, safe, publish };
-  for (const { database, inside } of file.all()) {
-    const state = keeper.live(database);
-    if (inside === undefined && state.server !== undefined) safe.follow(database, state);
-  }
-  return {
+  followAll(means);
+  const verbs: Databases = {
     ...pastVerbs(means),
     branch: createBranch(means),
     async create(wanted, size) {
       const { database } = wanted;
-      const made = await keeper.make({ name: database, size, ...namesOf(wanted) });
-      safe.follow(database, made);
+      await keeper.make({ name: database, size, ...namesOf(wanted) });
+      safe.noteTimelineOf(database, database);
+      safe.follow(database, database);
       await publish(wanted);
     },
     async backUp(database, type) {
@@ -178,11 +252,15 @@ export function openDatabases(parts: DatabaseParts): Databases {
       await wal.takeNow(database);
     },
     async remove(database) {
+      if (file.get(database).inside !== undefined) return removeLine(means, database);
       await wal.leave(database);
+      const previews = file.all().filter(({ inside }) => inside === database);
+      for (const { database: line } of previews) file.remove(line);
       file.remove(database);
       await pair.apply();
       const own = keeper.roster.all().filter(({ record }) => record.database === database);
       for (const { record } of own) await keeper.remove(record.name);
     },
   };
+  return inLanes(verbs, (database) => file.has(database) || keeper.roster.has(database));
 }

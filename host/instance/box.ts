@@ -40,6 +40,10 @@ export interface BoxReach {
   readonly readable?: Readonly<Record<string, string>>;
   /** What may be changed there. */
   readonly writable?: Readonly<Record<string, string>>;
+  /** What covers a file of its own directory. */
+  readonly over?: Readonly<Record<string, string>>;
+  /** Whether it goes on when the host program ends. */
+  readonly outlives?: boolean;
   /** Whether its own directory is only read. */
   readonly onlyReads?: boolean;
   /** The network, for who fetches from an object store. */
@@ -71,6 +75,9 @@ function confine({ binaries, place }: Box, reach: BoxReach): string[] {
     ...bind("--ro-bind", reach.readable),
     ...bind("--bind", reach.writable),
     ...[onlyReads ? "--ro-bind" : "--bind", place.box, "/instance"],
+    ...bind("--ro-bind", reach.over),
+    ...(reach.outlives ? [] : ["--die-with-parent"]),
+    ...["--remount-ro", "/"],
     ...Object.entries(variables).flatMap(([name, value]) => ["--setenv", name, value]),
     ...["--chdir", "/instance", "--"],
   ];
@@ -108,7 +115,12 @@ export function serverLine(box: Box): CommandLine {
     ...limited(box),
     ...["/usr/bin/flock", "--exclusive", "--nonblock", "--no-fork"],
     ...["--conflict-exit-code", String(lockedExitCode), place.lock],
-    ...confine(box, box.reach ?? {}),
+    ...confine(box, {
+      ...box.reach,
+      outlives: true,
+      // Whoever became superuser writes there what the next start would follow.
+      over: { [`${inside.data}/postgresql.auto.conf`]: join(place.settings, "empty.conf") },
+    }),
     ...[join(programsOf(binaries).postgres, "postgres"), "-D", inside.data],
     ...["-c", `config_file=${inside.settings}`, markArgument(box.mark)],
     nameArgument(place.name),

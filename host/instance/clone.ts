@@ -65,7 +65,7 @@ interface BackupEnd extends Record<string, unknown> {
 async function copyRunning(fleet: Fleet, of: InstanceRecord, to: Box): Promise<void> {
   const box = boxOf(fleet, of.name, of.slot, of.size);
   const { data } = to.place;
-  const session = platformSession(fleet, box.place, of.database, "postgres");
+  const session = platformSession(fleet, box.place, of.database);
   try {
     await session.query("select pg_backup_start('clone', true)");
     const names = listInside(box.place.box, "data").filter((name) => !notCopied.has(name));
@@ -82,7 +82,7 @@ async function copyRunning(fleet: Fleet, of: InstanceRecord, to: Box): Promise<v
 }
 
 async function addSlot(fleet: Fleet, place: InstancePlace, database: string): Promise<void> {
-  const session = platformSession(fleet, place, database, "postgres");
+  const session = platformSession(fleet, place, database);
   await session.query(makeWalSlot);
   await session.close();
 }
@@ -122,8 +122,8 @@ export async function cloneInstance(
   wanted: NewClone,
 ): Promise<InstanceState> {
   const box = boxOf(fleet, wanted.name, wanted.slot, of.size);
+  layOut(box);
   try {
-    layOut(box);
     // Written by the source's user, and then given to the copy's.
     const source = boxOf(fleet, of.name, of.slot, of.size);
     const whole = ["data", ...madeEmpty.map((one) => `data/${one}`)];

@@ -1,6 +1,6 @@
 // Makes the files of an instance: laid out, copied, given away, written to disk, removed.
 import { chmodSync, chownSync, closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type CommandLine, run } from "../base/spawn.ts";
 import { writeIfChanged } from "../file.ts";
 import { type Box, passwdText } from "./box.ts";
@@ -17,8 +17,14 @@ export function makePassable(...paths: readonly string[]): void {
   }
 }
 
-/** Makes the directories, of which one is the instance's own, and the lock. */
+/**
+ * Makes the directories, of which one is the instance's own, and the lock.
+ * @throws Error when there is one of this name; it is left as it is
+ */
 export function layOut({ place, uid }: Box): void {
+  makePassable(dirname(place.directory));
+  // One that is there is another instance's.
+  mkdirSync(place.directory);
   makePassable(place.directory, place.box, place.settings, place.socket);
   // Read by the instance itself, and by whoever looks for its socket.
   for (const path of [place.settings, place.socket]) chmodSync(path, 0o755);
@@ -27,6 +33,7 @@ export function layOut({ place, uid }: Box): void {
   const user = uid ?? process.getuid?.() ?? 0;
   if (uid !== null) for (const path of [place.box, place.socket]) chownSync(path, uid, uid);
   writeFileSync(place.passwd, passwdText(user), { mode: 0o644 });
+  writeFileSync(join(place.settings, "empty.conf"), "", { mode: 0o644 });
 }
 
 /** Makes a directory in an instance's own that is its user's alone. */

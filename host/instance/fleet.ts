@@ -44,7 +44,7 @@ export function boxOf(fleet: Fleet, name: string, slot: number, size: InstanceSi
     binaries,
     mark: fleetMark(fleet),
     groups: () => fleet.groups.hold(name, size),
-    place: placeOf(fleetPlaces(fleet).instances, name),
+    place: placeOf(fleet.directory, name),
     uid: firstUid === null ? null : firstUid + slot,
     limits: { dataBytesMax: dataBytesMax(size), processesMax: processesMax(size) },
   };
@@ -54,6 +54,7 @@ export function boxOf(fleet: Fleet, name: string, slot: number, size: InstanceSi
 export function fleetPlaces({ directory }: Pick<Fleet, "directory">) {
   return {
     instances: join(directory, "instance"),
+    records: join(directory, "record"),
     /** A link for each instance, which leads its clients to it. */
     links: join(directory, "link"),
     /** Where the host program listens for clients of those that sleep. */

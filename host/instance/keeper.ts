@@ -42,9 +42,9 @@ export interface Keeper {
   adopt(state: InstanceState): Promise<void>;
   /**
    * Has a line lead to another instance, which runs, in place of the one it led to. That one is
-   * stopped and kept: the same call with its name, once it was started, brings it back.
+   * stopped and kept. `between` is called when nobody is served by either.
    */
-  replace(line: string, name: string): Promise<void>;
+  replace(line: string, name: string, between?: () => void): Promise<void>;
   /** Starts one, or sees that it runs. @returns the directory of its socket */
   start(name: string): Promise<string>;
   /** Stops its Postgres; whoever logs in starts it again. */
@@ -53,7 +53,7 @@ export interface Keeper {
   stop(name: string): Promise<void>;
   /** Ends it and removes its files. */
   remove(name: string): Promise<void>;
-  /** Starts again what is to run and does not. @returns the names of those that had ended */
+  /** Starts again what is to run and does not. @returns the names of those that run again */
   revive(): Promise<readonly string[]>;
   /** Listens for nobody any more. Instances go on. */
   close(): void;
@@ -116,8 +116,19 @@ async function destroy(fleet: Fleet, parts: Parts, name: string): Promise<void> 
   roster.forget(name);
 }
 
+/** Which instance a line is to lead to. */
+interface Replacement {
+  readonly line: string;
+  readonly name: string;
+  readonly between: (() => void) | undefined;
+}
+
 /** Puts an instance in the place of the one a line leads to, which is stopped and kept. */
-async function replace(parts: Parts, hold: Hold, line: string, name: string): Promise<void> {
+async function replace(
+  parts: Parts,
+  hold: Hold,
+  { line, name, between }: Replacement,
+): Promise<void> {
   const { roster, lines } = parts;
   const former = lines.at(line);
   if (former === name) return;
@@ -126,7 +137,9 @@ async function replace(parts: Parts, hold: Hold, line: string, name: string): Pr
     // What was acknowledged is in it before anybody is served by the other.
     const { server } = former === undefined ? { server: undefined } : roster.get(former);
     if (server !== undefined) await stopServer(server);
+    between?.();
     lines.set(line, name);
+    roster.want(name, "running");
     await lead(parts, name);
   } finally {
     await letGo();
@@ -134,6 +147,7 @@ async function replace(parts: Parts, hold: Hold, line: string, name: string): Pr
   if (former === undefined) return;
   roster.note(former, undefined);
   roster.want(former, "stopped");
+  await parts.bells.take(former);
 }
 
 /** Makes starts, few at a time. */
@@ -228,16 +242,17 @@ function makingVerbs(parts: Parts, { inLane, hold, fleet, template }: Means) {
   return {
     make: (wanted: Omit<NewInstance, "slot">) => inLane(wanted.database, () => make(wanted)),
     async adopt(state: InstanceState): Promise<void> {
+      // On disk before anybody is led to it.
       writeRecord(
         boxOf(fleet, state.record.name, state.record.slot, state.record.size).place,
         state.record,
       );
       roster.add(state);
     },
-    replace: (line: string, name: string) =>
+    replace: (line: string, name: string, between?: () => void) =>
       inLane(name, async () => {
         if (roster.get(name).server === undefined) throw new Error(`${name} does not run.`);
-        await replace(parts, hold, line, name);
+        await replace(parts, hold, { line, name, between });
       }),
   };
 }
@@ -289,8 +304,10 @@ function verbs(
         .all()
         .filter(({ record, server }) => record.wanted === "running" && server === undefined)
         .map(({ record }) => record.name);
-      await Promise.all(ended.map((name) => inLane(name, () => start(name))));
-      return ended;
+      const started = await Promise.allSettled(
+        ended.map((name) => inLane(name, () => start(name))),
+      );
+      return ended.filter((_, at) => started[at]?.status === "fulfilled");
     },
     close: bells.close,
   };

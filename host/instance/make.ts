@@ -2,7 +2,7 @@
 // finished once its record is written; what a crash left before that is removed.
 import { endNow, type Running } from "../base/running.ts";
 import { discard } from "./discard.ts";
-import { copyData, layOut, removeTree, syncFileSystem, writeSettings } from "./files.ts";
+import { copyData, layOut, syncFileSystem, writeSettings } from "./files.ts";
 import { boxOf, type Fleet } from "./fleet.ts";
 import { renewIdentity } from "./identity.ts";
 import { type Names, personalize } from "./personalize.ts";
@@ -40,9 +40,8 @@ export async function makeInstance(
   const { name, database, slot, size, login } = wanted;
   const box = boxOf(fleet, name, slot, size);
   let server: Running | undefined;
+  layOut(box);
   try {
-    await removeTree(box.place.directory);
-    layOut(box);
     writeSettings(box, size);
     await copyData(template, box);
     const systemIdentifier = String(renewIdentity(box.place.box));

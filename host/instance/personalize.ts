@@ -31,7 +31,7 @@ export async function personalize(
 ): Promise<void> {
   requireNames(to);
   const platform = await verifierOf(platformPassword(fleet, to.database));
-  const session = platformSession(fleet, place, from.database, "postgres");
+  const session = platformSession(fleet, place, from.database);
   try {
     await session.query(`
       alter database ${from.database} rename to ${to.database};

@@ -30,13 +30,13 @@ export interface InstancePlace {
   readonly log: string;
   /** Locked for as long as a process of it lives; there before the first one does. */
   readonly lock: string;
-  /** What it is: written by the host program alone. */
+  /** What it is; outside of its directory, so that it is known when that is lost. */
   readonly record: string;
 }
 
-/** Names the paths of an instance in the directory of all; makes nothing. */
-export function placeOf(instances: string, name: string): InstancePlace {
-  const directory = join(instances, name);
+/** Names the paths of an instance in the directory of a fleet; makes nothing. */
+export function placeOf(fleetDirectory: string, name: string): InstancePlace {
+  const directory = join(fleetDirectory, "instance", name);
   const box = join(directory, "box");
   return {
     name,
@@ -48,6 +48,6 @@ export function placeOf(instances: string, name: string): InstancePlace {
     passwd: join(directory, "settings", "passwd"),
     log: join(directory, "postgres.log"),
     lock: join(directory, "lock"),
-    record: join(directory, "instance.json"),
+    record: join(fleetDirectory, "record", `${name}.json`),
   };
 }

@@ -1,9 +1,10 @@
-// What the host knows of each instance, in a file of its own beside it; a directory without a
-// whole record is what a crash left of one that was being made.
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+// What the host knows of each instance, in a file of its own; a directory without a record is what
+// a crash left of one that was being made.
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { z } from "zod";
-import { readIfExists, writeAtomically } from "../file.ts";
+import { writeAtomically } from "../file.ts";
+import { log, messageOf } from "../log.ts";
 import type { InstancePlace } from "./place.ts";
 
 const Size = z.strictObject({
@@ -32,21 +33,30 @@ export type InstanceRecord = z.infer<typeof InstanceRecord>;
 
 /** Keeps what is known of one; on disk before it returns. */
 export function writeRecord(place: InstancePlace, record: InstanceRecord): void {
+  mkdirSync(dirname(place.record), { recursive: true, mode: 0o700 });
   writeAtomically(place.record, `${JSON.stringify(record)}\n`);
 }
 
-/** Every instance in the directory of all, and the names of those that were never finished. */
-export function readRecords(instances: string): {
-  readonly records: readonly InstanceRecord[];
-  readonly unfinished: readonly string[];
-} {
-  const names = existsSync(instances) ? readdirSync(instances) : [];
-  const read = names.map((name) => {
-    const text = readIfExists(join(instances, name, "instance.json"));
-    return { name, record: text === undefined ? null : InstanceRecord.parse(JSON.parse(text)) };
-  });
+/** Every instance there is, and the names of directories that none was finished in. */
+export function readRecords(
+  instances: string,
+  records: string,
+): { readonly records: readonly InstanceRecord[]; readonly unfinished: readonly string[] } {
+  const list = (directory: string) => (existsSync(directory) ? readdirSync(directory) : []);
+  const names = list(records).flatMap((file) => /^(.+)\.json$/.exec(file)?.[1] ?? []);
+  const known = new Set(names);
   return {
-    records: read.flatMap(({ record }) => record ?? []),
-    unfinished: read.filter(({ record }) => record === null).map(({ name }) => name),
+    records: names.flatMap((name) => readRecord(join(records, `${name}.json`)) ?? []),
+    unfinished: list(instances).filter((name) => !known.has(name)),
   };
+}
+
+/** One that cannot be read keeps nobody else's from being served; its files stay as they are. */
+function readRecord(file: string): InstanceRecord | undefined {
+  try {
+    return InstanceRecord.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch (error) {
+    log("error", `${file} is not a record of an instance: ${messageOf(error)}`);
+    return undefined;
+  }
 }

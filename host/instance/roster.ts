@@ -46,8 +46,8 @@ function createSlots(taken: () => readonly number[]) {
 
 /** Reads it from disk and the list of processes; removes what was never finished. */
 export async function openRoster(fleet: Fleet): Promise<Roster> {
-  const { instances } = fleetPlaces(fleet);
-  const { records: kept, unfinished } = readRecords(instances);
+  const places = fleetPlaces(fleet);
+  const { records: kept, unfinished } = readRecords(places.instances, places.records);
   const records = new Map(kept.map((record) => [record.name, record]));
   const servers = findServers(fleetMark(fleet));
   for (const [name, server] of servers) if (!records.has(name)) await endNow(server);

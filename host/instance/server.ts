@@ -6,6 +6,7 @@ import {
   endNow,
   endsWithin,
   findRunning,
+  isFirstOfBox,
   type Running,
   runningAt,
   signal,
@@ -36,10 +37,13 @@ function instanceIn([path = "", ...args]: readonly string[]): string | undefined
   return args.map((arg) => nameForm.exec(arg)?.[1]).find((name) => name !== undefined);
 }
 
-/** Every instance's Postgres of a host that runs, by name, whoever started it. */
+/**
+ * Every instance's Postgres of a host that runs, by name, whoever started it. Processes of a box may
+ * call themselves what they like: only the first one of a namespace right below ours is meant.
+ */
 export function findServers(mark: string): Map<string, Running> {
-  return findRunning((words) =>
-    words.includes(markArgument(mark)) ? instanceIn(words) : undefined,
+  return findRunning((words, pid) =>
+    words.includes(markArgument(mark)) && isFirstOfBox(pid) ? instanceIn(words) : undefined,
   );
 }
 

@@ -10,15 +10,22 @@ export const makeWalSlot = `
   select pg_create_physical_replication_slot('${walSlot}', true)
   where not exists (select from pg_replication_slots where slot_name = '${walSlot}')`;
 
+// What a tenant's function or setting could put in the way of a superuser's session.
+const ownSettings = [
+  ...["search_path=pg_catalog", "statement_timeout=0", "lock_timeout=0", "row_security=off"],
+  ...["transaction_timeout=0", "idle_in_transaction_session_timeout=0"],
+  ...["default_transaction_read_only=off", "session_preload_libraries=", "role=none"],
+];
+
 /**
- * The host program's session in a running instance of a database: there, or in another database of
- * the same instance; opens nothing yet.
+ * The host program's session in a running instance of a database; opens nothing yet. It is in
+ * `postgres`, where no tenant comes: in a tenant's database a superuser runs the tenant's code.
  */
 export function platformSession(
   fleet: Fleet,
   place: InstancePlace,
   database: string,
-  where: string = database,
+  where = "postgres",
 ): Session {
   return createSession({
     host: place.socket,
@@ -27,6 +34,7 @@ export function platformSession(
     password: platformPassword(fleet, database),
     database: where,
     application_name: "miosa host",
+    options: ownSettings.map((setting) => `-c ${setting}`).join(" "),
     query_timeout: 30_000,
   });
 }

@@ -49,12 +49,12 @@ const closeSql = [
   `revoke all on database ${templateName} from public`,
 ];
 // For everybody's slow statements; only the platform makes extensions that are not trusted.
-const extensionSql = "create extension pg_stat_statements";
+const extensionSql = "create extension pg_stat_statements schema public";
 
 async function prepare(fleet: Fleet, box: Box): Promise<void> {
   const server = await startServer(box);
-  const postgres = platformSession(fleet, box.place, templateName, "postgres");
-  const own = platformSession(fleet, box.place, templateName);
+  const postgres = platformSession(fleet, box.place, templateName);
+  const own = platformSession(fleet, box.place, templateName, templateName);
   try {
     for (const text of [...ownerSql, databaseSql, ...closeSql]) await postgres.query(text);
     await own.query(extensionSql);
@@ -68,7 +68,7 @@ async function prepare(fleet: Fleet, box: Box): Promise<void> {
 async function versionOf(fleet: Fleet): Promise<string> {
   const { binaries } = fleet;
   const root = binaries.kind === "rootfs" ? binaries.path : "";
-  const program = join(programsOf(binaries).postgres, "postgres");
+  const program = join(programsOf(binaries).postgres);
   const version = await run([join(root, program), "--version"]).catch(() => program);
   const made = [version, ...initArguments, ...ownerSql, databaseSql, ...closeSql, extensionSql];
   return createHash("sha256")

@@ -23,6 +23,8 @@ export interface Pair {
   apply(): Promise<void>;
   /** Holds the clients of a line between transactions. Sessions end, as no one else can. */
   hold(line: string): Promise<() => Promise<void>>;
+  /** Lets go of all lines: what held them may be a host program that is no more. */
+  letAllGo(): Promise<void>;
   /** By line; one the poolers have not met is missing. */
   use(): Promise<ReadonlyMap<string, LineUse>>;
 }
@@ -59,16 +61,31 @@ export function createPair({ transaction, session, linesFor }: PairOptions): Pai
   const states = [pooled, direct];
 
   async function hold(line: string): Promise<() => Promise<void>> {
+    const letGo = async () => {
+      await Promise.all(states.map((state) => state.resume(line)));
+    };
     const held = states.map((state) =>
       state.pause(line).catch((error) => {
         log("warn", `${line} is exchanged while it works: ${messageOf(error)}`);
       }),
     );
-    await direct.endClients(line);
+    try {
+      await direct.endClients(line);
+    } catch (error) {
+      await Promise.all(held);
+      await letGo().catch(() => undefined);
+      throw error;
+    }
     await Promise.all(held);
-    return async () => {
-      await Promise.all(states.map((state) => state.resume(line)));
-    };
+    return letGo;
+  }
+
+  /** Lets go of what a host program held that was ended meanwhile. */
+  async function letAllGo(): Promise<void> {
+    for (const state of states) {
+      const held = [...(await state.facts())].filter(([, { isPaused }]) => isPaused);
+      for (const [line] of held) await state.resume(line);
+    }
   }
 
   return {
@@ -77,6 +94,7 @@ export function createPair({ transaction, session, linesFor }: PairOptions): Pai
       await session.apply(linesFor("session"));
     }),
     hold,
+    letAllGo,
     async use() {
       const [shared, own, answered] = await Promise.all([
         pooled.use(),

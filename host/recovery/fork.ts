@@ -36,7 +36,7 @@ export async function startForked(
   chmodSync(file, 0o644);
   writeInside(box.place.box, ["data", "recovery.signal"], "", box.uid);
   const server = await startServer(box);
-  const session = platformSession(fleet, box.place, database, "postgres");
+  const session = platformSession(fleet, box.place, database);
   const text = "select pg_is_in_recovery() as is_recovering";
   while ((await session.query<{ is_recovering: boolean }>(text))[0]?.is_recovering) {
     await delay(pollMilliseconds);

@@ -18,8 +18,9 @@ import { makeWalSlot, platformSession } from "../instance/session.ts";
 import { lastWords } from "../instance/words.ts";
 import type { Session } from "../session.ts";
 import { createTurns } from "../turn.ts";
-import { isSegment } from "../wal/segment.ts";
-import { endOpenTransactions } from "./standstill.ts";
+import { isHistory } from "../wal/segment.ts";
+import { ancestorsOf, lsnOf, timelineAt } from "../wal/timeline.ts";
+import { holdStill } from "./standstill.ts";
 
 /** Waits for all, also when one fails: nothing works on any more in what is then removed. */
 async function allOf(works: readonly Promise<unknown>[]): Promise<void> {
@@ -68,12 +69,42 @@ class NothingToRecover extends Error {
 }
 
 const fetchesAtOnce = 2;
+const longestSeconds = 6 * 3600;
+
+function within(seconds: number): () => boolean {
+  const deadline = performance.now() + seconds * 1000;
+  return () => performance.now() > deadline;
+}
 const pollMilliseconds = 10;
 
-/** The newest base backup that was over at the target. */
-function chooseBackup(backups: readonly BaseBackup[], target: RecoveryTarget): BaseBackup {
-  const time = "time" in target ? Date.parse(target.time) / 1000 : Number.POSITIVE_INFINITY;
-  const found = backups.findLast(({ stoppedAt }) => stoppedAt <= time);
+const momentOf = (target: RecoveryTarget) => ("time" in target ? new Date(target.time) : null);
+
+/** The timeline that is recovered, and where each it comes from was left. */
+interface Past {
+  readonly timeline: string | undefined;
+  readonly ancestors: ReadonlyMap<string, bigint>;
+}
+
+function pastOf({ wal }: RecoverySource, target: RecoveryTarget): Past {
+  const timeline = timelineAt(wal, momentOf(target));
+  return { timeline, ancestors: ancestorsOf(wal, timeline ?? "") };
+}
+
+const timelineOf = (segment: string) => segment.slice(0, 8);
+
+/** The newest base backup that was over at the target, and is of that past. */
+function chooseBackup(
+  backups: readonly BaseBackup[],
+  target: RecoveryTarget,
+  { timeline, ancestors }: Past,
+): BaseBackup {
+  const time = (momentOf(target)?.getTime() ?? Number.POSITIVE_INFINITY) / 1000;
+  const isOfPast = ({ firstWal, endLsn }: BaseBackup) => {
+    const left = ancestors.get(timelineOf(firstWal));
+    if (timeline === undefined || timelineOf(firstWal) === timeline) return true;
+    return left !== undefined && lsnOf(endLsn) <= left;
+  };
+  const found = backups.findLast((backup) => backup.stoppedAt <= time && isOfPast(backup));
   if (found !== undefined) return found;
   throw new NothingToRecover("No base backup is older than the target.");
 }
@@ -90,13 +121,13 @@ const replaySettings = ["fsync = off", "full_page_writes = off", "archive_mode =
 
 const settingsFile = ({ place }: Box) => join(place.settings, "postgresql.conf");
 
-function writeRecoverySettings(box: Box, order: RecoveryOrder): void {
+function writeRecoverySettings(box: Box, order: RecoveryOrder, { timeline }: Past): void {
   writeSettings(box, order.of.size);
   const file = settingsFile(box);
   const lines = [
     ...replaySettings,
     `restore_command = 'cp "/wal/%f" "%p" || cp "/instance/fetched/%f" "%p"'`,
-    "recovery_target_timeline = 'latest'",
+    `recovery_target_timeline = '${timeline === undefined ? "latest" : Number.parseInt(timeline, 16)}'`,
     ...targetSettings(order.target, order.then),
   ];
   writeAtomically(file, `${readIfExists(file)}${lines.join("\n")}\n`);
@@ -104,18 +135,22 @@ function writeRecoverySettings(box: Box, order: RecoveryOrder): void {
 }
 
 /** Fetches the segments since a base backup that are not at hand any more, and histories. */
-async function fetchWal(box: Box, source: RecoverySource, { firstWal }: BaseBackup) {
-  const { repository, wal } = source;
+async function fetchWal(
+  box: Box,
+  { repository, wal }: RecoverySource,
+  { firstWal }: BaseBackup,
+  { timeline, ancestors }: Past,
+): Promise<void> {
   const inTurn = createTurns(fetchesAtOnce);
-  const wanted = (await repository.segments(box)).filter(
-    (name) => !isSegment(name) || (name.slice(8) >= firstWal.slice(8) && !isAtHand(wal, name)),
-  );
+  const isOfPast = (name: string) =>
+    timeline === undefined || timelineOf(name) === timeline || ancestors.has(timelineOf(name));
+  const wanted = (await repository.segments(box))
+    .filter((name) => !existsSync(join(wal, name)))
+    .filter((name) => isHistory(name) || (isOfPast(name) && name.slice(8) >= firstWal.slice(8)));
   await allOf(
     wanted.map((name) => inTurn(() => repository.fetch(box, name, `/instance/fetched/${name}`))),
   );
 }
-
-const isAtHand = (wal: string, name: string) => existsSync(join(wal, name));
 
 interface ReplayRow extends Record<string, unknown> {
   readonly is_there: boolean;
@@ -135,10 +170,12 @@ const replayState = (then: RecoveryOrder["then"], target: RecoveryTarget) => `
 async function untilThere(box: Box, server: Running, session: Session, order: RecoveryOrder) {
   const text = replayState(order.then, order.target);
   let reachedAt: string | null = null;
+  const isLate = within(longestSeconds);
   for (;;) {
     const [row] = await session.query<ReplayRow>(text).catch(() => []);
     reachedAt = row?.reached_at ?? reachedAt;
     if (row?.is_there === true) return reachedAt;
+    if (isLate()) throw new Error("Recovery did not reach its target in six hours.");
     if (!isRunning(server)) throw new Error(`Recovery failed: ${lastWords(box.place.log)}`);
     await delay(pollMilliseconds);
   }
@@ -168,14 +205,15 @@ export async function recover(
   const bare = boxOf(fleet, name, of.slot, of.size);
   const box: Box = { ...bare, reach: { readable: { "/wal": source.wal } } };
   let server: Running | undefined;
+  layOut(box);
   try {
-    layOut(box);
     for (const name of ["data", "fetched"]) makeOwn(box, name);
-    const backup = chooseBackup(await source.repository.list(box), order.target);
+    const past = pastOf(source, order.target);
+    const backup = chooseBackup(await source.repository.list(box), order.target, past);
     await source.repository.restore(bare, backup.label);
     // pgBackRest looks at the control file of the cluster it fetches WAL for.
-    await fetchWal(bare, source, backup);
-    writeRecoverySettings(box, order);
+    await fetchWal(bare, source, backup, past);
+    writeRecoverySettings(box, order, past);
     writeInside(box.place.box, ["data", "recovery.signal"], "", box.uid);
     server = await startServer(box);
     const session = platformSession(fleet, box.place, of.database);
@@ -184,10 +222,13 @@ export async function recover(
     else {
       // Without WAL to fetch it is a standby of nobody.
       const asStandby = () => void writeSettings(box, of.size);
-      server = await endOpenTransactions(box, server, session, asStandby);
+      const isPromoted = "latest" in order.target;
+      server = await holdStill(box, server, session, { asStandby, isPromoted });
     }
     await session.close();
-    const record: InstanceRecord = { ...of, name, wanted: "running" };
+    // One that stays at its target is not started again: it would recover anew.
+    const wanted = order.then === "promote" ? "running" : "stopped";
+    const record: InstanceRecord = { ...of, name, wanted };
     return { box, server, record, backup, reachedAt };
   } catch (error) {
     if (server !== undefined) await endNow(server);

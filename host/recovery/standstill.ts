@@ -27,25 +27,36 @@ async function isRecovering(session: Session): Promise<boolean> {
   return row?.is_recovering !== false;
 }
 
+/** How an instance is held where recovery ended. */
+export interface Standstill {
+  /** Writes the settings of a standby of nobody. */
+  readonly asStandby: () => void;
+  /** Recovery ended by itself, with the last of its WAL. */
+  readonly isPromoted: boolean;
+}
+
 /**
- * Ends the transactions that were open at the target, when one holds such a lock: the instance is
- * promoted, which ends them, and started again as a standby of nobody, which takes reads only.
+ * Has a recovered instance take reads only, which nothing holds up. When a transaction that was open
+ * at the target holds such a lock it is promoted, which ends it; one that is promoted is started
+ * again as a standby of nobody.
  * @returns the process it runs in by now
  */
-export async function endOpenTransactions(
+export async function holdStill(
   box: Box,
   server: Running,
   session: Session,
-  writeStandbySettings: () => void,
+  { asStandby, isPromoted }: Standstill,
 ): Promise<Running> {
-  const [row] = await session.query<Held>(heldLocks);
-  if (row === undefined || row.held === 0) return server;
-  // At its target a resume promotes. pg_promote() would be noticed up to a second later.
-  await session.query("select pg_wal_replay_resume()");
-  while (await isRecovering(session)) await delay(pollMilliseconds);
+  if (!isPromoted) {
+    const [row] = await session.query<Held>(heldLocks);
+    if (row === undefined || row.held === 0) return server;
+    // At its target a resume promotes. pg_promote() would be noticed up to a second later.
+    await session.query("select pg_wal_replay_resume()");
+    while (await isRecovering(session)) await delay(pollMilliseconds);
+  }
   await session.close();
   await stopServer(server);
-  writeStandbySettings();
+  asStandby();
   writeInside(box.place.box, ["data", "standby.signal"], "", box.uid);
   return startServer(box);
 }

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { readIfExists, writeAtomically } from "../file.ts";
 import type { Box } from "../instance/box.ts";
 import { listInside, readInside } from "../instance/inside.ts";
-import { isHistory, isSegment } from "./segment.ts";
-import { isFinished, openTaking, type Taking, takeWritten } from "./taking.ts";
+import { isHistory, isSegment, segmentAfter } from "./segment.ts";
+import { isBegun, openTaking, type Taking, takeWritten } from "./taking.ts";
 
 /** What a shipper works with. */
 export interface ShipperOptions {
@@ -19,12 +19,16 @@ export interface ShipperOptions {
   readonly keep: (segment: string) => Promise<void>;
   /** Lets Postgres remove what is before the end of a segment. */
   readonly release: (segment: string) => Promise<void>;
+  /** The segment Postgres writes to now; null while it does not run. */
+  readonly current: () => Promise<string | null>;
+  /** Differs after Postgres was started anew. */
+  readonly incarnation: () => string;
 }
 
 /** Takes one instance's WAL. */
 export interface Shipper {
-  /** Takes what was written since; true when anything was. */
-  take(): Promise<boolean>;
+  /** Takes what was written since; true when anything was. `isSure` trusts no time of a file. */
+  take(isSure?: boolean): Promise<boolean>;
   /** The segment that is being written, and how much of it was taken. */
   position(): { readonly segment: string; readonly bytes: number } | null;
   /** Keeps also the segment that is not finished: nothing more is written on its timeline. */
@@ -46,18 +50,30 @@ async function keepHistories({ box, directory, keep }: ShipperOptions): Promise<
   const there = listInside(box.place.box, "data", "pg_wal").filter(isHistory);
   for (const name of there.filter((one) => !existsSync(join(directory, one)))) {
     const history = readInside(box.place.box, "data", "pg_wal", name);
+    if (history === undefined) continue;
     await keep(name);
-    writeAtomically(join(directory, name), history?.text ?? "");
+    writeAtomically(join(directory, name), history.text);
     chmodSync(join(directory, name), 0o644);
   }
 }
 
+/**
+ * After a crash, segments hold pages behind the end of WAL that were never committed and are written
+ * anew: up to this one all of a segment is looked at again and again.
+ */
+function lastDoubtful(box: Box): string {
+  const there = listInside(box.place.box, "data", "pg_wal").filter(isSegment).toSorted();
+  return there.findLast((segment) => isBegun(box, segment)) ?? "";
+}
+
 /** Makes the shipper of one instance; it goes on where a former one ended. */
 export function createShipper(options: ShipperOptions): Shipper {
-  const { box, directory, keep, release } = options;
+  const { box, directory, keep, release, current, incarnation } = options;
   const keptFile = join(directory, "kept");
   const kept = () => readIfExists(keptFile)?.trim();
   let taking: Taking | undefined;
+  let known = "";
+  let doubtful = "";
 
   function next(): Taking | undefined {
     const segment = firstWanted(box, kept());
@@ -66,16 +82,24 @@ export function createShipper(options: ShipperOptions): Shipper {
     return openTaking(box, segment, directory);
   }
 
+  function beginAnew(): void {
+    if (known === incarnation()) return;
+    taking?.close();
+    taking = undefined;
+    doubtful = lastDoubtful(box);
+    known = incarnation();
+  }
+
   async function close(done: Taking): Promise<void> {
-    // It may have been written to between the look at it and the look at the next one.
-    await takeWritten(done, { isSure: true });
+    await takeWritten(done, { isSure: true, isWhole: true });
     await keep(done.segment);
     writeAtomically(keptFile, `${done.segment}\n`);
     done.close();
     taking = undefined;
   }
 
-  async function take(): Promise<boolean> {
+  /** Takes on until a segment is not over. */
+  async function takeOn(isSure: boolean, isOver: (segment: string) => Promise<boolean>) {
     let hasTaken = false;
     for (;;) {
       if (taking === undefined) {
@@ -83,20 +107,28 @@ export function createShipper(options: ShipperOptions): Shipper {
         if (taking === undefined) return hasTaken;
         await keepHistories(options);
       }
-      const current = taking;
-      if (await takeWritten(current, { isSure: false })) hasTaken = true;
-      if (!isFinished(box, current)) return hasTaken;
-      await close(current);
-      await release(current.segment);
+      const now = taking;
+      const isWhole = now.segment <= doubtful;
+      if (await takeWritten(now, { isSure, isWhole })) hasTaken = true;
+      if (!(await isOver(now.segment))) return hasTaken;
+      await close(now);
+      await release(now.segment);
     }
   }
 
   return {
-    take,
+    async take(isSure = false) {
+      beginAnew();
+      // A page of the next one may be from before a crash: Postgres says where it is.
+      return takeOn(isSure, async (segment) => {
+        return isBegun(box, segmentAfter(segment)) && ((await current()) ?? "") > segment;
+      });
+    },
     position: () =>
       taking === undefined ? null : { segment: taking.segment, bytes: taking.offset },
     async finish() {
-      await take();
+      // It was stopped in order: what is there was written.
+      await takeOn(true, async (segment) => isBegun(box, segmentAfter(segment)));
       if (taking !== undefined) await close(taking);
     },
     prune(oldest) {

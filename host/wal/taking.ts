@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Box } from "../instance/box.ts";
 import { openInside } from "../instance/inside.ts";
 import { segmentBytes } from "../instance/size.ts";
-import { lastPageBefore, readWritten, segmentAfter } from "./segment.ts";
+import { lastPageBefore, readWritten } from "./segment.ts";
 
 const chunkBytes = 256 * 1024;
 
@@ -34,15 +34,20 @@ export function openTaking(box: Box, segment: string, directory: string): Taking
   return { segment, source, copy, offset: 0, seen: -1n, close };
 }
 
+/** How a segment is looked at. */
+export interface Look {
+  /** Also when its file seems not to have been written to since. */
+  readonly isSure: boolean;
+  /** From its begin: what was taken may have been written anew. */
+  readonly isWhole: boolean;
+}
+
 /** Copies what is written by now; true when it was written to since the last look. */
-export async function takeWritten(
-  taking: Taking,
-  { isSure }: { readonly isSure: boolean },
-): Promise<boolean> {
+export async function takeWritten(taking: Taking, { isSure, isWhole }: Look): Promise<boolean> {
   const { mtimeNs } = fstatSync(taking.source, { bigint: true });
   if (mtimeNs === taking.seen && !isSure) return false;
   // The last page may have been written further.
-  let offset = lastPageBefore(taking.offset);
+  let offset = isWhole ? 0 : lastPageBefore(taking.offset);
   for (;;) {
     const bytes = readWritten(taking.source, taking.segment, offset, chunkBytes);
     writeSync(taking.copy, bytes, 0, bytes.length, offset);
@@ -55,12 +60,11 @@ export async function takeWritten(
   return true;
 }
 
-/** True once nothing more is written to it: Postgres writes to the next one. */
-export function isFinished(box: Box, { segment }: Taking): boolean {
-  const after = segmentAfter(segment);
-  const next = openInside(box.place.box, "data", "pg_wal", after);
-  if (next === undefined) return false;
-  const isWritten = readWritten(next, after, 0, 8192).length > 0;
-  closeSync(next);
+/** True when the first page of a segment is written, be it since a crash or before. */
+export function isBegun(box: Box, segment: string): boolean {
+  const handle = openInside(box.place.box, "data", "pg_wal", segment);
+  if (handle === undefined) return false;
+  const isWritten = readWritten(handle, segment, 0, 8192).length > 0;
+  closeSync(handle);
   return isWritten;
 }

@@ -2,6 +2,7 @@
 // looked at often; who does not, twice a second.
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Running } from "../base/running.ts";
 import type { Repository } from "../base-backup/repository.ts";
 import type { Box } from "../instance/box.ts";
 import type { Fleet } from "../instance/fleet.ts";
@@ -18,17 +19,20 @@ export interface WalSource {
   readonly database: string;
   readonly box: Box;
   readonly repository: Repository;
+  /** Its Postgres; undefined while none runs. */
+  readonly server: () => Running | undefined;
 }
 
 /** Takes the WAL of many. */
 export interface Wal {
-  /** Takes the WAL of an instance from now on, in place of the one of the same database before. */
+  /**
+   * Takes the WAL of an instance from now on, whether it runs or not. All of the instance that was
+   * followed for the same database is kept before, as nothing more is written to it.
+   */
   follow(source: WalSource): void;
   /** Takes none of it any more. */
   leave(database: string): Promise<void>;
-  /** Keeps all of a stopped instance's WAL, as another one of its database goes on. */
-  finish(database: string): Promise<void>;
-  /** Takes what a database has written by now. */
+  /** Takes what a database has written by now. @throws Error when it could not be taken */
   takeNow(database: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -38,32 +42,55 @@ export function walDirectory({ directory }: Pick<Repository, "directory">): stri
   return join(directory, "wal");
 }
 
-/** Lets Postgres remove what was kept; one that was stopped meanwhile does so another time. */
-async function release(fleet: Fleet, { database, box }: WalSource, segment: string) {
-  const session = platformSession(fleet, box.place, database, "postgres");
-  const text = `select pg_replication_slot_advance('${walSlot}', '${endLsnOf(segment)}')`;
-  await session.query(text).catch((error) => {
-    log("info", `WAL of ${database} is let go of later: ${messageOf(error)}`);
-  });
-  await session.close();
+const currentSegment = `
+  select case when pg_is_in_recovery() then null
+    else pg_walfile_name(pg_current_wal_flush_lsn()) end as segment`;
+
+/** What is asked of a Postgres that may be stopped at any time. */
+function createQuestions(fleet: Fleet, { database, box, server }: WalSource) {
+  async function ask<Row extends Record<string, unknown>>(text: string): Promise<Row | undefined> {
+    if (server() === undefined) return undefined;
+    const session = platformSession(fleet, box.place, database);
+    try {
+      return (await session.query<Row>(text))[0];
+    } catch (error) {
+      if (server() === undefined) return undefined;
+      throw error;
+    } finally {
+      await session.close();
+    }
+  }
+
+  return {
+    current: async () => (await ask<{ segment: string | null }>(currentSegment))?.segment ?? null,
+    /** One that is stopped lets go of it another time. */
+    release: async (segment: string) => {
+      await ask(`select pg_replication_slot_advance('${walSlot}', '${endLsnOf(segment)}')`);
+    },
+    incarnation: () => {
+      const running = server();
+      return running === undefined ? "" : `${running.pid}/${running.startedTicks}`;
+    },
+  };
 }
 
 /** One database that is followed. */
 interface Following {
   readonly shipper: Shipper;
-  readonly open: () => Promise<void>;
-  isOpen: boolean;
+  /** What has to be done before anything is taken; tried until it was. */
+  readonly prepare: () => Promise<void>;
+  isPrepared: boolean;
   readonly ending: AbortController;
   /** What is being taken; one at a time. */
   last: Promise<unknown>;
 }
 
 /** Takes what was written, after what is being taken already, into a repository that is there. */
-function take(following: Following): Promise<boolean> {
+function take(following: Following, isSure: boolean): Promise<boolean> {
   const taken = following.last.then(async () => {
-    if (!following.isOpen) await following.open();
-    following.isOpen = true;
-    return following.shipper.take();
+    if (!following.isPrepared) await following.prepare();
+    following.isPrepared = true;
+    return following.shipper.take(isSure);
   });
   following.last = taken.catch(() => undefined);
   return taken;
@@ -76,7 +103,7 @@ async function run(database: string, following: Following): Promise<void> {
   while (!signal.aborted) {
     let isBusy = false;
     try {
-      isBusy = await take(following);
+      isBusy = await take(following, false);
       isFailing = false;
     } catch (error) {
       if (!isFailing) log("error", `WAL of ${database} is not taken: ${messageOf(error)}`);
@@ -98,33 +125,35 @@ export function createWal(fleet: Fleet): Wal {
     await following?.last;
   }
 
+  function followingOf(source: WalSource, former: Following | undefined): Following {
+    const { box, repository } = source;
+    const questions = createQuestions(fleet, source);
+    const shipper = createShipper({
+      ...{ box, directory: walDirectory(repository), ...questions },
+      keep: (segment) => repository.keep(box, segment),
+    });
+    const prepare = async () => {
+      await repository.open(box);
+      if (former?.isPrepared === false) await former.prepare();
+      await former?.shipper.finish();
+    };
+    const last = former?.last ?? Promise.resolve();
+    return { shipper, prepare, isPrepared: false, ending: new AbortController(), last };
+  }
+
   return {
     follow(source) {
-      const { database, box, repository } = source;
-      const before = all.get(database);
-      before?.ending.abort();
-      const shipper = createShipper({
-        box,
-        directory: walDirectory(repository),
-        keep: (segment) => repository.keep(box, segment),
-        release: (segment) => release(fleet, source, segment),
-      });
-      const last = before?.last ?? Promise.resolve();
-      const open = () => repository.open(box);
-      const following = { shipper, open, isOpen: false, ending: new AbortController(), last };
-      all.set(database, following);
-      void run(database, following);
+      const former = all.get(source.database);
+      former?.ending.abort();
+      const following = followingOf(source, former);
+      all.set(source.database, following);
+      void run(source.database, following);
     },
     leave,
-    async finish(database) {
-      const following = all.get(database);
-      following?.ending.abort();
-      await following?.last;
-      await following?.shipper.finish();
-    },
     async takeNow(database) {
       const following = all.get(database);
-      if (following !== undefined) await take(following);
+      if (following === undefined) throw new Error(`The WAL of ${database} is not followed.`);
+      await take(following, true);
     },
     close: async () => {
       await Promise.all([...all.keys()].map(leave));

@@ -25,14 +25,18 @@ let isOver = false;
 let shipping: Promise<void>;
 const wal = () => join(repository.directory, "wal");
 
-async function sql(text: string, instance: TestInstance = one): Promise<unknown[][]> {
-  const session = platformSession(fleet.fleet, fleet.box(instance).place, "proj_test_kept");
+/** As the host program, or as the tenant, whose tables are in `public`. */
+async function sql(text: string, search = "pg_catalog"): Promise<unknown[][]> {
+  const session = platformSession(fleet.fleet, fleet.box(one).place, one.name, one.name);
   try {
+    await session.query(`set search_path = ${search}`);
     return (await session.query(text)).map((row) => Object.values(row));
   } finally {
     await session.close();
   }
 }
+
+const tenant = (text: string) => sql(text, "public");
 
 async function ship(): Promise<void> {
   while (!isOver) {
@@ -50,6 +54,8 @@ function open(): void {
     release: async (segment) => {
       await sql(`select pg_replication_slot_advance('${walSlot}', '${endLsnOf(segment)}')`);
     },
+    current: async () => String((await sql(`select pg_walfile_name('${await lsn()}')`))[0]?.[0]),
+    incarnation: () => String(server.pid),
   });
 }
 
@@ -61,7 +67,7 @@ beforeAll(async () => {
   await repository.open(fleet.box(one));
   open();
   shipping = ship();
-  await sql("create table ledger (n int primary key, at timestamptz default clock_timestamp())");
+  await tenant("create table ledger (n int primary key, at timestamptz default clock_timestamp())");
   await repository.backUp(fleet.box(one), "full");
 });
 afterAll(async () => {
@@ -70,8 +76,13 @@ afterAll(async () => {
   await fleet?.remove();
 });
 
+function readAll() {
+  const { instances, records } = fleetPlaces(fleet.fleet);
+  return readRecords(instances, records);
+}
+
 const record = () => {
-  const { records } = readRecords(fleetPlaces(fleet.fleet).instances);
+  const { records } = readAll();
   const found = records.find(({ name }) => name === one.name);
   if (found === undefined) throw new Error("The instance has no record.");
   return found;
@@ -100,16 +111,19 @@ async function recovered(target: RecoveryTarget, then: "pause" | "promote") {
     { repository, wal: wal() },
     { of: record(), name, target, then },
   );
-  const session = platformSession(fleet.fleet, done.box.place, one.name);
+  const session = platformSession(fleet.fleet, done.box.place, one.name, one.name);
+  await session.query("set search_path = public");
   return { ...done, session, end: () => session.close().then(() => endNow(done.server)) };
 }
 
 describe("the WAL of an instance", () => {
   test("is taken as it is written, and finished segments are kept", async () => {
-    await sql("insert into ledger select generate_series(1, 1000)");
+    await tenant("insert into ledger select generate_series(1, 1000)");
     await untilTaken();
     const before = await repository.segments(fleet.box(one));
-    await sql("create table bulk as select g, repeat('x', 500) from generate_series(1, 40000) g");
+    await tenant(
+      "create table bulk as select g, repeat('x', 500) from generate_series(1, 40000) g",
+    );
     await untilTaken();
     const after = await repository.segments(fleet.box(one));
     expect(after.length).toBeGreaterThan(before.length + 3);
@@ -130,10 +144,10 @@ describe("the WAL of an instance", () => {
 
 describe("a recovery", () => {
   test("brings back what was dropped, to the very commit", async () => {
-    await sql("insert into ledger values (2001)");
+    await tenant("insert into ledger values (2001)");
     const [[moment = ""] = []] = (await sql("select clock_timestamp()::text")) as string[][];
-    await sql("insert into ledger values (2002)");
-    await sql("drop table ledger");
+    await tenant("insert into ledger values (2002)");
+    await tenant("drop table ledger");
     await untilTaken();
     const done = await recovered({ time: moment }, "pause");
     expect(
@@ -144,15 +158,16 @@ describe("a recovery", () => {
   });
 
   test("goes on from the moment when it is promoted, and again after a restart", async () => {
-    await sql("create table if not exists ledger (n int primary key)");
-    await sql("insert into ledger values (3001)");
+    await tenant("create table if not exists ledger (n int primary key)");
+    await tenant("insert into ledger values (3001)");
     await untilTaken();
     const done = await recovered({ latest: true }, "promote");
     await done.session.query("insert into ledger values (3002)");
     await done.session.close();
     await stopServer(done.server);
     const again = await startServer(done.box);
-    const session = platformSession(fleet.fleet, done.box.place, one.name);
+    const session = platformSession(fleet.fleet, done.box.place, one.name, one.name);
+    await session.query("set search_path = public");
     expect(await session.query("select n from ledger order by n")).toEqual([
       { n: 3001 },
       { n: 3002 },
@@ -162,9 +177,9 @@ describe("a recovery", () => {
   });
 
   test("needs nothing of the instance itself", async () => {
-    await sql("insert into ledger values (4001)");
+    await tenant("insert into ledger values (4001)");
     const [[moment = ""] = []] = (await sql("select clock_timestamp()::text")) as string[][];
-    await sql("insert into ledger values (4002)");
+    await tenant("insert into ledger values (4002)");
     await untilTaken();
     isOver = true;
     await shipping;
@@ -176,14 +191,16 @@ describe("a recovery", () => {
     isOver = false;
     open();
     shipping = ship();
-    await sql("insert into ledger values (4003)");
+    await tenant("insert into ledger values (4003)");
     await untilTaken();
   });
 
   test("reads what only the repository has, and what was not finished beside it", async () => {
-    await sql("create table more as select g, repeat('y', 500) from generate_series(1, 40000) g");
+    await tenant(
+      "create table more as select g, repeat('y', 500) from generate_series(1, 40000) g",
+    );
     const [[moment = ""] = []] = (await sql("select clock_timestamp()::text")) as string[][];
-    await sql("drop table more");
+    await tenant("drop table more");
     await untilTaken();
     const copies = () => readdirSync(wal()).filter((name) => name !== "kept").length;
     const before = copies();
@@ -195,9 +212,9 @@ describe("a recovery", () => {
   });
 
   test("to before the first base backup is refused, and leaves nothing", async () => {
-    const before = readRecords(fleetPlaces(fleet.fleet).instances).unfinished.length;
+    const before = readAll().unfinished.length;
     const target = { time: "2020-01-01T00:00:00Z" };
     await expect(recovered(target, "pause")).rejects.toThrow(/No base backup is older/);
-    expect(readRecords(fleetPlaces(fleet.fleet).instances).unfinished.length).toBe(before);
+    expect(readAll().unfinished.length).toBe(before);
   });
 });

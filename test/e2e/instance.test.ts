@@ -35,9 +35,11 @@ async function ask(instance: TestInstance, text: string): Promise<unknown[][]> {
 async function asIntruder(instance: TestInstance, text: string): Promise<string> {
   const session = platformSession(fleet.fleet, fleet.box(instance).place, instance.name);
   try {
-    await session.query("drop table if exists said; create table said (line text)");
-    await session.query(`copy said from program $q$( ${text} ) 2>&1 | tr '\\t' ' '; true$q$`);
-    const rows = await session.query<{ line: string }>("select line from said");
+    await session.query("drop table if exists public.said; create table public.said (line text)");
+    await session.query(
+      `copy public.said from program $q$( ${text} ) 2>&1 | tr '\\t' ' '; true$q$`,
+    );
+    const rows = await session.query<{ line: string }>("select line from public.said");
     return rows.map(({ line }) => line).join("\n");
   } finally {
     await session.close();

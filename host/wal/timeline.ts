@@ -1,0 +1,52 @@
+// Which timeline a database lived on, and since when: a restore in place forks one, and to bring a
+// moment back the one has to be known that was lived on then.
+import { join } from "node:path";
+import { z } from "zod";
+import { readIfExists, writeAtomically } from "../file.ts";
+
+const Lived = z.object({
+  /** As the names of its segments begin: 8 hexadecimal digits. */
+  timeline: z.string(),
+  from: z.iso.datetime(),
+});
+type Lived = z.infer<typeof Lived>;
+
+const fileIn = (directory: string) => join(directory, "timeline.json");
+
+function readLived(directory: string): readonly Lived[] {
+  return z.array(Lived).parse(JSON.parse(readIfExists(fileIn(directory)) ?? "[]"));
+}
+
+/** Notes that a database lives on a timeline from now on; on disk before it returns. */
+export function noteTimeline(directory: string, timeline: string, now: Date): void {
+  const lived = readLived(directory);
+  if (lived.at(-1)?.timeline === timeline) return;
+  const all = [...lived, { timeline, from: now.toISOString() }];
+  writeAtomically(fileIn(directory), JSON.stringify(all));
+}
+
+/** The timeline a database lived on at a moment, or lives on; undefined when none is known. */
+export function timelineAt(directory: string, moment: Date | null): string | undefined {
+  const lived = readLived(directory);
+  if (moment === null) return lived.at(-1)?.timeline;
+  const found = lived.findLast(({ from }) => Date.parse(from) <= moment.getTime());
+  return (found ?? lived[0])?.timeline;
+}
+
+/** An address in WAL as a number. */
+export function lsnOf(text: string): bigint {
+  const [high = "0", low = "0"] = text.split("/");
+  return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
+}
+
+/** The timelines one comes from, with the address each was left at. */
+export function ancestorsOf(directory: string, timeline: string): ReadonlyMap<string, bigint> {
+  const text = readIfExists(join(directory, `${timeline}.history`)) ?? "";
+  const rows = text.split("\n").flatMap((line) => {
+    const [, parent = "", left = ""] = /^(\d+)\t([\dA-F]+\/[\dA-F]+)/.exec(line) ?? [];
+    if (parent === "") return [];
+    const name = Number(parent).toString(16).toUpperCase().padStart(8, "0");
+    return [[name, lsnOf(left)] as const];
+  });
+  return new Map(rows);
+}
