@@ -248,8 +248,12 @@ export function openDatabases(parts: DatabaseParts): Databases {
       const { record } = keeper.live(database);
       await keeper.start(record.name);
       await wal.takeNow(database);
-      await safe.repository(database).backUp(keeper.roster.box(record.name), type);
+      const [box, repository] = [keeper.roster.box(record.name), safe.repository(database)];
+      await repository.backUp(box, type);
       await wal.takeNow(database);
+      // A restore to a moment since reads what is at hand.
+      const newest = (await repository.list(box)).at(-1);
+      if (newest !== undefined) wal.prune(database, newest.firstWal);
     },
     async remove(database) {
       if (file.get(database).inside !== undefined) return removeLine(means, database);

@@ -101,7 +101,9 @@ export function createDoorbells(directory: string, wake: Wake): Doorbells {
     hang,
     take,
     close() {
-      for (const name of [...servers.keys()]) void take(name);
+      // What is left of each is taken over by who listens there next.
+      for (const server of servers.values()) server.close();
+      servers.clear();
       passage.end();
     },
   };

@@ -10,6 +10,7 @@ import {
   openSync,
   readdirSync,
   readSync,
+  unlinkSync,
   writeSync,
 } from "node:fs";
 
@@ -132,5 +133,18 @@ export function writeInside(
     fsyncSync(file);
   } finally {
     closeSync(file);
+  }
+}
+
+/** Removes such a file, or a link in its place; none is as good. */
+export function removeInside(directory: string, names: readonly string[]): void {
+  const [last = "", ...before] = names.toReversed();
+  const parent = open(directory, before.toReversed(), O_RDONLY | O_DIRECTORY);
+  try {
+    unlinkSync(`/proc/self/fd/${parent}/${last}`);
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  } finally {
+    closeSync(parent);
   }
 }

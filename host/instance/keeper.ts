@@ -12,6 +12,7 @@ import { makePassable, writeSettings } from "./files.ts";
 import { boxOf, type Fleet, fleetPlaces } from "./fleet.ts";
 import { type Lines, openLines } from "./line.ts";
 import { linkTarget, pointLink, removeLink } from "./link.ts";
+import { cutLog } from "./log.ts";
 import { makeInstance, type NewInstance } from "./make.ts";
 import { writeRecord } from "./record.ts";
 import { type InstanceState, openRoster, type Roster } from "./roster.ts";
@@ -55,6 +56,8 @@ export interface Keeper {
   remove(name: string): Promise<void>;
   /** Starts again what is to run and does not. @returns the names of those that run again */
   revive(): Promise<readonly string[]>;
+  /** Keeps the logs of all within bounds. */
+  cutLogs(): void;
   /** Listens for nobody any more. Instances go on. */
   close(): void;
 }
@@ -308,6 +311,9 @@ function verbs(
         ended.map((name) => inLane(name, () => start(name))),
       );
       return ended.filter((_, at) => started[at]?.status === "fulfilled");
+    },
+    cutLogs() {
+      for (const { record } of roster.all()) cutLog(roster.box(record.name).place.log);
     },
     close: bells.close,
   };

@@ -4,23 +4,42 @@
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Running } from "../base/running.ts";
+import { endNow, type Running } from "../base/running.ts";
 import { readIfExists, writeAtomically } from "../file.ts";
 import type { Box } from "../instance/box.ts";
 import { writeSettings } from "../instance/files.ts";
 import type { Fleet } from "../instance/fleet.ts";
-import { writeInside } from "../instance/inside.ts";
+import { removeInside, writeInside } from "../instance/inside.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import { startServer } from "../instance/server.ts";
 import { platformSession } from "../instance/session.ts";
 
 const pollMilliseconds = 10;
+const longestSeconds = 120;
+const signal = ["data", "recovery.signal"];
 
 // Of `/wal` it is given histories alone, which tell what numbers are taken: its own WAL is whole.
 const forking = [
   `restore_command = 'case "%f" in *.history) cp "/wal/%f" "%p" ;; *) false ;; esac'`,
   "recovery_target_timeline = 'current'",
 ];
+
+/** Waits until it has ended its recovery, of which there is nothing to do. */
+async function untilOnItsOwn(fleet: Fleet, box: Box, database: string): Promise<void> {
+  const session = platformSession(fleet, box.place, database);
+  const deadline = performance.now() + longestSeconds * 1000;
+  const text = "select pg_is_in_recovery() as is_recovering";
+  try {
+    while ((await session.query<{ is_recovering: boolean }>(text))[0]?.is_recovering) {
+      if (performance.now() > deadline) {
+        throw new Error(`${box.place.name} did not go on by itself within ${longestSeconds} s.`);
+      }
+      await delay(pollMilliseconds);
+    }
+  } finally {
+    await session.close();
+  }
+}
 
 /** Starts a stopped instance on a new timeline. `wal` holds its database's histories. */
 export async function startForked(
@@ -34,14 +53,19 @@ export async function startForked(
   const file = join(box.place.settings, "postgresql.conf");
   writeAtomically(file, `${readIfExists(file)}${forking.join("\n")}\n`);
   chmodSync(file, 0o644);
-  writeInside(box.place.box, ["data", "recovery.signal"], "", box.uid);
-  const server = await startServer(box);
-  const session = platformSession(fleet, box.place, database);
-  const text = "select pg_is_in_recovery() as is_recovering";
-  while ((await session.query<{ is_recovering: boolean }>(text))[0]?.is_recovering) {
-    await delay(pollMilliseconds);
+  writeInside(box.place.box, signal, "", box.uid);
+  let server: Running | undefined;
+  try {
+    server = await startServer(box);
+    await untilOnItsOwn(fleet, box, database);
+  } catch (error) {
+    // It is as it was: a start without WAL to fetch would not get over the file.
+    if (server !== undefined) await endNow(server);
+    removeInside(box.place.box, signal);
+    throw error;
   }
   writeSettings(box, size);
+  const session = platformSession(fleet, box.place, database);
   await session.query("select pg_reload_conf()");
   await session.close();
   return server;

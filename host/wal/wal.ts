@@ -34,6 +34,8 @@ export interface Wal {
   leave(database: string): Promise<void>;
   /** Takes what a database has written by now. @throws Error when it could not be taken */
   takeNow(database: string): Promise<void>;
+  /** Removes copies that the repository has, and that are older than a segment. */
+  prune(database: string, oldest: string): void;
   close(): Promise<void>;
 }
 
@@ -155,6 +157,7 @@ export function createWal(fleet: Fleet): Wal {
       if (following === undefined) throw new Error(`The WAL of ${database} is not followed.`);
       await take(following, true);
     },
+    prune: (database, oldest) => all.get(database)?.shipper.prune(oldest),
     close: async () => {
       await Promise.all([...all.keys()].map(leave));
     },

@@ -2,8 +2,13 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Client } from "pg";
-import { type Databases, openDatabases } from "../../host/database/databases.ts";
-import { type DatabaseRecord, lineOf, openDatabaseFile } from "../../host/database/record.ts";
+import { openDatabases } from "../../host/database/databases.ts";
+import {
+  type DatabaseFile,
+  type DatabaseRecord,
+  lineOf,
+  openDatabaseFile,
+} from "../../host/database/record.ts";
 import { type Fleet, fleetPlaces } from "../../host/instance/fleet.ts";
 import { type Keeper, openKeeper } from "../../host/instance/keeper.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
@@ -54,12 +59,14 @@ async function order(name: string): Promise<TestDatabase & { readonly record: Da
   return { name, login, password, record };
 }
 
-/** Starts all of it; nothing is in it yet. */
-export async function openTestDatabases() {
-  const { fleet, remove } = await openTestFleet();
-  const file = openDatabaseFile(join(fleet.directory, "database.json"));
-  const ports = { transaction: await freePort(), session: await freePort() };
-  const poolers = await makePoolers(fleet, ports);
+const retention = { recoveryDays: 7, baseBackupDays: 30 };
+
+/** The part of a host program that comes and goes, over what goes on without it. */
+async function openProgram(
+  fleet: Fleet,
+  poolers: Readonly<Record<Mode, Pooler>>,
+  file: DatabaseFile,
+) {
   let pair: Pair | undefined;
   const nobody = async () => undefined;
   const keeper: Keeper = await openKeeper(fleet, async (line) => {
@@ -67,15 +74,30 @@ export async function openTestDatabases() {
   });
   const linesFor = (mode: Mode) =>
     file.all().map((record) => lineOf(record, mode, keeper.linkOf(record.database)));
-  await Promise.all(modes.map((mode) => poolers[mode].start([])));
+  await Promise.all(modes.map((mode) => poolers[mode].start(linesFor(mode))));
   pair = createPair({ ...poolers, linesFor });
+  await pair.letAllGo();
   const wal = createWal(fleet);
-  const retention = { recoveryDays: 7, baseBackupDays: 30 };
-  const databases: Databases = openDatabases({ fleet, keeper, pair, wal, file, retention });
+  const databases = openDatabases({ fleet, keeper, pair, wal, file, retention });
+  const close = async () => {
+    await wal.close();
+    keeper.close();
+  };
+  return { keeper, pair, databases, close };
+}
+
+/** Starts all of it; nothing is in it yet. */
+export async function openTestDatabases() {
+  const { fleet, remove } = await openTestFleet();
+  const path = join(fleet.directory, "database.json");
+  const ports = { transaction: await freePort(), session: await freePort() };
+  const poolers = await makePoolers(fleet, ports);
+  let file = openDatabaseFile(path);
+  let program = await openProgram(fleet, poolers, file);
 
   async function create(name: string): Promise<TestDatabase> {
     const { record, ...made } = await order(name);
-    await databases.create(record, small);
+    await program.databases.create(record, small);
     return made;
   }
 
@@ -88,12 +110,28 @@ export async function openTestDatabases() {
     return client;
   }
 
-  async function stop(): Promise<void> {
-    await wal.close();
-    keeper.close();
-    await Promise.all(modes.map((mode) => poolers[mode].stop()));
-    await remove();
-  }
-
-  return { fleet, keeper, pair, databases, order, create, connect, recordOf: file.get, stop };
+  return {
+    ...{ fleet, order, create, connect },
+    get keeper() {
+      return program.keeper;
+    },
+    get pair() {
+      return program.pair;
+    },
+    get databases() {
+      return program.databases;
+    },
+    recordOf: (database: string) => file.get(database),
+    /** As a host program does that is started anew: it knows what is on disk, and what runs. */
+    async comeAnew(): Promise<void> {
+      await program.close();
+      file = openDatabaseFile(path);
+      program = await openProgram(fleet, poolers, file);
+    },
+    async stop(): Promise<void> {
+      await program.close();
+      await Promise.all(modes.map((mode) => poolers[mode].stop()));
+      await remove();
+    },
+  };
 }
