@@ -1,7 +1,8 @@
-// Four projects, each run in a process of its own by test/run.ts:
+// Five projects, each run in a process of its own by test/run.ts:
 //   unit  verbs, operations and routes in workerd, over a real D1
 //   node  the host program's parts, the launcher's parts, and the rules of the house
 //   e2e-shared, e2e-own   the whole system: Worker, D1, host program, Postgres, PgBouncer
+//   e2e-instance   instances of Postgres with their poolers and repositories, without a host program
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,14 +15,18 @@ const { cloudflareTest, readD1Migrations } = await import("@cloudflare/vitest-pl
 delete process.env.NODE_EXTRA_CA_CERTS;
 
 const inNode = ["test/host/**/*.test.ts", "test/local/**/*.test.ts", "test/*.test.ts"];
-// Those that use the one system they share, and those that start systems or hosts of their own.
+// Those that use the one system they share, those that start systems or hosts of their own, and
+// those of instances alone.
 const wholeSystem = readdirSync(join(import.meta.dirname, "test/e2e"))
   .filter((name) => name.endsWith(".test.ts"))
   .map((name) => `test/e2e/${name}`);
-const usesShared = (file: string) =>
-  readFileSync(join(import.meta.dirname, file), "utf8").includes("support/shared-system.ts");
-const ofSharedSystem = wholeSystem.filter(usesShared);
-const ofOwnSystems = wholeSystem.filter((file) => !usesShared(file));
+const uses = (file: string, support: RegExp) =>
+  support.test(readFileSync(join(import.meta.dirname, file), "utf8"));
+const ofSharedSystem = wholeSystem.filter((file) => uses(file, /support\/shared-system\.ts/));
+const ofInstances = wholeSystem.filter((file) => uses(file, /support\/(fleet|databases)\.ts/));
+const ofOwnSystems = wholeSystem.filter(
+  (file) => !ofSharedSystem.includes(file) && !ofInstances.includes(file),
+);
 // Each file loads both cores by itself.
 const inTurn = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 300_000 };
 
@@ -83,6 +88,14 @@ export default defineConfig({
           ...inTurn,
           name: "e2e-own",
           include: ofOwnSystems,
+          globalSetup: ["test/support/binaries.ts"],
+        },
+      },
+      {
+        test: {
+          ...inTurn,
+          name: "e2e-instance",
+          include: ofInstances,
           globalSetup: ["test/support/binaries.ts"],
         },
       },

@@ -31,7 +31,7 @@ const checks: Readonly<Record<string, readonly string[]>> = {
   "dead code and dependencies": ["knip"],
 };
 const checkSeconds = 180;
-const beside = "e2e-own";
+const beside = ["e2e-own", "e2e-instance"];
 
 // A project that hangs is ended, since vitest itself would not; e2e may build a root file system.
 const projects: Readonly<Record<string, number>> = {
@@ -39,12 +39,13 @@ const projects: Readonly<Record<string, number>> = {
   node: 300,
   "e2e-shared": 2400,
   "e2e-own": 4800,
+  "e2e-instance": 2400,
 };
 const parts: Readonly<Record<string, readonly string[]>> = {
   check: ["check"],
   unit: ["unit"],
   node: ["node"],
-  e2e: ["e2e-shared", "e2e-own"],
+  e2e: ["e2e-shared", "e2e-own", "e2e-instance"],
 };
 
 const memory = "/dev/shm";
@@ -158,10 +159,10 @@ async function main([part, ...patterns]: readonly string[]): Promise<number> {
   const names = part === undefined ? Object.values(parts).flat() : (parts[part] ?? []);
   const counts = await Promise.all([
     inTurn(
-      names.filter((name) => name !== beside),
+      names.filter((name) => !beside.includes(name)),
       patterns,
     ),
-    names.includes(beside) ? test(beside, patterns, true) : { passed: 0, failed: 0 },
+    ...beside.filter((name) => names.includes(name)).map((name) => test(name, patterns, true)),
   ]);
   const sum = counts.reduce(add);
   removeLeftovers();
