@@ -2,7 +2,7 @@
 //   unit  verbs, operations and routes in workerd, over a real D1
 //   node  the host program's parts, the launcher's parts, and the rules of the house
 //   e2e-shared, e2e-own   the whole system: Worker, D1, host program, Postgres, PgBouncer
-//   e2e-instance   instances of Postgres with their poolers and repositories, without a host program
+//   e2e-instance   instances of Postgres, poolers and repositories, without a host program
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -120,6 +120,21 @@ function settings(key: string, { recoveryDays, baseBackupDays }: Retention): str
   return ["[global]", ...lines(all), `[${stanza}]`, ...lines(cluster), ""].join("\n");
 }
 
+function segmentsIn(said: string): readonly string[] {
+  return Object.keys(Listing.parse(JSON.parse(said))).flatMap(
+    (path) => /(?:^|\/)([\dA-F]{24}(?=-)|[\dA-F]{8}\.history)/.exec(path)?.[1] ?? [],
+  );
+}
+
+function backupsIn(said: string): readonly BaseBackup[] {
+  const [found] = Info.parse(JSON.parse(said));
+  const whole = (found?.backup ?? []).filter(({ error }) => error !== true);
+  return whole.map(({ label, type, timestamp, archive, lsn }) => ({
+    ...{ label, type, startedAt: timestamp.start, stoppedAt: timestamp.stop },
+    ...{ firstWal: archive.start, lastWal: archive.stop, endLsn: lsn.stop },
+  }));
+}
+
 /** Names the repository of a database; makes nothing. */
 export function repositoryOf(fleet: Fleet, database: string, retention: Retention): Repository {
   const directory = join(fleet.directory, "repository", database);
@@ -169,20 +184,9 @@ export function repositoryOf(fleet: Fleet, database: string, retention: Retentio
       const variables = programsOf(box.binaries).withoutSync;
       await ask(box, [...way, "restore"], { onlyReads: false, variables });
     },
-    async segments(box) {
-      const said = await ask(box, ["--recurse", "--output=json", "repo-ls", `archive/${stanza}`]);
-      return Object.keys(Listing.parse(JSON.parse(said))).flatMap(
-        (path) => /(?:^|\/)([\dA-F]{24}(?=-)|[\dA-F]{8}\.history)/.exec(path)?.[1] ?? [],
-      );
-    },
-    async list(box) {
-      const [found] = Info.parse(JSON.parse(await ask(box, ["--output=json", "info"])));
-      const whole = (found?.backup ?? []).filter(({ error }) => error !== true);
-      return whole.map(({ label, type, timestamp, archive, lsn }) => ({
-        ...{ label, type, startedAt: timestamp.start, stoppedAt: timestamp.stop },
-        ...{ firstWal: archive.start, lastWal: archive.stop, endLsn: lsn.stop },
-      }));
-    },
+    segments: async (box) =>
+      segmentsIn(await ask(box, ["--recurse", "--output=json", "repo-ls", `archive/${stanza}`])),
+    list: async (box) => backupsIn(await ask(box, ["--output=json", "info"])),
     expire: async (box) => void (await ask(box, ["expire"])),
   };
 }

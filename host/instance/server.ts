@@ -38,8 +38,8 @@ function instanceIn([path = "", ...args]: readonly string[]): string | undefined
 }
 
 /**
- * Every instance's Postgres of a host that runs, by name, whoever started it. Processes of a box may
- * call themselves what they like: only the first one of a namespace right below ours is meant.
+ * Every instance's Postgres of a host that runs, by name, whoever started it. Processes of a box
+ * may call themselves what they like: only the first one of a namespace right below ours is meant.
  */
 export function findServers(mark: string): Map<string, Running> {
   return findRunning((words, pid) =>

@@ -121,13 +121,14 @@ const replaySettings = ["fsync = off", "full_page_writes = off", "archive_mode =
 
 const settingsFile = ({ place }: Box) => join(place.settings, "postgresql.conf");
 
-function writeRecoverySettings(box: Box, order: RecoveryOrder, { timeline }: Past): void {
+function writeRecoverySettings(box: Box, order: RecoveryOrder, past: Past): void {
+  const timeline = past.timeline === undefined ? "latest" : Number.parseInt(past.timeline, 16);
   writeSettings(box, order.of.size);
   const file = settingsFile(box);
   const lines = [
     ...replaySettings,
     `restore_command = 'cp "/wal/%f" "%p" || cp "/instance/fetched/%f" "%p"'`,
-    `recovery_target_timeline = '${timeline === undefined ? "latest" : Number.parseInt(timeline, 16)}'`,
+    `recovery_target_timeline = '${timeline}'`,
     ...targetSettings(order.target, order.then),
   ];
   writeAtomically(file, `${readIfExists(file)}${lines.join("\n")}\n`);

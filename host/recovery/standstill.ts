@@ -36,9 +36,9 @@ export interface Standstill {
 }
 
 /**
- * Has a recovered instance take reads only, which nothing holds up. When a transaction that was open
- * at the target holds such a lock it is promoted, which ends it; one that is promoted is started
- * again as a standby of nobody.
+ * Has a recovered instance take reads only, which nothing holds up. When a transaction that was
+ * open at the target holds such a lock it is promoted, which ends it; one that is promoted is
+ * started again as a standby of nobody.
  * @returns the process it runs in by now
  */
 export async function holdStill(

@@ -2,7 +2,7 @@
 // but the host program writes to; finished segments go to the repository. Postgres runs no archiver
 // and sends no stream: an idle instance costs a look at one file, and a segment need not be full to
 // be safe. A slot keeps Postgres from removing what was not taken yet.
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { readIfExists, writeAtomically } from "../file.ts";
 import type { Box } from "../instance/box.ts";
@@ -58,12 +58,21 @@ async function keepHistories({ box, directory, keep }: ShipperOptions): Promise<
 }
 
 /**
- * After a crash, segments hold pages behind the end of WAL that were never committed and are written
- * anew: up to this one all of a segment is looked at again and again.
+ * After a crash, segments hold pages behind the end of WAL that were never committed, and that are
+ * written anew: up to this one all of a segment is looked at again and again.
  */
 function lastDoubtful(box: Box): string {
   const there = listInside(box.place.box, "data", "pg_wal").filter(isSegment).toSorted();
   return there.findLast((segment) => isBegun(box, segment)) ?? "";
+}
+
+/** Removes copies of segments that were kept, and are older than one. */
+function pruneCopies(directory: string, kept: string, oldest: string): void {
+  // Timelines are not compared: an older one is no longer than the newer.
+  const isOld = (name: string) => name.slice(8) < oldest.slice(8) && name <= kept;
+  for (const name of readdirSync(directory).filter(isSegment).filter(isOld)) {
+    rmSync(join(directory, name));
+  }
 }
 
 /** Makes the shipper of one instance; it goes on where a former one ended. */
@@ -72,15 +81,7 @@ export function createShipper(options: ShipperOptions): Shipper {
   const keptFile = join(directory, "kept");
   const kept = () => readIfExists(keptFile)?.trim();
   let taking: Taking | undefined;
-  let known = "";
-  let doubtful = "";
-
-  function next(): Taking | undefined {
-    const segment = firstWanted(box, kept());
-    if (segment === undefined) return undefined;
-    mkdirSync(directory, { recursive: true, mode: 0o711 });
-    return openTaking(box, segment, directory);
-  }
+  let [known, doubtful] = ["", ""];
 
   function beginAnew(): void {
     if (known === incarnation()) return;
@@ -103,7 +104,8 @@ export function createShipper(options: ShipperOptions): Shipper {
     let hasTaken = false;
     for (;;) {
       if (taking === undefined) {
-        taking = next();
+        const segment = firstWanted(box, kept());
+        taking = segment === undefined ? undefined : openTaking(box, segment, directory);
         if (taking === undefined) return hasTaken;
         await keepHistories(options);
       }
@@ -131,12 +133,6 @@ export function createShipper(options: ShipperOptions): Shipper {
       await takeOn(true, async (segment) => isBegun(box, segmentAfter(segment)));
       if (taking !== undefined) await close(taking);
     },
-    prune(oldest) {
-      // Timelines are not compared: an older one is no longer than the newer.
-      const isOld = (name: string) => name.slice(8) < oldest.slice(8) && name <= (kept() ?? "");
-      for (const name of readdirSync(directory).filter(isSegment).filter(isOld)) {
-        rmSync(join(directory, name));
-      }
-    },
+    prune: (oldest) => pruneCopies(directory, kept() ?? "", oldest),
   };
 }

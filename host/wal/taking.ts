@@ -1,5 +1,14 @@
 // One segment of WAL that is being taken out of an instance, page by page.
-import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Box } from "../instance/box.ts";
@@ -24,9 +33,12 @@ export interface Taking {
 export function openTaking(box: Box, segment: string, directory: string): Taking | undefined {
   const source = openInside(box.place.box, "data", "pg_wal", segment);
   if (source === undefined) return undefined;
-  const copy = openSync(join(directory, segment), "w", 0o644);
+  mkdirSync(directory, { recursive: true, mode: 0o711 });
+  // A recovery may be reading what is there of it: it is written over, and never emptied.
+  const copy = openSync(join(directory, segment), constants.O_RDWR | constants.O_CREAT, 0o644);
   // Recovery takes a segment of the right size alone; what is not written is a hole.
   ftruncateSync(copy, segmentBytes);
+  fchmodSync(copy, 0o644);
   const close = () => {
     closeSync(source);
     closeSync(copy);
