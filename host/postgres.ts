@@ -15,7 +15,7 @@ import { readIfExists, writeIfChanged } from "./file.ts";
 import { log, messageOf } from "./log.ts";
 import { limitMemory } from "./memory.ts";
 import { hbaFile, renderPostgresConfig } from "./postgres-config.ts";
-import { childrenOf, endProcess, findProcess, isAlive, readPid } from "./process.ts";
+import { childrenOf, endProcess, findProcess, isAlive, isEnding, readPid } from "./process.ts";
 import { controlUser, type Secrets } from "./secret.ts";
 import { probeServer } from "./server-probe.ts";
 import { createSession, type Session } from "./session.ts";
@@ -107,16 +107,21 @@ function createResetLook(find: () => number | undefined, logDirectory: string) {
   };
 }
 
+/** Postgres' words while processes of the one before have not ended. */
+const isFormerThere = /pre-existing shared memory block|lock file .* already exists/;
+
 /** Makes the start of Postgres; it resolves to why it did not come up, or to nothing. */
 function createAttempt(config: HostConfig, control: Session, find: () => number | undefined) {
   const { data, log: logDirectory } = layout(config.directory);
   const pidFile = join(data, "postmaster.pid");
   const output = join(logDirectory, "postgres.out");
 
-  // Postgres itself sees to a stale pid file, but not when another program has that pid by now.
+  // Postgres itself sees to a stale pid file, but not when another program has that pid by now. One
+  // that was killed and is not gone yet is no other program: its pid file is what protects the data.
   function removeForeignPidFile(): void {
     const pid = readPid(pidFile);
-    if (pid !== undefined && isAlive(pid) && find() === undefined) rmSync(pidFile);
+    if (pid === undefined || find() !== undefined) return;
+    if (isAlive(pid) && !isEnding(pid)) rmSync(pidFile);
   }
 
   async function attempt(): Promise<Error | undefined> {
@@ -176,8 +181,7 @@ export function postgresProgram(config: HostConfig, control: Session): Program {
       for (;;) {
         const failure = await attempt();
         if (failure === undefined) return;
-        const isOrphaned = failure.message.includes("pre-existing shared memory block");
-        if (!isOrphaned || performance.now() > deadline) throw failure;
+        if (!isFormerThere.test(failure.message) || performance.now() > deadline) throw failure;
         await delay(100);
       }
     },

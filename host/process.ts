@@ -42,6 +42,11 @@ export function isHalted(pid: number): boolean {
   return state === "T";
 }
 
+/** True for a process that was killed and is not gone yet: its command line goes first. */
+export function isEnding(pid: number): boolean {
+  return readIfExists(`/proc/${pid}/cmdline`) === "";
+}
+
 /** Children of a process, none of one that is gone. */
 export function childrenOf(pid: number): number[] {
   const text = readIfExists(`/proc/${pid}/task/${pid}/children`) ?? "";

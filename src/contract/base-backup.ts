@@ -3,7 +3,7 @@ import { z } from "zod";
 import { Nothing } from "./protocol.ts";
 
 /** A base backup in one of a cluster's repositories. */
-const BaseBackup = z.object({
+export const BaseBackup = z.object({
   /** pgBackRest's name for it. */
   label: z.string(),
   /** 1 is beside the cluster, 2 the second one. */
@@ -17,7 +17,7 @@ const BaseBackup = z.object({
 export type BaseBackup = z.infer<typeof BaseBackup>;
 
 /** What a base backup that was asked for has come to. */
-const BaseBackupReport = z.object({
+export const BaseBackupReport = z.object({
   state: z.enum(["running", "succeeded", "failed"]),
   started_at: z.iso.datetime(),
   ended_at: z.iso.datetime().nullable(),

@@ -17,7 +17,7 @@ export const StoredDump = z.object({
 export type StoredDump = z.infer<typeof StoredDump>;
 
 /** What a dump has come to. */
-const DumpReport = z.object({
+export const DumpReport = z.object({
   state: z.enum(["waiting", "running", "succeeded", "failed"]),
   /** How many are to begin before it, and it; 0 once it has begun. */
   position: z.int().min(0),

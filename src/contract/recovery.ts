@@ -11,7 +11,7 @@ export const RecoveryRequest = z.union([MomentRequest, OneDump]);
 export type RecoveryRequest = z.infer<typeof RecoveryRequest>;
 
 /** What a recovery could not use, though it would have been the better way. */
-const PassedOver = z.object({
+export const PassedOver = z.object({
   repository: z.union([z.literal(1), z.literal(2)]),
   /** The base backup it began with; null when not even a list of them could be read. */
   backup_label: z.string().nullable(),

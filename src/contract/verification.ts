@@ -48,7 +48,7 @@ const VerifiedDatabase = z.object({
 export type VerifiedDatabase = z.infer<typeof VerifiedDatabase>;
 
 /** What a verification has come to. */
-const VerificationReport = z.object({
+export const VerificationReport = z.object({
   /** `succeeded` is that all was looked at, whatever was found. */
   state: z.enum(["running", "succeeded", "failed"]),
   /** How many databases were recovered by now. */
