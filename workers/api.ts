@@ -6,10 +6,7 @@ import { keyRoutes } from "../src/account/key-routes.ts";
 import { workspaceRoutes } from "../src/account/routes.ts";
 import { alertRoutes } from "../src/alert/routes.ts";
 import { auditRoutes } from "../src/audit/routes.ts";
-import { clusterBackupRoutes } from "../src/backup/routes.ts";
-import { caRoutes } from "../src/cluster/ca-routes.ts";
-import { clusterRoutes } from "../src/cluster/routes.ts";
-import { trashRoutes } from "../src/cluster/trash-routes.ts";
+import { hostBackupRoutes } from "../src/backup/routes.ts";
 import type { Context } from "../src/core/context.ts";
 import { ApiError } from "../src/core/error.ts";
 import { newId } from "../src/core/id.ts";
@@ -24,6 +21,9 @@ import { databaseRoutes } from "../src/database/routes.ts";
 import { downloadRoutes } from "../src/dump/download-routes.ts";
 import { backupRoutes } from "../src/dump/routes.ts";
 import { holdRoutes } from "../src/hold/routes.ts";
+import { caRoutes } from "../src/host/ca-routes.ts";
+import { hostRoutes } from "../src/host/routes.ts";
+import { trashRoutes } from "../src/host/trash-routes.ts";
 import { operationRoutes } from "../src/operation/routes.ts";
 import { dataServiceRoutes } from "../src/project/data-service-routes.ts";
 import { databaseUndeleteRoutes } from "../src/project/database-undelete-routes.ts";
@@ -89,10 +89,10 @@ const routers = [
   deliveryRoutes,
   eventStreamRoutes,
   auditRoutes,
-  clusterRoutes,
+  hostRoutes,
   trashRoutes,
   holdRoutes,
-  clusterBackupRoutes,
+  hostBackupRoutes,
   alertRoutes,
 ];
 

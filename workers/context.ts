@@ -1,13 +1,13 @@
 import { waitUntil } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
-import { archivePort } from "../src/cluster/archive.ts";
-import { clusterPort } from "../src/cluster/port.ts";
-import type { HostKey } from "../src/cluster/token.ts";
 import type { CertificateKey } from "../src/core/certificate-key.ts";
 import type { Context, LogEntry } from "../src/core/context.ts";
 import { messageOf } from "../src/core/error.ts";
 import type { OutboundPort } from "../src/core/outbound-port.ts";
 import type { Keyring } from "../src/core/seal.ts";
+import { archivePort } from "../src/host/archive.ts";
+import { hostPort } from "../src/host/port.ts";
+import type { HostKey } from "../src/host/token.ts";
 import { checkInstallation, readSecretsOf } from "./installation.ts";
 import type { Lane } from "./lane.ts";
 import type { Limiter } from "./limiter.ts";
@@ -73,7 +73,7 @@ export async function createContext(env: Env): Promise<Context> {
     keyring,
     certificateKey,
     orphanDays: Number(env.MIOSA_ORPHAN_DAYS ?? orphanDaysDefault),
-    cluster: clusterPort((clusterId, call) => laneOf(`cluster:${clusterId}`).perform(call)),
+    host: hostPort((hostId, call) => laneOf(`host:${hostId}`).perform(call)),
     archives: archivePort({ db }, { hostKey, fetch: fetch.bind(globalThis), now, random }),
     outbound: outboundOf(env),
     wake: (lanes) => waitUntil(wakeAll(laneOf, lanes)),

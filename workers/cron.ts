@@ -5,8 +5,6 @@ import { nudgeSealers } from "../src/audit/seal.ts";
 import { resolveDamage } from "../src/backup/damage.ts";
 import { watchArchives, watchBackups } from "../src/backup/late.ts";
 import { scheduleBackups } from "../src/backup/schedule.ts";
-import { resealClusters } from "../src/cluster/reseal.ts";
-import { watchClusters } from "../src/cluster/watch.ts";
 import type { Context } from "../src/core/context.ts";
 import { messageOf } from "../src/core/error.ts";
 import { followPlans } from "../src/database/limit.ts";
@@ -17,7 +15,9 @@ import { resealDatabases } from "../src/database/reseal.ts";
 import { pullAllTransitions } from "../src/database/suspend.ts";
 import { compareDumps, expireDumps } from "../src/dump/expire.ts";
 import { holdOf } from "../src/hold/find.ts";
-import { markClusters } from "../src/hold/mark.ts";
+import { markHosts } from "../src/hold/mark.ts";
+import { resealHosts } from "../src/host/reseal.ts";
+import { watchHosts } from "../src/host/watch.ts";
 import { resolveDeadNudges } from "../src/operation/alert.ts";
 import { watchDeadlines } from "../src/operation/overdue.ts";
 import { sweep } from "../src/operation/sweep.ts";
@@ -37,7 +37,7 @@ type Chore = (context: Context) => Promise<unknown>;
 // In this order, each once a minute.
 const chores: readonly Chore[] = [
   // Whether D1 is as old as the hosts know it: before anything is repaired or removed.
-  markClusters,
+  markHosts,
   // Work whose nudge was lost, and work that is late.
   sweep,
   (context) => watchDeadlines(context, registry),
@@ -47,7 +47,7 @@ const chores: readonly Chore[] = [
   resolveWebhookAlerts,
   // Entries of the audit log that nobody linked.
   nudgeSealers,
-  // What the clusters have against what the rows say.
+  // What the hosts have against what the rows say.
   reconcile,
   // What hosts did by themselves, and what was deleted long enough ago.
   pullAllTransitions,
@@ -72,13 +72,13 @@ const chores: readonly Chore[] = [
   // What is out of date, and what a former sealing key sealed.
   purgeIdempotencyKeys,
   purgeEntries,
-  resealClusters,
+  resealHosts,
   resealDatabases,
   purgeWebhooks,
   resealWebhooks,
-  // Looks in on each cluster, whose lane then also makes spares and clears away what a dead maker
+  // Looks in on each host, whose lane then also makes spares and clears away what a dead maker
   // left.
-  watchClusters,
+  watchHosts,
 ];
 
 /** A chore that removes something: an operator, or a D1 that was brought back, may stop it. */

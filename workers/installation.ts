@@ -3,10 +3,10 @@
 // done.
 import { drizzle } from "drizzle-orm/d1";
 import journal from "../migrations/meta/_journal.json" with { type: "json" };
-import { sealedSamples } from "../src/cluster/reseal.ts";
-import { readHostKey } from "../src/cluster/token.ts";
 import { readCertificateKey } from "../src/core/certificate-key.ts";
 import { type Keyring, readKeyring, unseal } from "../src/core/seal.ts";
+import { sealedSamples } from "../src/host/reseal.ts";
+import { readHostKey } from "../src/host/token.ts";
 import type { Env, Secrets } from "./context.ts";
 
 /** Something an operator has to set right; the words name it and never hold a secret. */

@@ -1,10 +1,10 @@
 // The one Durable Object. A lane is what is done one at a time; it orders, and stores nothing but
-// its alarm: every row is in D1. The lane of a cluster also lends that cluster's connections.
+// its alarm: every row is in D1. The lane of a host also lends that host's connections.
 
 import { DurableObject } from "cloudflare:workers";
-import { type LocalCluster, localCluster } from "../src/cluster/local.ts";
-import type { ClusterCall, ClusterReply } from "../src/cluster/port.ts";
 import { messageOf } from "../src/core/error.ts";
+import { type LocalHost, localHost } from "../src/host/local.ts";
+import type { HostCall, HostReply } from "../src/host/port.ts";
 import { createContext, type Env, log, now, random, readSecrets } from "./context.ts";
 import { run } from "./run.ts";
 
@@ -15,7 +15,7 @@ const idleMilliseconds = 60_000;
 export class Lane extends DurableObject<Env> {
   #running: Promise<void> = Promise.resolve();
   #waiting: Promise<void> | null = null;
-  #cluster: LocalCluster | null = null;
+  #host: LocalHost | null = null;
   #calls = 0;
   #timer: number | null = null;
 
@@ -29,13 +29,13 @@ export class Lane extends DurableObject<Env> {
     await this.#waiting;
   }
 
-  /** One effect on this lane's cluster, over its warm connections. */
-  async perform(call: ClusterCall): Promise<ClusterReply> {
+  /** One effect on this lane's host, over its warm connections. */
+  async perform(call: HostCall): Promise<HostReply> {
     clearTimeout(this.#timer);
     this.#calls++;
     try {
-      this.#cluster ??= await this.#openCluster();
-      return await this.#cluster.perform(call);
+      this.#host ??= await this.#openHost();
+      return await this.#host.perform(call);
     } finally {
       this.#calls--;
       if (this.#calls === 0) this.#later(pauseMilliseconds, () => this.#makeSpares());
@@ -70,11 +70,11 @@ export class Lane extends DurableObject<Env> {
 
   async #makeSpares(): Promise<void> {
     try {
-      while (this.#calls === 0 && (await this.#cluster?.makeSpare()) === true);
+      while (this.#calls === 0 && (await this.#host?.makeSpare()) === true);
     } catch (error) {
       log({ level: "warning", message: messageOf(error), lane: this.#name() });
     }
-    if (this.#calls === 0) this.#later(idleMilliseconds, () => this.#cluster?.closeIdle());
+    if (this.#calls === 0) this.#later(idleMilliseconds, () => this.#host?.closeIdle());
   }
 
   #later(milliseconds: number, work: () => unknown): void {
@@ -82,12 +82,12 @@ export class Lane extends DurableObject<Env> {
     this.#timer = setTimeout(work, milliseconds);
   }
 
-  async #openCluster(): Promise<LocalCluster> {
-    const [, clusterId = ""] = this.#name().split(":");
+  async #openHost(): Promise<LocalHost> {
+    const [, hostId = ""] = this.#name().split(":");
     const context = await createContext(this.env);
     const { hostKey } = await readSecrets(this.env);
     const access = { hostKey, fetch: fetch.bind(globalThis), now, random };
-    return localCluster(context, access, clusterId);
+    return localHost(context, access, hostId);
   }
 
   #name(): string {

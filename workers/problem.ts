@@ -73,16 +73,16 @@ const violations: Record<string, () => ApiError> = {
   "key_preset.organization_id, key_preset.name": () => taken("name", "preset"),
   "api_key.key_hash": () =>
     new ApiError(409, "CONFLICT", "The API key has just been rotated; look again."),
-  "cluster.name": () => taken("name", "cluster"),
-  cluster_has_room: () =>
-    new ApiError(503, "NO_CAPACITY", "The last place of the cluster was just taken; try again.", {
+  "host.name": () => taken("name", "host"),
+  host_has_room: () =>
+    new ApiError(503, "NO_CAPACITY", "The last place of the host was just taken; try again.", {
       retryAfterSeconds: 1,
     }),
-  "cluster.backends_count": () =>
+  "host.backends_count": () =>
     new ApiError(
       503,
       "NO_CAPACITY",
-      "The cluster has no backends left for this: take a smaller size, or delete a database.",
+      "The host has no backends left for this: take a smaller size, or delete a database.",
       { retryAfterSeconds: 30 },
     ),
   organization_has_room: () =>

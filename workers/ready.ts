@@ -1,9 +1,9 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { sql } from "drizzle-orm";
-import { clustersReady } from "../src/cluster/ready.ts";
 import type { Context } from "../src/core/context.ts";
 import { messageOf } from "../src/core/error.ts";
 import { holdOf } from "../src/hold/find.ts";
+import { hostsReady } from "../src/host/ready.ts";
 import type { ApiEnv, ContextOf } from "./api.ts";
 import { log } from "./context.ts";
 import { Misconfigured } from "./installation.ts";
@@ -28,15 +28,15 @@ export function mountHealth(app: OpenAPIHono<ApiEnv>, contextOf: ContextOf): voi
 async function look(context: Context): Promise<Readiness> {
   try {
     await context.db.run(sql`select 1`);
-    const [clusters, hold] = await Promise.all([clustersReady(context), holdOf(context)]);
-    if (clusters.length === 0) return unavailable("clusters: none is registered");
-    const silent = clusters.flatMap(({ name, reason }) =>
-      reason === null ? [] : [`cluster: ${name}: ${reason}`],
+    const [hosts, hold] = await Promise.all([hostsReady(context), holdOf(context)]);
+    if (hosts.length === 0) return unavailable("hosts: none is registered");
+    const silent = hosts.flatMap(({ name, reason }) =>
+      reason === null ? [] : [`host: ${name}: ${reason}`],
     );
     // Repairs that are held keep nobody from being served.
     const held = hold === null ? [] : [`repairs are held: ${hold.reason}`];
     const notReady = [...silent, ...held];
-    if (silent.length === clusters.length) return { status: "unavailable", notReady };
+    if (silent.length === hosts.length) return { status: "unavailable", notReady };
     return { status: notReady.length === 0 ? "ready" : "degraded", notReady };
   } catch (error) {
     log({ level: "error", message: messageOf(error) });

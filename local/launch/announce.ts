@@ -13,7 +13,7 @@ export type OwnPids = Readonly<Record<"host" | "worker" | "workerd", number | un
 /** What `dev.json` says, beside pids. */
 export interface Facts {
   readonly apiKey: string;
-  readonly clusterId: string;
+  readonly hostId: string;
   readonly ports: Ports;
   readonly psql: string;
 }
@@ -25,28 +25,25 @@ export function apiUrl(settings: Settings): string {
 
 /** Writes `dev.json` (0600) in one step: the system is up. */
 export function writeDevFile(settings: Settings, facts: Facts, own: OwnPids): void {
-  const { cluster, dev } = homePaths(settings.home);
+  const { host, dev } = homePaths(settings.home);
   const shown = homePaths(settings.shown.home);
   const pidFiles = {
     postgres: "data/postmaster.pid",
     pgbouncer_transaction: "run/transaction.pid",
     pgbouncer_session: "run/session.pid",
   };
-  const servers = Object.entries(pidFiles).map(([name, file]) => [
-    name,
-    readPid(join(cluster, file)),
-  ]);
+  const servers = Object.entries(pidFiles).map(([name, file]) => [name, readPid(join(host, file))]);
   const content = {
     api_url: apiUrl(settings),
     api_key: facts.apiKey,
     root_url: `http://127.0.0.1:${settings.port}`,
     host_url: `http://127.0.0.1:${facts.ports.http}`,
-    cluster_id: facts.clusterId,
+    host_id: facts.hostId,
     ports: { api: settings.port, ...facts.ports },
     pids: { launcher: process.pid, ...own, ...Object.fromEntries(servers) },
     /** For processes that the host program may have started anew since. */
     pid_files: Object.fromEntries(
-      Object.entries(pidFiles).map(([name, file]) => [name, join(shown.cluster, file)]),
+      Object.entries(pidFiles).map(([name, file]) => [name, join(shown.host, file)]),
     ),
     directory: settings.shown.home,
     psql: facts.psql,

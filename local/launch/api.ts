@@ -44,7 +44,7 @@ export async function answersAt(url: string): Promise<boolean> {
   }
 }
 
-/** What the control plane has to know of a cluster. */
+/** What the control plane has to know of a host. */
 export interface Registration {
   readonly id: string;
   readonly name: string;
@@ -60,19 +60,19 @@ export interface Registration {
 }
 
 /**
- * Adds the cluster, or tells the control plane where a known one is now; its system identifier.
+ * Adds the host, or tells the control plane where a known one is now; its system identifier.
  */
-export async function registerCluster(
+export async function registerHost(
   apiUrl: string,
   apiKey: string,
   registration: Registration,
 ): Promise<string | null> {
-  const response = await request(`${apiUrl}/admin/clusters`, {
+  const response = await request(`${apiUrl}/admin/hosts`, {
     method: "POST",
     headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
     body: JSON.stringify(registration),
   });
   const answer = await response.text();
   if (response.ok) return JSON.parse(answer).data.system_identifier;
-  throw new Error(`The cluster was not registered: ${response.status} ${answer.slice(0, 500)}`);
+  throw new Error(`The host was not registered: ${response.status} ${answer.slice(0, 500)}`);
 }

@@ -13,8 +13,8 @@ const Key = z.object({
 });
 
 const Secrets = z.strictObject({
-  /** Names the cluster; here because it is made once and kept, like the rest. */
-  cluster_id: z.uuid(),
+  /** Names the host; here because it is made once and kept, like the rest. */
+  host_id: z.uuid(),
   /** The operator's API key. */
   admin_key: z.string().startsWith("msk_a_"),
   /** Keys that seal what D1 keeps; the Worker's MIOSA_SEALING_KEYS. */
@@ -33,7 +33,7 @@ function makeKey() {
 
 function makeSecrets(): Secrets {
   return Secrets.parse({
-    cluster_id: randomUUID(),
+    host_id: randomUUID(),
     admin_key: `msk_a_${randomBytes(32).toString("base64url")}`,
     sealing_keys: { current: "k1", keys: { k1: randomBytes(32).toString("base64") } },
     host_key: makeKey(),
@@ -70,10 +70,10 @@ function read(file: string, text: string): object {
  * Refuses to make new secrets beside what only the former ones open.
  * @throws Error naming what is there and what is missing
  */
-export function refuseLostSecrets({ secrets, state, cluster }: HomePaths): void {
+export function refuseLostSecrets({ secrets, state, host }: HomePaths): void {
   const missing = missingIn(secrets);
   if (missing === null) return;
-  const there = [join(state, "v3"), join(cluster, "data")].filter((path) => existsSync(path));
+  const there = [join(state, "v3"), join(host, "data")].filter((path) => existsSync(path));
   if (there.length === 0) return;
   throw new Error(
     `${missing}, but ${there.join(" and ")} are of an installation whose keys were in ` +

@@ -104,7 +104,7 @@ export function makeHome(settings: Settings): Settings {
   return { ...settings, home, shown: { ...settings.shown, home: shown } };
 }
 
-// The limits of the host program's configuration; cluster/ in it comes on top.
+// The limits of the host program's configuration; host/ in it comes on top.
 const homeBytesMax = 64;
 const unusable = /[\p{Cc}'",\\%:]/u;
 
@@ -152,7 +152,7 @@ export function homePaths(home: string) {
     systemIdentifier: join(home, "system-identifier"),
     /** How backups are kept, from whoever runs this. */
     backup: join(home, "backup.json"),
-    cluster: join(home, "cluster"),
+    host: join(home, "host"),
     /** D1 and Durable Objects; what `wrangler --persist-to` takes. */
     state: join(home, "state"),
     worker: join(home, "worker"),

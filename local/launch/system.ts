@@ -8,7 +8,7 @@ import { findProcess } from "../../host/process.ts";
 import { ControlLogin } from "../../src/contract/login.ts";
 import { say } from "../install/command.ts";
 import { announce, apiUrl, type Facts, writeDevFile } from "./announce.ts";
-import { answersAt, registerCluster, waitFor } from "./api.ts";
+import { answersAt, registerHost, waitFor } from "./api.ts";
 import { bundle } from "./bundle.ts";
 import { type Kept, keepRunning } from "./child.ts";
 import { createRecord } from "./leftover.ts";
@@ -22,7 +22,7 @@ const hostStopSeconds = 180;
 const workerStopSeconds = 10;
 const housekeepingMilliseconds = 60_000;
 const lifeSignMilliseconds = 10_000;
-// A first start makes a Postgres cluster; one after a crash recovers it.
+// A first start makes a Postgres host; one after a crash recovers it.
 const hostReadySeconds = 300;
 const workerReadySeconds = 60;
 
@@ -49,12 +49,12 @@ const workerMain = join(import.meta.dirname, "worker.ts");
 
 function writeHostConfig(system: System, binaries: Binaries): void {
   const { settings, secrets, ports } = system;
-  const { host, cluster, systemIdentifier } = homePaths(settings.home);
+  const { host, host, systemIdentifier } = homePaths(settings.home);
   const registered = readIfExists(systemIdentifier)?.trim();
   const config = {
-    cluster_id: secrets.cluster_id,
+    host_id: secrets.host_id,
     ...(registered === undefined ? {} : { system_identifier: registered }),
-    directory: cluster,
+    directory: host,
     binaries,
     listen: {
       address: "127.0.0.1",
@@ -105,7 +105,7 @@ async function startHost(system: System): Promise<void> {
   const sign = setInterval(() => {
     const seconds = Math.round((performance.now() - startedAt) / 1000);
     say(
-      `  ${seconds} s: Postgres is not ready yet; its log is in ${settings.shown.home}/cluster/log`,
+      `  ${seconds} s: Postgres is not ready yet; its log is in ${settings.shown.home}/host/log`,
     );
   }, lifeSignMilliseconds);
   await orFails(ready, kept).finally(() => clearInterval(sign));
@@ -157,11 +157,11 @@ async function startWorker(system: System): Promise<void> {
 }
 
 async function register({ settings, secrets, ports }: System): Promise<void> {
-  const { cluster, systemIdentifier } = homePaths(settings.home);
-  const file = readFileSync(join(cluster, "control.json"), "utf8");
+  const { host, systemIdentifier } = homePaths(settings.home);
+  const file = readFileSync(join(host, "control.json"), "utf8");
   const login = ControlLogin.parse(JSON.parse(file));
-  const registered = await registerCluster(apiUrl(settings), secrets.admin_key, {
-    id: secrets.cluster_id,
+  const registered = await registerHost(apiUrl(settings), secrets.admin_key, {
+    id: secrets.host_id,
     name: "local",
     host_url: `http://127.0.0.1:${ports.http}`,
     public_host: "127.0.0.1",
@@ -185,15 +185,15 @@ function keepHouse(settings: Settings): void {
 }
 
 async function choosePorts(settings: Settings): Promise<Ports> {
-  const { ports: file, cluster } = homePaths(settings.home);
+  const { ports: file, host } = homePaths(settings.home);
   const { ports, moved } = await keepPorts({
     file,
     home: settings.home,
     // A pooler that the host program is about to adopt.
     isOurs: (name) => {
-      const argument = join(cluster, "pooler", `${name}.ini`);
+      const argument = join(host, "pooler", `${name}.ini`);
       const identity = { program: "pgbouncer", argument };
-      return findProcess(join(cluster, "run", `${name}.pid`), identity) !== undefined;
+      return findProcess(join(host, "run", `${name}.pid`), identity) !== undefined;
     },
   });
   for (const name of moved) {
@@ -207,7 +207,7 @@ async function prepare(settings: Settings, ending: AbortSignal): Promise<System>
   const paths = homePaths(settings.home);
   rmSync(paths.dev, { force: true });
   refuseLostSecrets(paths);
-  for (const path of [paths.log, paths.worker, paths.cluster]) {
+  for (const path of [paths.log, paths.worker, paths.host]) {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   }
   const record = createRecord(paths.processes);
@@ -241,7 +241,7 @@ async function bringUp(system: System, binaries: Binaries): Promise<Facts> {
   await register(system);
   await waitFor(`http://127.0.0.1:${settings.port}/readyz`, workerReadySeconds, ending);
   const psql = preparePsql(settings, binaries);
-  return { apiKey: secrets.admin_key, clusterId: secrets.cluster_id, ports, psql };
+  return { apiKey: secrets.admin_key, hostId: secrets.host_id, ports, psql };
 }
 
 async function takeDown(system: System): Promise<void> {

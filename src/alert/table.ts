@@ -10,36 +10,36 @@ export const alertKinds = [
   "undo_failing",
   /** A nudge was delivered in vain too often; subject: its lane, or what stands for none. */
   "dead_nudge",
-  /** A row's database is not in its cluster; subject: the row's id. */
+  /** A row's database is not in its host; subject: the row's id. */
   "database_missing",
-  /** What a cluster has is not what its row asks for, and stays so; subject: the row's id. */
+  /** What a host has is not what its row asks for, and stays so; subject: the row's id. */
   "repair_failed",
-  /** A cluster does not answer; subject: its id. */
-  "cluster_silent",
-  /** WAL waits to be archived; subject: the cluster's id, with `/store` for the second copy. */
+  /** A host does not answer; subject: its id. */
+  "host_silent",
+  /** WAL waits to be archived; subject: the host's id, with `/store` for the second copy. */
   "archive_late",
-  /** A base backup failed, or none was taken for too long; subject: the cluster's id. */
+  /** A base backup failed, or none was taken for too long; subject: the host's id. */
   "backup_failed",
-  /** A recovery met a damaged file; subject: the cluster's id, a slash and the base backup. */
+  /** A recovery met a damaged file; subject: the host's id, a slash and the base backup. */
   "backup_damaged",
-  /** A backup was not proved by restoring; subject: a database's id, or its cluster's. */
+  /** A backup was not proved by restoring; subject: a database's id, or its host's. */
   "verification_failed",
-  /** A cluster has what no row names; subject: the cluster's id, a slash and the name. */
+  /** A host has what no row names; subject: the host's id, a slash and the name. */
   "orphan",
   /**
-   * A server of a host crashed, hung or was restarted; subject: the cluster's id, a slash, which.
+   * A server of a host crashed, hung or was restarted; subject: the host's id, a slash, which.
    */
   "server_failed",
-  "cluster_is_another",
-  /** The disk of a cluster has a tenth left; subject: its id. */
+  "host_is_another",
+  /** The disk of a host has a tenth left; subject: its id. */
   "disk_nearly_full",
-  /** A host speaks another version of the protocol; subject: its cluster's id. */
+  /** A host speaks another version of the protocol; subject: its host's id. */
   "protocol_differs",
   /** The Worker's runtime was started again; subject: `worker`. */
   "worker_restarted",
   /** Automatic repairs are held; subject: `installation`. */
   "repairs_held",
-  /** A host keeps an archive that no row names; subject: the cluster's id, a slash and its id. */
+  /** A host keeps an archive that no row names; subject: the host's id, a slash and its id. */
   "orphan_dump",
   /** An endpoint failed for days and was switched off; subject: its id. */
   "webhook_failed",
@@ -58,7 +58,7 @@ export const alert = sqliteTable(
     seq: seqColumn(),
     id: idColumn(),
     kind: text("kind", { enum: alertKinds }).notNull(),
-    /** What it is about: an id, a name in a cluster. One open alert of a kind for each. */
+    /** What it is about: an id, a name in a host. One open alert of a kind for each. */
     subject: text("subject").notNull(),
     message: text("message").notNull(),
     details: text("details", { mode: "json" }).$type<Record<string, unknown>>().notNull(),

@@ -69,7 +69,7 @@ const nouns: Readonly<Record<string, string>> = {
   backups: "backup",
   restores: "restore",
   operations: "operation",
-  clusters: "cluster",
+  hosts: "host",
   organizations: "organization",
   "api-keys": "api_key",
   presets: "api_key_preset",

@@ -1,11 +1,11 @@
 import { and, desc, eq, isNotNull } from "drizzle-orm";
 import { raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
-import { allClusters } from "../cluster/find.ts";
-import type { ClusterRow } from "../cluster/table.ts";
 import type { ArchiveReport } from "../contract/archive.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
+import { allHosts } from "../host/find.ts";
+import type { HostRow } from "../host/table.ts";
 import { incrementalHours, isIdle } from "./schedule.ts";
 import { baseBackup } from "./table.ts";
 
@@ -13,11 +13,11 @@ import { baseBackup } from "./table.ts";
 const backupMilliseconds = 1.5 * incrementalHours * 3_600_000;
 const lateMilliseconds = 2 * 60_000;
 
-/** Looks how far each cluster's WAL is archived; what waits for over two minutes is an alert. */
+/** Looks how far each host's WAL is archived; what waits for over two minutes is an alert. */
 export async function watchArchives(context: Context): Promise<void> {
-  for (const { id, name } of await allClusters(context)) {
-    // A cluster that does not answer is an alert of its own.
-    const status = await context.cluster.archiveStatus(id).catch(() => null);
+  for (const { id, name } of await allHosts(context)) {
+    // A host that does not answer is an alert of its own.
+    const status = await context.host.archiveStatus(id).catch(() => null);
     if (status !== null) await commit(context, alertsOf(context, id, name, status));
   }
 }
@@ -34,40 +34,40 @@ function alertsOf(context: Context, id: string, name: string, status: ArchiveRep
     tell(
       id,
       waiting,
-      `WAL of the cluster ${name} is not archived since ${waiting}: what is written since cannot ` +
+      `WAL of the host ${name} is not archived since ${waiting}: what is written since cannot ` +
         "be recovered. Look at the host's disk and its Postgres log for archive-push.",
     ),
     tell(
       `${id}/store`,
       store?.behind_since ?? null,
-      `The second repository of the cluster ${name} is behind since ${store?.behind_since}: ` +
+      `The second repository of the host ${name} is behind since ${store?.behind_since}: ` +
         `${store?.reason ?? "more is written than is copied"}. Recoveries use the first meanwhile.`,
     ),
   ];
 }
 
-/** Looks what became of each cluster's base backups; one that failed or was missed is an alert. */
+/** Looks what became of each host's base backups; one that failed or was missed is an alert. */
 export async function watchBackups(context: Context): Promise<void> {
-  for (const cluster of await allClusters(context)) {
-    const status = await context.cluster.archiveStatus(cluster.id).catch(() => null);
+  for (const host of await allHosts(context)) {
+    const status = await context.host.archiveStatus(host.id).catch(() => null);
     const isNeeded = status === null || !isIdle(status);
-    await commit(context, await backupAlert(context, cluster, isNeeded));
+    await commit(context, await backupAlert(context, host, isNeeded));
   }
 }
 
 async function backupAlert(
   context: Context,
-  { id, name, createdAt }: ClusterRow,
+  { id, name, createdAt }: HostRow,
   isNeeded: boolean,
 ): Promise<Statement[]> {
-  const isOver = and(eq(baseBackup.clusterId, id), isNotNull(baseBackup.endedAt));
+  const isOver = and(eq(baseBackup.hostId, id), isNotNull(baseBackup.endedAt));
   const latest = (which = isOver) =>
     context.db.select().from(baseBackup).where(which).orderBy(desc(baseBackup.seq)).limit(1);
   const [[last], [whole]] = await context.db.batch([
     latest(),
     latest(and(isOver, eq(baseBackup.state, "succeeded"))),
   ]);
-  // The first one is the host's own, made before there was a cluster here.
+  // The first one is the host's own, made before there was a host here.
   const since = (whole?.endedAt ?? createdAt).toISOString();
   const isLate = context.now().getTime() - Date.parse(since) > backupMilliseconds;
   const isMissed = isNeeded && isLate;
@@ -76,8 +76,8 @@ async function backupAlert(
   }
   const what = last?.state === "failed" ? "The last base backup failed" : "A base backup is missed";
   const message =
-    `${what} on the cluster ${name}; the last one is of ${since}. It is tried again in a quarter ` +
+    `${what} on the host ${name}; the last one is of ${since}. It is tried again in a quarter ` +
     "of an hour, and what was written since takes longer to restore. Look at its host's disk, " +
-    "and at the cluster's operations for why.";
+    "and at the host's operations for why.";
   return [raiseAlert(context, { kind: "backup_failed", subject: id, message, details: { since } })];
 }

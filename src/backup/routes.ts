@@ -1,26 +1,26 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { findCluster } from "../cluster/find.ts";
 import { needs, router } from "../core/route.ts";
 import { body, dataOf, errors, IdParameters, json } from "../core/schema.ts";
+import { findHost } from "../host/find.ts";
 import { backUpNow } from "./schedule.ts";
 import { backupTypes } from "./table.ts";
 
-/** `POST /admin/clusters/:id/backups`: the operator's. */
-export const clusterBackupRoutes = router();
+/** `POST /admin/hosts/:id/backups`: the operator's. */
+export const hostBackupRoutes = router();
 
 const NewBackup = z
   .object({ type: z.enum(backupTypes).default("incr") })
   .strict()
-  .openapi("NewClusterBackup");
+  .openapi("NewHostBackup");
 
-const Begun = z.object({ operation_id: z.string() }).openapi("ClusterBackupBegun");
+const Begun = z.object({ operation_id: z.string() }).openapi("HostBackupBegun");
 
-clusterBackupRoutes.openapi(
+hostBackupRoutes.openapi(
   createRoute({
     method: "post",
-    path: "/admin/clusters/{id}/backups",
-    operationId: "clusters.back_up",
-    summary: "Take a base backup of a cluster now",
+    path: "/admin/hosts/{id}/backups",
+    operationId: "hosts.back_up",
+    summary: "Take a base backup of a host now",
     description: "Beside those that are taken by schedule; what it holds is not written again.",
     tags: ["admin"],
     security: needs("admin:write"),
@@ -32,7 +32,7 @@ clusterBackupRoutes.openapi(
   }),
   async (c) => {
     const { context } = c.var;
-    const { id } = await findCluster(context, c.req.valid("param").id);
+    const { id } = await findHost(context, c.req.valid("param").id);
     const operationId = await backUpNow(context, id, c.req.valid("json").type);
     return c.json({ data: { operation_id: operationId } }, 202);
   },

@@ -1,10 +1,10 @@
 import { and, desc, eq } from "drizzle-orm";
-import { ask } from "../cluster/ask.ts";
-import { allClusters } from "../cluster/find.ts";
 import type { ArchiveReport } from "../contract/archive.ts";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";
+import { ask } from "../host/ask.ts";
+import { allHosts } from "../host/find.ts";
 import { activeOperations, commitExclusively } from "../operation/find.ts";
 import { type BaseBackupRow, baseBackup } from "./table.ts";
 import { beginBaseBackup } from "./take.ts";
@@ -19,14 +19,14 @@ const idleBytes = 64 * 1024;
 // After one that failed the next is not tried at once.
 const pauseHours = 0.25;
 
-/** What is known of a cluster's backups when it is decided about the next. */
+/** What is known of a host's backups when it is decided about the next. */
 export interface BackupHistory {
   readonly lastFullAt: Date | null;
   readonly last: Pick<BaseBackupRow, "createdAt" | "walBytes"> | null;
   readonly lastFailedAt: Date | null;
 }
 
-/** True for a cluster that has nothing to back up but what Postgres writes by itself. */
+/** True for a host that has nothing to back up but what Postgres writes by itself. */
 export function isIdle({ written_since_backup_bytes: bytes }: ArchiveReport): boolean {
   return bytes !== null && bytes < idleBytes;
 }
@@ -47,26 +47,26 @@ export function dueBackup(
   return hoursSince(last.createdAt) >= incrementalHours ? "incr" : null;
 }
 
-/** Begins the base backups that are due; one cluster's trouble is not another's. */
+/** Begins the base backups that are due; one host's trouble is not another's. */
 export async function scheduleBackups(context: Context): Promise<void> {
-  for (const { id, name } of await allClusters(context)) {
+  for (const { id, name } of await allHosts(context)) {
     try {
       await scheduleBackup(context, id);
     } catch (error) {
       const message = messageOf(error);
-      context.log({ level: "warning", message, cluster: name });
+      context.log({ level: "warning", message, host: name });
     }
   }
 }
 
-async function scheduleBackup(context: Context, clusterId: string): Promise<void> {
-  if ((await activeOperations(context, [clusterId])).size > 0) return;
-  const status = await context.cluster.archiveStatus(clusterId);
-  const type = dueBackup(context.now(), status, await historyOf(context, clusterId));
+async function scheduleBackup(context: Context, hostId: string): Promise<void> {
+  if ((await activeOperations(context, [hostId])).size > 0) return;
+  const status = await context.host.archiveStatus(hostId);
+  const type = dueBackup(context.now(), status, await historyOf(context, hostId));
   if (type === null) return;
-  const { statements } = beginBaseBackup(context, clusterId, type, Math.round(status.wal_bytes));
+  const { statements } = beginBaseBackup(context, hostId, type, Math.round(status.wal_bytes));
   await commit(context, statements);
-  await context.nudge(`cluster:${clusterId}`);
+  await context.nudge(`host:${hostId}`);
 }
 
 /**
@@ -75,22 +75,22 @@ async function scheduleBackup(context: Context, clusterId: string): Promise<void
  */
 export async function backUpNow(
   context: Context,
-  clusterId: string,
+  hostId: string,
   type: BaseBackupRow["type"],
 ): Promise<string> {
-  const { wal_bytes: walBytes } = await ask(() => context.cluster.archiveStatus(clusterId));
-  const begun = beginBaseBackup(context, clusterId, type, Math.round(walBytes));
-  await commitExclusively(context, [clusterId], begun.statements);
-  await context.nudge(`cluster:${clusterId}`);
+  const { wal_bytes: walBytes } = await ask(() => context.host.archiveStatus(hostId));
+  const begun = beginBaseBackup(context, hostId, type, Math.round(walBytes));
+  await commitExclusively(context, [hostId], begun.statements);
+  await context.nudge(`host:${hostId}`);
   return begun.operationId;
 }
 
-async function historyOf(context: Context, clusterId: string): Promise<BackupHistory> {
+async function historyOf(context: Context, hostId: string): Promise<BackupHistory> {
   const latest = (condition: ReturnType<typeof eq>) =>
     context.db
       .select()
       .from(baseBackup)
-      .where(and(eq(baseBackup.clusterId, clusterId), condition))
+      .where(and(eq(baseBackup.hostId, hostId), condition))
       .orderBy(desc(baseBackup.seq))
       .limit(1);
   const succeeded = eq(baseBackup.state, "succeeded");
@@ -101,14 +101,14 @@ async function historyOf(context: Context, clusterId: string): Promise<BackupHis
   ]);
   const lastFailedAt = failed[0]?.endedAt ?? null;
   // Until a full one of ours has been taken, the host's own first one is the last that was.
-  const first = full[0] === undefined ? await firstOf(context, clusterId) : null;
+  const first = full[0] === undefined ? await firstOf(context, hostId) : null;
   const lastFull = full[0] ?? first;
   return { lastFullAt: lastFull?.createdAt ?? null, last: last[0] ?? first, lastFailedAt };
 }
 
-/** The one a host takes by itself, before its cluster takes databases. */
-async function firstOf(context: Context, clusterId: string): Promise<BackupHistory["last"]> {
-  const backups = await context.cluster.baseBackups(clusterId);
+/** The one a host takes by itself, before its host takes databases. */
+async function firstOf(context: Context, hostId: string): Promise<BackupHistory["last"]> {
+  const backups = await context.host.baseBackups(hostId);
   const full = backups.findLast(({ type }) => type === "full");
   return full === undefined ? null : { createdAt: new Date(full.started_at), walBytes: 0 };
 }

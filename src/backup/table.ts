@@ -1,16 +1,16 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
 
-/** Kinds of base backups: all of a cluster, or what has changed since the last one. */
+/** Kinds of base backups: all of a host, or what has changed since the last one. */
 export const backupTypes = ["full", "incr"] as const;
 
-/** A base backup this system had a cluster take. */
+/** A base backup this system had a host take. */
 export const baseBackup = sqliteTable(
   "base_backup",
   {
     seq: seqColumn(),
     id: idColumn(),
-    clusterId: text("cluster_id").notNull(),
+    hostId: text("host_id").notNull(),
     type: text("type", { enum: backupTypes }).notNull(),
     state: text("state", { enum: ["running", "succeeded", "failed"] }).notNull(),
     /** Bytes of WAL ever written when it began. */
@@ -18,7 +18,7 @@ export const baseBackup = sqliteTable(
     endedAt: timeColumn("ended_at"),
     ...timeColumns(),
   },
-  (t) => [index("base_backup_of_cluster").on(t.clusterId, t.seq)],
+  (t) => [index("base_backup_of_host").on(t.hostId, t.seq)],
 );
 
 /** One row of the table. */

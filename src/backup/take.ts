@@ -1,4 +1,4 @@
-// Has a cluster take a base backup, and then forget what no window needs any more.
+// Has a host take a base backup, and then forget what no window needs any more.
 import { eq } from "drizzle-orm";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
@@ -11,7 +11,7 @@ import { type BaseBackupRow, baseBackup } from "./table.ts";
 
 const TakeInput = z.object({
   backupId: z.string(),
-  clusterId: z.string(),
+  hostId: z.string(),
   type: z.enum(["full", "incr"]),
 });
 type TakeInput = z.infer<typeof TakeInput>;
@@ -19,12 +19,12 @@ type TakeInput = z.infer<typeof TakeInput>;
 const lookSeconds = 2;
 
 const start: Do<TakeInput> = async (context, { input }) => {
-  await context.cluster.startBaseBackup(input.clusterId, input.backupId, input.type);
+  await context.host.startBaseBackup(input.hostId, input.backupId, input.type);
   return next();
 };
 
 const finish: Do<TakeInput> = async (context, { input }) => {
-  const taken = await context.cluster.baseBackup(input.clusterId, input.backupId);
+  const taken = await context.host.baseBackup(input.hostId, input.backupId);
   if (taken?.state === "running") return waitFor(lookSeconds);
   if (taken?.state !== "succeeded") {
     throw new TerminalError("BACKUP_FAILED", taken?.error ?? "The host knows nothing of it.");
@@ -35,7 +35,7 @@ const finish: Do<TakeInput> = async (context, { input }) => {
 const fail: Undo<TakeInput> = async (context, { input }) => [end(context, input, "failed")];
 
 const expire: Do<TakeInput> = async (context, { input }) => {
-  if ((await holdOf(context)) === null) await context.cluster.expireBackups(input.clusterId);
+  if ((await holdOf(context)) === null) await context.host.expireBackups(input.hostId);
   return next();
 };
 
@@ -47,9 +47,9 @@ function end(context: Context, { backupId }: TakeInput, state: BaseBackupRow["st
     .where(eq(baseBackup.id, backupId));
 }
 
-/** `cluster.base_backup`: taken, then what no window needs is taken away. */
+/** `host.base_backup`: taken, then what no window needs is taken away. */
 export const takeBaseBackup = defineOperation<TakeInput>({
-  name: "cluster.base_backup",
+  name: "host.base_backup",
   input: TakeInput,
   deadlineMinutes: 6 * 60,
   attemptsMax: 20,
@@ -60,10 +60,10 @@ export const takeBaseBackup = defineOperation<TakeInput>({
   },
 });
 
-/** Begins a base backup of a cluster; a second active one aborts the batch. */
+/** Begins a base backup of a host; a second active one aborts the batch. */
 export function beginBaseBackup(
   context: Context,
-  clusterId: string,
+  hostId: string,
   type: BaseBackupRow["type"],
   walBytes: number,
 ) {
@@ -73,15 +73,15 @@ export function beginBaseBackup(
     context,
     takeBaseBackup,
     {
-      lane: `cluster:${clusterId}`,
+      lane: `host:${hostId}`,
       organizationId: operator,
       workspaceId: null,
       projectId: null,
-      resourceId: clusterId,
+      resourceId: hostId,
     },
-    { backupId, clusterId, type },
+    { backupId, hostId, type },
   );
-  const row = { id: backupId, clusterId, type, state: "running" as const, walBytes };
+  const row = { id: backupId, hostId, type, state: "running" as const, walBytes };
   const insert = context.db.insert(baseBackup).values({ ...row, createdAt: now, updatedAt: now });
   return { operationId: operation.id, statements: [insert, operation.statement] };
 }

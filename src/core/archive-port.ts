@@ -1,5 +1,5 @@
-// Archives on their way between a caller and a cluster's host. Streams, which is why they are no
-// effects of the cluster's port: those cross to its lane object as JSON.
+// Archives on their way between a caller and a host's host. Streams, which is why they are no
+// effects of the host's port: those cross to its lane object as JSON.
 import type { StoredDump } from "../contract/dump.ts";
 
 /** An archive as it comes. */
@@ -16,10 +16,10 @@ export type Sent =
 /** Moves archives; nothing of them is kept on the way. Each throws when the host is silent. */
 export interface ArchivePort {
   /** A dump's content; null when the host has none of that id. */
-  fetch(clusterId: string, dumpId: string): Promise<Archive | null>;
+  fetch(hostId: string, dumpId: string): Promise<Archive | null>;
   /** Has the host keep what comes, up to so many bytes. */
   send(
-    clusterId: string,
+    hostId: string,
     dumpId: string,
     content: ReadableStream<Uint8Array>,
     bytesMax: number,

@@ -1,7 +1,7 @@
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { ArchivePort } from "./archive-port.ts";
 import type { CertificateKey } from "./certificate-key.ts";
-import type { ClusterPort } from "./cluster-port.ts";
+import type { HostPort } from "./host-port.ts";
 import type { OutboundPort } from "./outbound-port.ts";
 import type { Keyring } from "./seal.ts";
 import type { Trail } from "./trail.ts";
@@ -26,7 +26,7 @@ export interface Context {
   readonly certificateKey: CertificateKey;
   /** Days an orphan stays before it goes to the trash; 0 is for ever. */
   readonly orphanDays: number;
-  readonly cluster: ClusterPort;
+  readonly host: HostPort;
   readonly archives: ArchivePort;
   readonly outbound: OutboundPort;
   /** Asks a lane to look at its rows; carries no truth, may be lost, may come twice. */

@@ -41,7 +41,7 @@ export class TerminalError extends Error {
   }
 }
 
-/** The cluster of an effect was not reached, so that nothing of it was begun there. */
+/** The host of an effect was not reached, so that nothing of it was begun there. */
 export class Unreached extends Error {
   override readonly name = "Unreached";
 }

@@ -79,7 +79,7 @@ databaseAdminRoutes.openapi(
     summary: "Give an organization other limits than the published ones",
     description:
       "By size; what is left out is as published. Its databases follow at once. 409 when a " +
-      "cluster has too few backends left for them.",
+      "host has too few backends left for them.",
     tags: ["admin"],
     security: needs("admin:write"),
     request: { params: IdParameters, body: body(Plan) },
@@ -114,7 +114,7 @@ databaseAdminRoutes.openapi(
     operationId: "databases.setLimits",
     summary: "Give one database limits of its own",
     description:
-      "They come before its plan's; null takes one back. 409 when its cluster has too few " +
+      "They come before its plan's; null takes one back. 409 when its host has too few " +
       "backends left.",
     tags: ["admin"],
     security: needs("admin:write"),

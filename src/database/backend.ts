@@ -1,14 +1,14 @@
-// Backends of a cluster are counted before they are used: the sum over its databases never exceeds
+// Backends of a host are counted before they are used: the sum over its databases never exceeds
 // what its Postgres has, so no client within its limits is refused, whoever else is busy.
 import { and, eq, notInArray, type SQL, sql } from "drizzle-orm";
 import { planLimitsOf } from "../account/plan.ts";
-import { allClusters, getCluster } from "../cluster/find.ts";
-import { moveBackends } from "../cluster/place.ts";
-import type { ClusterRow } from "../cluster/table.ts";
 import { clientsPerBackend } from "../contract/pool.ts";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { type ApiError, conflict } from "../core/error.ts";
+import { allHosts, getHost } from "../host/find.ts";
+import { moveBackends } from "../host/place.ts";
+import type { HostRow } from "../host/table.ts";
 import { changeDatabase } from "./change.ts";
 import { goneStates } from "./orphan.ts";
 import {
@@ -35,19 +35,19 @@ export function backendsOfNew(organizationId: string, size: DatabaseSize): SQL<n
   return sql<number>`max(${pools}, cast(${shared} as integer))`;
 }
 
-/** What a cluster keeps for a database, to be read in the batch that gives it back. */
+/** What a host keeps for a database, to be read in the batch that gives it back. */
 export function heldBackends(databaseId: string): SQL {
   return sql`(select d.backends from database d where d.id = ${databaseId})`;
 }
 
-/** Has a cluster keep so many for a database; the batch aborts when there are not as many. */
+/** Has a host keep so many for a database; the batch aborts when there are not as many. */
 export function holdBackends(
   context: Context,
-  { id, clusterId }: Pick<DatabaseRow, "id" | "clusterId">,
+  { id, hostId }: Pick<DatabaseRow, "id" | "hostId">,
   backends: number,
 ): Statement[] {
   return [
-    moveBackends(context, clusterId, sql`(${backends} - ${heldBackends(id)})`),
+    moveBackends(context, hostId, sql`(${backends} - ${heldBackends(id)})`),
     changeDatabase(context, id, { backends }),
   ];
 }
@@ -58,7 +58,7 @@ export function backendsFor(row: Limited): number {
 }
 
 /**
- * Refuses limits for which a database's cluster has too few backends left.
+ * Refuses limits for which a database's host has too few backends left.
  * @throws ApiError 409 NO_CAPACITY with the numbers
  */
 export async function requireBackends(
@@ -67,11 +67,11 @@ export async function requireBackends(
   wanted: Limited,
 ): Promise<void> {
   const more = backendsFor(wanted) - row.backends;
-  if (more > 0) refuseTooMany(await getCluster(context, row.clusterId), more);
+  if (more > 0) refuseTooMany(await getHost(context, row.hostId), more);
 }
 
 /**
- * Refuses a plan for which some cluster has too few backends left.
+ * Refuses a plan for which some host has too few backends left.
  * @throws ApiError 409 NO_CAPACITY with the numbers
  */
 export async function requireBackendsOfPlan(
@@ -79,7 +79,7 @@ export async function requireBackendsOfPlan(
   organizationId: string,
   plan: Readonly<Record<string, LimitOverrides>>,
 ): Promise<void> {
-  const [rows, clusters] = await context.db.batch([
+  const [rows, hosts] = await context.db.batch([
     context.db
       .select()
       .from(database)
@@ -89,10 +89,10 @@ export async function requireBackendsOfPlan(
           notInArray(database.state, [...goneStates]),
         ),
       ),
-    allClusters(context),
+    allHosts(context),
   ]);
-  for (const each of clusters) {
-    const own = rows.filter(({ clusterId }) => clusterId === each.id);
+  for (const each of hosts) {
+    const own = rows.filter(({ hostId }) => hostId === each.id);
     const more = own.map((row) => {
       return backendsFor({ ...row, planLimits: plan[row.size] ?? {} }) - row.backends;
     });
@@ -103,7 +103,7 @@ export async function requireBackendsOfPlan(
   }
 }
 
-function refuseTooMany({ backendsMax, backendsCount }: ClusterRow, more: number): void {
+function refuseTooMany({ backendsMax, backendsCount }: HostRow, more: number): void {
   const left = Math.max(0, backendsMax - backendsCount);
   if (more > left) throw tooFew(more, left, backendsMax);
 }
@@ -111,8 +111,8 @@ function refuseTooMany({ backendsMax, backendsCount }: ClusterRow, more: number)
 function tooFew(more: number, left: number, backendsMax: number): ApiError {
   return conflict(
     "NO_CAPACITY",
-    `These limits take ${more} backends more; the cluster has ${left} of its ${backendsMax} ` +
-      "left. Take fewer, delete a database, or ask the operator to raise the cluster's " +
+    `These limits take ${more} backends more; the host has ${left} of its ${backendsMax} ` +
+      "left. Take fewer, delete a database, or ask the operator to raise the host's " +
       "backends_max.",
     { backends: more, backends_left: left, backends_max: backendsMax },
   );

@@ -227,7 +227,7 @@ databaseChangeRoutes.openapi(
     c.header("Cache-Control", "no-store");
     const operation_id = operation.operationId;
     if (after.row.loginRole === row.loginRole) return c.json({ data: { operation_id } }, 202);
-    const urls = await urlsOf(context, after.row, after.cluster);
+    const urls = await urlsOf(context, after.row, after.host);
     return c.json({ data: { ...renderCredentials(urls), operation_id } }, 200);
   },
 );
@@ -242,8 +242,8 @@ const PublicNetworking = z
   })
   .openapi("PublicNetworking");
 
-function renderNetworking({ row, cluster }: PlacedDatabase): z.infer<typeof PublicNetworking> {
-  const { publicHost: host, transactionPort: port } = cluster;
+function renderNetworking({ row, host }: PlacedDatabase): z.infer<typeof PublicNetworking> {
+  const { publicHost: host, transactionPort: port } = host;
   return { enabled: true, supported: true, host, port, allowlist: row.allowedAddresses };
 }
 

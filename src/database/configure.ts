@@ -1,4 +1,4 @@
-// Changes what a database has of its cluster while it lives; no client is dropped. The cluster is
+// Changes what a database has of its host while it lives; no client is dropped. The host is
 // told first: the row says only what is in force.
 import { z } from "zod";
 import type { Statement } from "../core/batch.ts";
@@ -47,7 +47,7 @@ export function changed(row: DatabaseRow, change: SettingChange): DatabaseRow {
   return { ...row, ...defined(change) };
 }
 
-// What the cluster keeps for the database, once the change has come to its end or is undone.
+// What the host keeps for the database, once the change has come to its end or is undone.
 function keep(context: Context, row: DatabaseRow, change: SettingChange): Statement[] {
   const backends = backendsFor(changed(row, change));
   return backends === row.backends ? [] : holdBackends(context, row, backends);
@@ -118,7 +118,7 @@ export const resize = operationOf("database.resize");
 
 /**
  * Begins to change a database's settings; a second active operation on it aborts the batch, and so
- * does a cluster without the backends that it takes more.
+ * does a host without the backends that it takes more.
  */
 export function beginConfigure(
   context: Context,

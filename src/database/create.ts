@@ -1,9 +1,9 @@
 import { planLimitsOf } from "../account/plan.ts";
-import { place, reserve } from "../cluster/place.ts";
 import type { Statement } from "../core/batch.ts";
 import type { Attribution } from "../core/column.ts";
 import type { Context } from "../core/context.ts";
 import { newId, type ProjectId } from "../core/id.ts";
+import { place, reserve } from "../host/place.ts";
 import { begin } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
 import { backendsOfNew, heldBackends } from "./backend.ts";
@@ -25,8 +25,8 @@ export interface NewDatabase {
   readonly size: DatabaseSize;
   readonly attribution: Attribution;
   readonly requestId: string | null;
-  /** A cluster with room the caller already knows; chosen here when absent. */
-  readonly clusterId?: string | undefined;
+  /** A host with room the caller already knows; chosen here when absent. */
+  readonly hostId?: string | undefined;
 }
 
 // A database nobody uses for so long costs nothing; in production it is always awake.
@@ -73,7 +73,7 @@ export async function newDatabase(context: Context, input: NewDatabase) {
  */
 export async function newDatabaseRow(context: Context, input: NewDatabase) {
   const backends = backendsOfNew(input.organizationId, input.size);
-  const clusterId = input.clusterId ?? (await place(context, backends));
+  const hostId = input.hostId ?? (await place(context, backends));
   const id = newId(context);
   const now = context.now();
   const { passwordSealed } = await newPassword(context, id);
@@ -89,7 +89,7 @@ export async function newDatabaseRow(context: Context, input: NewDatabase) {
     size: input.size,
     suspendAfterSeconds: input.environment.name === "production" ? 0 : suspendAfterSeconds,
     state: "provisioning" as const,
-    clusterId,
+    hostId,
     ...newDatabaseNames(context),
     passwordSealed,
     ...input.attribution,
@@ -100,7 +100,7 @@ export async function newDatabaseRow(context: Context, input: NewDatabase) {
     context.db
       .insert(database)
       .values({ ...row, backends, planLimits: planLimitsOf(row.organizationId, row.size) }),
-    reserve(context, clusterId, heldBackends(id)),
+    reserve(context, hostId, heldBackends(id)),
   ];
   return { row, statements };
 }

@@ -28,7 +28,7 @@ export function openPassword(
 
 /**
  * The SCRAM-SHA-256 verifier Postgres stores for a password (RFC 5803 as in `pg_authid`), so that
- * the password itself never reaches the cluster's SQL.
+ * the password itself never reaches the host's SQL.
  */
 export async function scramVerifier(context: Context, password: string): Promise<string> {
   const salt = new Uint8Array(context.random(16));

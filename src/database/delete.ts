@@ -19,7 +19,7 @@ import { type DatabaseRow, database } from "./table.ts";
 
 const DeleteInput = z.object({
   databaseId: z.string(),
-  clusterId: z.string(),
+  hostId: z.string(),
   databaseName: z.string(),
   from: z.enum(["running", "stopped"]),
   purgeAt: z.number(),
@@ -27,13 +27,13 @@ const DeleteInput = z.object({
 type DeleteInput = z.infer<typeof DeleteInput>;
 
 const holdClients: Do<DeleteInput> = async (context, { input }) => {
-  await context.cluster.stopDatabase(input.clusterId, input.databaseName);
+  await context.host.stopDatabase(input.hostId, input.databaseName);
   return next();
 };
 
 const admitAgain: Undo<DeleteInput> = async (context, { input }) => {
   if (input.from === "running") {
-    await context.cluster.startDatabase(input.clusterId, input.databaseName);
+    await context.host.startDatabase(input.hostId, input.databaseName);
   }
   const asBefore = { state: input.from, deletedWithProject: false };
   return [changeDatabase(context, input.databaseId, asBefore)];
@@ -82,9 +82,9 @@ export function beginDelete(
   const { organizationId, workspaceId, projectId, id: resourceId } = row;
   const lane = laneOf(projectId);
   const subject = { lane, organizationId, workspaceId, projectId, resourceId, requestId };
-  const { clusterId, databaseName, id: databaseId } = row;
+  const { hostId, databaseName, id: databaseId } = row;
   const from = row.state === "stopped" ? ("stopped" as const) : ("running" as const);
-  const input = { databaseId, clusterId, databaseName, from, purgeAt: purgeAt.getTime() };
+  const input = { databaseId, hostId, databaseName, from, purgeAt: purgeAt.getTime() };
   const operation = begin(context, deleteDatabaseOperation, subject, input);
   const move = moveDatabase(
     context,
@@ -119,7 +119,7 @@ export async function deleteDatabase(
     await commit(context, [moveDatabase(context, row, "deleted", sooner(purgeAt))]);
     return { operationId: null, database: await loadDatabase(context, row.id) };
   }
-  // Of one that failed nothing is left in the cluster that could come back.
+  // Of one that failed nothing is left in the host that could come back.
   const isFinal = graceSeconds === 0 || row.state === "failed";
   const { operationId, statements } = isFinal
     ? beginDestroy(context, row, requestId)

@@ -1,8 +1,8 @@
-// Takes a database away for good. Law: nothing in the cluster outlives its row.
+// Takes a database away for good. Law: nothing in the host outlives its row.
 import { type SQL, sql } from "drizzle-orm";
 import { z } from "zod";
-import { release } from "../cluster/place.ts";
 import type { Context } from "../core/context.ts";
+import { release } from "../host/place.ts";
 import { begin, type Do, defineOperation, next } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
 import { heldBackends } from "./backend.ts";
@@ -21,19 +21,19 @@ type DestroyInput = z.infer<typeof DestroyInput>;
 
 const drop: Do<DestroyInput> = async (context, { input }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await context.cluster.dropDatabase(row.clusterId, namesOf(row));
+  await context.host.dropDatabase(row.hostId, namesOf(row));
   return next();
 };
 
 const forget: Do<DestroyInput> = async (context, { input, operationId }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await context.cluster.forgetDatabase(row.clusterId, row.databaseName);
+  await context.host.forgetDatabase(row.hostId, row.databaseName);
   const now = context.now();
   const isNew = row.deletedAt === null || input.hasPlace === false;
   const fact = { deletedAt: row.deletedAt ?? now, purgeAt: row.purgeAt ?? now };
   return next(
     changeDatabase(context, row.id, { state: "purged", ...fact }),
-    ...(input.hasPlace !== false ? [release(context, row.clusterId, heldBackends(row.id))] : []),
+    ...(input.hasPlace !== false ? [release(context, row.hostId, heldBackends(row.id))] : []),
     ...(isNew ? [recordEvent(context, "database.deleted", row, { operationId })] : []),
     recordEvent(context, "database.purged", row, { operationId }),
   );

@@ -1,20 +1,20 @@
-// What a cluster has against what a row asks for: pure, so that a thousand rows take no time.
+// What a host has against what a row asks for: pure, so that a thousand rows take no time.
 import type { HostDatabase } from "../contract/database.ts";
 import { defaultSettings } from "../contract/setting.ts";
-import type { ClusterInventory, FoundDatabase, FoundRole } from "../core/cluster-port.ts";
+import type { FoundDatabase, FoundRole, HostInventory } from "../core/host-port.ts";
 import { isSame, type Settable, settingsOf } from "./setting.ts";
 import type { DatabaseRow } from "./table.ts";
 
 /** One way a database differs from its row, in the order in which they are repaired. */
 export type Drift = "login" | "password" | "start" | "access" | "objects" | "settings" | "stop";
 
-/** The part of a row a cluster is compared with. */
+/** The part of a row a host is compared with. */
 export type Wanted = Settable &
   Pick<
     DatabaseRow,
     | "id"
     | "state"
-    | "clusterId"
+    | "hostId"
     | "databaseName"
     | "ownerRole"
     | "loginRole"
@@ -35,7 +35,7 @@ export interface Found {
 const ourParameters: readonly string[] = ["temp_file_limit"];
 
 /** Makes what was found easy to ask. */
-export function foundOf(inventory: ClusterInventory, hosts: readonly HostDatabase[]): Found {
+export function foundOf(inventory: HostInventory, hosts: readonly HostDatabase[]): Found {
   return {
     databases: new Map(inventory.databases.map((each) => [each.name, each])),
     roles: new Map(inventory.roles.map((each) => [each.name, each])),

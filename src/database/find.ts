@@ -1,20 +1,20 @@
 import { and, count, desc, eq, inArray, lt, ne, notInArray } from "drizzle-orm";
 import type { AnySQLiteColumn } from "drizzle-orm/sqlite-core";
-import { allClusters } from "../cluster/find.ts";
-import type { ClusterRow } from "../cluster/table.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
 import type { ProjectId } from "../core/id.ts";
 import type { PageRequest } from "../core/page.ts";
+import { allHosts } from "../host/find.ts";
+import type { HostRow } from "../host/table.ts";
 import type { DatabaseState } from "./status.ts";
 import { type DatabaseRow, database, hasItsName } from "./table.ts";
 
-/** A database with the cluster it lives in. */
+/** A database with the host it lives in. */
 export interface PlacedDatabase {
   readonly row: DatabaseRow;
-  readonly cluster: ClusterRow;
-  /** Why its cluster lets nobody in; null when it does, absent when it was not asked just now. */
+  readonly host: HostRow;
+  /** Why its host lets nobody in; null when it does, absent when it was not asked just now. */
   readonly problem?: string | null;
 }
 
@@ -55,14 +55,14 @@ export async function findRecoverable(
   actor: Actor,
   id: string,
 ): Promise<PlacedDatabase> {
-  const [rows, clusters] = await context.db.batch([
+  const [rows, hosts] = await context.db.batch([
     context.db
       .select()
       .from(database)
       .where(and(visibleTo(actor), eq(database.id, id))),
-    allClusters(context),
+    allHosts(context),
   ]);
-  const [found] = withClusters(rows, clusters);
+  const [found] = withHosts(rows, hosts);
   if (found === undefined) throw notFound("database");
   return found;
 }
@@ -82,7 +82,7 @@ export async function listDatabases(
     ...wanted.map(([name, value]) => (value === undefined ? undefined : eq(database[name], value))),
   );
   const before = page.beforeSeq === null ? undefined : lt(database.seq, page.beforeSeq);
-  const [rows, totals, clusters] = await context.db.batch([
+  const [rows, totals, hosts] = await context.db.batch([
     context.db
       .select()
       .from(database)
@@ -91,9 +91,9 @@ export async function listDatabases(
       .limit(page.limit)
       .offset(page.offset),
     context.db.select({ total: count() }).from(database).where(matches),
-    allClusters(context),
+    allHosts(context),
   ]);
-  return { rows: withClusters(rows, clusters), total: totals[0]?.total ?? 0 };
+  return { rows: withHosts(rows, hosts), total: totals[0]?.total ?? 0 };
 }
 
 /** Live databases of a project, or of one environment of it, oldest first. */
@@ -102,11 +102,11 @@ export async function databasesOf(
   projectId: ProjectId,
   environmentId?: string,
 ): Promise<PlacedDatabase[]> {
-  const [rows, clusters] = await context.db.batch([
+  const [rows, hosts] = await context.db.batch([
     liveDatabases(context, projectId, environmentId),
-    allClusters(context),
+    allHosts(context),
   ]);
-  return withClusters(rows, clusters);
+  return withHosts(rows, hosts);
 }
 
 /** The rows of `databasesOf`, as a query for a read batch. */
@@ -124,7 +124,7 @@ export function liveDatabases(context: Context, projectId: ProjectId, environmen
     .orderBy(database.seq);
 }
 
-/** Rows of a project of which a cluster or a caller may still know: those that are not purged. */
+/** Rows of a project of which a host or a caller may still know: those that are not purged. */
 export function remainingDatabases(context: Context, projectId: string) {
   return context.db
     .select()
@@ -159,15 +159,15 @@ export function countLive(context: Context, projectId: string) {
     .where(and(eq(database.projectId, projectId), isLive));
 }
 
-/** Puts rows beside their clusters. No join: a batch of D1 merges columns of the same name. */
-export function withClusters(
+/** Puts rows beside their hosts. No join: a batch of D1 merges columns of the same name. */
+export function withHosts(
   rows: readonly DatabaseRow[],
-  clusters: readonly ClusterRow[],
+  hosts: readonly HostRow[],
 ): PlacedDatabase[] {
-  const byId = new Map(clusters.map((cluster) => [cluster.id, cluster]));
+  const byId = new Map(hosts.map((host) => [host.id, host]));
   return rows.flatMap((row) => {
-    const cluster = byId.get(row.clusterId);
-    return cluster === undefined ? [] : [{ row, cluster }];
+    const host = byId.get(row.hostId);
+    return host === undefined ? [] : [{ row, host }];
   });
 }
 

@@ -20,13 +20,13 @@ type HoldInput = z.infer<typeof HoldInput>;
 
 const hold: Do<HoldInput> = async (context, { input }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await context.cluster.holdWrites(row.clusterId, row);
+  await context.host.holdWrites(row.hostId, row);
   return next();
 };
 
 const release: Do<HoldInput> = async (context, { input }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await context.cluster.releaseWrites(row.clusterId, row);
+  await context.host.releaseWrites(row.hostId, row);
   return next();
 };
 

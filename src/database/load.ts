@@ -1,8 +1,8 @@
 import { eq } from "drizzle-orm";
-import { allClusters } from "../cluster/find.ts";
 import type { Context } from "../core/context.ts";
 import { notFound, TerminalError } from "../core/error.ts";
-import { type PlacedDatabase, withClusters } from "./find.ts";
+import { allHosts } from "../host/find.ts";
+import { type PlacedDatabase, withHosts } from "./find.ts";
 import { database } from "./table.ts";
 
 /**
@@ -10,11 +10,11 @@ import { database } from "./table.ts";
  * @throws TerminalError GONE
  */
 export async function loadDatabase(context: Context, id: string): Promise<PlacedDatabase> {
-  const [rows, clusters] = await context.db.batch([
+  const [rows, hosts] = await context.db.batch([
     context.db.select().from(database).where(eq(database.id, id)),
-    allClusters(context),
+    allHosts(context),
   ]);
-  const [found] = withClusters(rows, clusters);
+  const [found] = withHosts(rows, hosts);
   if (found === undefined) throw new TerminalError("GONE", "The database no longer exists.");
   return found;
 }

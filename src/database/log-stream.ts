@@ -1,12 +1,12 @@
 // A database's log as it grows, by asking its host each second for what came after a cursor.
 import { streamFor } from "../account/stream.ts";
-import { ask } from "../cluster/ask.ts";
 import type { LogRequest } from "../contract/log.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError } from "../core/error.ts";
 import { seal, unseal } from "../core/seal.ts";
 import type { Look } from "../core/sse.ts";
+import { ask } from "../host/ask.ts";
 import { findDatabase } from "./find.ts";
 import { renderLine } from "./observe-schema.ts";
 import { permit } from "./permit.ts";
@@ -19,7 +19,7 @@ const linesPerLook = 1000;
 /**
  * Streams the lines asked for, or those after an event's id, then those that come, until the
  * database is gone. An id that is none of this database's begins with the lines.
- * @throws ApiError 503 when the cluster does not answer at the start; later it is waited for.
+ * @throws ApiError 503 when the host does not answer at the start; later it is waited for.
  */
 export async function streamLogs(
   context: Context,
@@ -31,7 +31,7 @@ export async function streamLogs(
   const after = await openCursor(context, row, lastEventId);
   let wanted: LogRequest = after === null ? request : { lines: linesPerLook, after };
   const look = async (): Promise<Look> => {
-    const { lines, cursor } = await context.cluster.logs(row.clusterId, row.databaseName, wanted);
+    const { lines, cursor } = await context.host.logs(row.hostId, row.databaseName, wanted);
     wanted = { lines: linesPerLook, after: cursor };
     const events = lines.map((line) => ({ type: "log", data: renderLine(line) }));
     const last = events.pop();

@@ -1,10 +1,10 @@
-// Measures what databases take on disk, all of a cluster at once, and has each climb its ladder.
+// Measures what databases take on disk, all of a host at once, and has each climb its ladder.
 
 import { and, eq, inArray, isNotNull, sql } from "drizzle-orm";
-import { allClusters } from "../cluster/find.ts";
 import { commit, type Statement, violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";
+import { allHosts } from "../host/find.ts";
 import { recordEvent } from "../webhook/event.ts";
 import { laneOf } from "./create.ts";
 import { beginHold } from "./hold.ts";
@@ -17,22 +17,22 @@ const mebibyte = 1024 ** 2;
 const overrunShare = 1.2;
 const batchMax = 100;
 
-/** Measures every cluster; one that does not answer does not keep the others waiting. */
+/** Measures every host; one that does not answer does not keep the others waiting. */
 export async function measureStorage(context: Context): Promise<void> {
-  for (const { id, name } of await allClusters(context)) {
+  for (const { id, name } of await allHosts(context)) {
     try {
-      await measureCluster(context, id);
+      await measureHost(context, id);
     } catch (error) {
       const message = messageOf(error);
-      context.log({ level: "warning", message, cluster: name });
+      context.log({ level: "warning", message, host: name });
     }
   }
 }
 
-async function measureCluster(context: Context, clusterId: string): Promise<void> {
-  const rows = await measurable(context, clusterId);
+async function measureHost(context: Context, hostId: string): Promise<void> {
+  const rows = await measurable(context, hostId);
   await compactFull(context, rows);
-  const bytes = await context.cluster.measureAll(clusterId);
+  const bytes = await context.host.measureAll(hostId);
   const measured = rows.flatMap((row) => {
     const usedBytes = bytes[row.databaseName];
     return usedBytes === undefined ? [] : [{ row, usedBytes }];
@@ -47,12 +47,12 @@ async function measureCluster(context: Context, clusterId: string): Promise<void
 }
 
 // In the other states an operation is under way, and nobody writes.
-function measurable(context: Context, clusterId: string): Promise<DatabaseRow[]> {
+function measurable(context: Context, hostId: string): Promise<DatabaseRow[]> {
   const states = ["running", "suspended", "stopped"] as const;
   return context.db
     .select()
     .from(database)
-    .where(and(eq(database.clusterId, clusterId), inArray(database.state, [...states])));
+    .where(and(eq(database.hostId, hostId), inArray(database.state, [...states])));
 }
 
 function isNews({ storageBytes, storageMeasuredAt }: DatabaseRow, usedBytes: number): boolean {
@@ -139,7 +139,7 @@ async function compactFull(context: Context, rows: readonly DatabaseRow[]): Prom
   for (const row of rows) {
     if (row.storageState !== "full" || row.state === "stopped") continue;
     try {
-      await context.cluster.compact(row.clusterId, row);
+      await context.host.compact(row.hostId, row);
     } catch (error) {
       const message = messageOf(error);
       context.log({ level: "warning", message, database: row.id });

@@ -1,10 +1,10 @@
 // What a caller sees of its own database. Asking never wakes one that is suspended.
 import { createRoute, z } from "@hono/zod-openapi";
-import { ask } from "../cluster/ask.ts";
 import { notFound } from "../core/error.ts";
 import { needs, router } from "../core/route.ts";
 import { dataOf, errors, eventStream, IdParameters, json, uuid } from "../core/schema.ts";
 import { FollowHeaders } from "../core/sse.ts";
+import { ask } from "../host/ask.ts";
 import { findDatabase } from "./find.ts";
 import { streamLogs } from "./log-stream.ts";
 import {
@@ -40,7 +40,7 @@ databaseObserveRoutes.openapi(
     const { context, actor } = c.var;
     const { row } = await findDatabase(context, actor, c.req.valid("param").id);
     await permit(context, row, "observe");
-    const sessions = await ask(() => context.cluster.sessions(row.clusterId, row.databaseName));
+    const sessions = await ask(() => context.host.sessions(row.hostId, row.databaseName));
     return c.json({ data: sessions.map(renderSession), total: sessions.length }, 200);
   },
 );
@@ -79,10 +79,8 @@ for (const signal of ["cancel", "terminate"] as const) {
       const { id, pid } = c.req.valid("param");
       const { row } = await findDatabase(context, actor, id);
       await permit(context, row, "observe");
-      const { clusterId, databaseName } = row;
-      const isTold = await ask(() =>
-        context.cluster.signalSession(clusterId, databaseName, pid, signal),
-      );
+      const { hostId, databaseName } = row;
+      const isTold = await ask(() => context.host.signalSession(hostId, databaseName, pid, signal));
       if (!isTold) throw notFound("session");
       return c.json({ data: { pid, signal } }, 200);
     },
@@ -109,7 +107,7 @@ databaseObserveRoutes.openapi(
     await permit(context, row, "observe");
     const { lines = 100, since } = c.req.valid("query");
     const request = { lines, ...(since === undefined ? {} : { since }) };
-    const found = await ask(() => context.cluster.logs(row.clusterId, row.databaseName, request));
+    const found = await ask(() => context.host.logs(row.hostId, row.databaseName, request));
     const logs = found.lines.map(renderLine);
     return c.json(
       { data: { database_id: row.id, logs }, lines: logs.map(({ line }) => line) },
@@ -166,10 +164,8 @@ databaseObserveRoutes.openapi(
     const { row } = found;
     await permit(context, row, "observe");
     const { window } = c.req.valid("query");
-    const { clusterId, databaseName } = row;
-    const points = await ask(() =>
-      context.cluster.metrics(clusterId, databaseName, window.seconds),
-    );
+    const { hostId, databaseName } = row;
+    const points = await ask(() => context.host.metrics(hostId, databaseName, window.seconds));
     return c.json({ data: renderMetrics(found, window, points, context.now()) }, 200);
   },
 );

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { LogLine as HostLine } from "../contract/log.ts";
 import type { MetricPoint } from "../contract/metric.ts";
-import type { DatabaseSession } from "../core/cluster-port.ts";
+import type { DatabaseSession } from "../core/host-port.ts";
 import { Time } from "../core/schema.ts";
 import type { PlacedDatabase } from "./find.ts";
 import { renderDatabase } from "./schema.ts";
@@ -144,7 +144,7 @@ export const Metrics = z
         .int()
         .nullable()
         .openapi({ description: "Since it was made; null while it is not running" }),
-      node_id: z.string().openapi({ description: "Id of its cluster" }),
+      node_id: z.string().openapi({ description: "Id of its host" }),
       ip_address: z.string().openapi({ description: "Name or address it is reached at" }),
       size_bytes: z.int().nullable(),
       client_connections: z.int().nullable(),
@@ -183,8 +183,8 @@ export function renderMetrics(
     current: {
       ...{ state, engine, engine_version, cpu_count, memory_mb, storage_mb, port },
       uptime_sec: state === "running" ? secondsSince(found.row.createdAt, now) : null,
-      node_id: found.cluster.id,
-      ip_address: found.cluster.publicHost,
+      node_id: found.host.id,
+      ip_address: found.host.publicHost,
       // Every database takes some bytes: this one was not measured yet.
       size_bytes: last?.size_bytes || null,
       client_connections: last?.client_connections ?? null,

@@ -1,4 +1,4 @@
-// What a cluster has and no row names. It is told at first sight and stays. After days it is put
+// What a host has and no row names. It is told at first sight and stays. After days it is put
 // aside, closed and under a dated name, where it stays until a person brings it back or drops it.
 
 import { and, eq, notInArray, or, sql } from "drizzle-orm";
@@ -10,7 +10,7 @@ import { isActive, operation } from "../operation/table.ts";
 import { type Found, readerOf, type Wanted } from "./drift.ts";
 import { database } from "./table.ts";
 
-/** States of a row that names nothing in a cluster any more. */
+/** States of a row that names nothing in a host any more. */
 export const goneStates = ["failed", "purged"] as const;
 
 const dayMilliseconds = 86_400_000;
@@ -63,26 +63,26 @@ export function orphansOf(found: Found, inUse: ReadonlySet<string>): Orphan[] {
 /** What an operator is told of orphans without an alert yet; some at a time. */
 export function orphanAlerts(
   { orphanDays: days }: Pick<Context, "orphanDays">,
-  clusterId: string,
+  hostId: string,
   orphans: readonly Orphan[],
   open: readonly AlertRow[],
 ): NewAlert[] {
   const then = days === 0 ? "" : ` After ${days} days it goes to the trash, unless many are.`;
   const known = new Set(open.map(({ subject }) => subject));
   return orphans
-    .filter(({ name }) => !known.has(orphanSubject(clusterId, name)))
+    .filter(({ name }) => !known.has(orphanSubject(hostId, name)))
     .slice(0, alertsMax)
     .map(({ name, things }) => ({
       kind: "orphan",
-      subject: orphanSubject(clusterId, name),
+      subject: orphanSubject(hostId, name),
       message: `No row names ${name} (${things.join(", ")}). It stays as it is.${then}`,
-      details: { cluster_id: clusterId, name, things },
+      details: { host_id: hostId, name, things },
     }));
 }
 
 /** The subject of the alert about an orphan. */
-export function orphanSubject(clusterId: string, name: string): string {
-  return `${clusterId}/${name}`;
+export function orphanSubject(hostId: string, name: string): string {
+  return `${hostId}/${name}`;
 }
 
 /**
@@ -91,38 +91,38 @@ export function orphanSubject(clusterId: string, name: string): string {
  */
 export async function putAsideOrphans(
   context: Context,
-  clusterId: string,
+  hostId: string,
   orphans: readonly Orphan[],
   open: readonly AlertRow[],
 ): Promise<ReadonlySet<string>> {
   if (context.orphanDays === 0) return new Set();
   const past = new Date(context.now().getTime() - context.orphanDays * dayMilliseconds);
   const old = new Set(open.flatMap((each) => (each.createdAt <= past ? [each.subject] : [])));
-  const due = orphans.filter(({ name }) => old.has(orphanSubject(clusterId, name)));
+  const due = orphans.filter(({ name }) => old.has(orphanSubject(hostId, name)));
   if (due.length === 0) return new Set();
   const lost = orphans.filter(({ things }) => things.includes("database")).length;
   if (lost > asideMax) {
     const message = "So many databases without a row stay where they are; look at them first";
-    context.log({ level: "error", message, cluster: clusterId, databases: lost });
+    context.log({ level: "error", message, host: hostId, databases: lost });
     return new Set();
   }
   const gone = new Set<string>();
   for (const orphan of due) {
-    if (await putAside(context, clusterId, orphan)) gone.add(orphan.name);
+    if (await putAside(context, hostId, orphan)) gone.add(orphan.name);
   }
   return gone;
 }
 
-async function putAside(context: Context, clusterId: string, { name, things }: Orphan) {
-  const facts = { cluster: clusterId, name };
+async function putAside(context: Context, hostId: string, { name, things }: Orphan) {
+  const facts = { host: hostId, name };
   try {
     if (await isNamed(context, name)) return false;
     const day = context.now().toISOString().slice(0, 10);
     for (const kind of ["database", "role"] as const) {
-      if (things.includes(kind)) await context.cluster.trashOrphan(clusterId, kind, name, day);
+      if (things.includes(kind)) await context.host.trashOrphan(hostId, kind, name, day);
     }
     // Settings of the poolers alone: no data is in them.
-    if (things.includes("host")) await context.cluster.forgetDatabase(clusterId, name);
+    if (things.includes("host")) await context.host.forgetDatabase(hostId, name);
     context.log({ level: "warning", message: "Put an orphan aside", ...facts });
     return true;
   } catch (error) {
@@ -131,7 +131,7 @@ async function putAside(context: Context, clusterId: string, { name, things }: O
   }
 }
 
-// Right before it is put aside: whether any cluster's row or anything under way names it after all.
+// Right before it is put aside: whether any host's row or anything under way names it after all.
 async function isNamed(context: Context, name: string): Promise<boolean> {
   const owner = name.replace(/^ro_/, "own_");
   const [rows, busy] = await context.db.batch([

@@ -19,7 +19,7 @@ import type { DatabaseRow } from "./table.ts";
 
 const PauseInput = z.object({
   databaseId: z.string(),
-  clusterId: z.string(),
+  hostId: z.string(),
   databaseName: z.string(),
   /** What it was, and is again when the operation is taken back. */
   from: z.enum(["running", "stopped", "suspended"]),
@@ -27,19 +27,19 @@ const PauseInput = z.object({
 type PauseInput = z.infer<typeof PauseInput>;
 
 const holdClients: Do<PauseInput> = async (context, { input }) => {
-  await context.cluster.stopDatabase(input.clusterId, input.databaseName);
+  await context.host.stopDatabase(input.hostId, input.databaseName);
   return next();
 };
 
 const admitClients: Do<PauseInput> = async (context, { input }) => {
-  await context.cluster.startDatabase(input.clusterId, input.databaseName);
+  await context.host.startDatabase(input.hostId, input.databaseName);
   return next();
 };
 
 // A suspended one runs after it: the start that takes a stop back also wakes.
 const admitAgain: Undo<PauseInput> = async (context, { input, operationId }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await context.cluster.startDatabase(input.clusterId, input.databaseName);
+  await context.host.startDatabase(input.hostId, input.databaseName);
   return [
     changeDatabase(context, row.id, { state: "running" }),
     ...wake(context, row, input, operationId),
@@ -49,7 +49,7 @@ const admitAgain: Undo<PauseInput> = async (context, { input, operationId }) => 
 const holdAgain: Undo<PauseInput> = async (context, { input, operationId }) => {
   const { row } = await loadDatabase(context, input.databaseId);
   if (input.from === "stopped") {
-    await context.cluster.stopDatabase(input.clusterId, input.databaseName);
+    await context.host.stopDatabase(input.hostId, input.databaseName);
   }
   const state = input.from === "stopped" ? "stopped" : "running";
   return [changeDatabase(context, row.id, { state }), ...wake(context, row, input, operationId)];
@@ -147,10 +147,10 @@ export function beginPause(
   const { organizationId, workspaceId, projectId, id: resourceId } = row;
   const lane = laneOf(projectId);
   const subject = { lane, organizationId, workspaceId, projectId, resourceId, requestId };
-  const { clusterId, databaseName } = row;
+  const { hostId, databaseName } = row;
   const { state } = row;
   const from = state === "stopped" || state === "suspended" ? state : ("running" as const);
-  const input = { databaseId: row.id, clusterId, databaseName, from };
+  const input = { databaseId: row.id, hostId, databaseName, from };
   const operation = begin(context, definitions[verb], subject, input);
   const move = moveDatabase(context, row, passing[verb]);
   return { operationId: operation.id, statements: [move, operation.statement] };

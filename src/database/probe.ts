@@ -4,14 +4,14 @@ import { urlsOf } from "./url.ts";
 
 /**
  * Proves that a database answers a query through the pooler, with the very URL its owner has. One
- * that few addresses may reach is asked by the pooler's socket: the cluster's own is none of them.
+ * that few addresses may reach is asked by the pooler's socket: the host's own is none of them.
  * @throws Error when it does not answer.
  */
 export async function probeDatabase(
   context: Context,
-  { row, cluster }: PlacedDatabase,
+  { row, host }: PlacedDatabase,
 ): Promise<void> {
-  const { databaseUrl } = await urlsOf(context, row, cluster);
+  const { databaseUrl } = await urlsOf(context, row, host);
   const by = row.allowedAddresses.length === 0 ? "address" : "socket";
-  await context.cluster.probe(row.clusterId, databaseUrl, by);
+  await context.host.probe(row.hostId, databaseUrl, by);
 }

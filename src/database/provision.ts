@@ -1,12 +1,12 @@
 // Makes a database real. Law: its URL is shown only after a query succeeded through the pooler
-// with that very URL. Where it is made is what its row says: a cluster that was never reached has
+// with that very URL. Where it is made is what its row says: a host that was never reached has
 // begun nothing, and another one takes its place.
 import { z } from "zod";
-import { clustersWithRoom, release, reserve } from "../cluster/place.ts";
-import { noteSilent } from "../cluster/watch.ts";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { Unreached } from "../core/error.ts";
+import { hostsWithRoom, release, reserve } from "../host/place.ts";
+import { noteSilent } from "../host/watch.ts";
 import { type Do, defineOperation, goTo, next, type Undo, unreached } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
 import { heldBackends } from "./backend.ts";
@@ -30,7 +30,7 @@ const create: Do<ProvisionInput> = async (context, step) => {
   const { row } = await loadDatabase(context, step.input.databaseId);
   const verifier = await scramVerifier(context, await openPassword(context, row));
   try {
-    await context.cluster.createDatabase(row.clusterId, { ...namesOf(step.input), verifier });
+    await context.host.createDatabase(row.hostId, { ...namesOf(step.input), verifier });
   } catch (error) {
     const neverBegan = step.attempt <= 1 || step.lastCode === unreached;
     if (!(error instanceof Unreached) || !neverBegan) throw error;
@@ -42,8 +42,8 @@ const create: Do<ProvisionInput> = async (context, step) => {
 // The silent one is left out of placement until it answers. Without another, this one is waited
 // for.
 async function placeElsewhere(context: Context, row: DatabaseRow, error: Unreached) {
-  const silent = noteSilent(context, row.clusterId, "a new database could not be made there");
-  const [other] = await clustersWithRoom(context, row.backends, row.clusterId);
+  const silent = noteSilent(context, row.hostId, "a new database could not be made there");
+  const [other] = await hostsWithRoom(context, row.backends, row.hostId);
   if (other === undefined) {
     await commit(context, [silent]);
     throw error;
@@ -51,8 +51,8 @@ async function placeElsewhere(context: Context, row: DatabaseRow, error: Unreach
   return goTo(
     "create",
     silent,
-    release(context, row.clusterId, heldBackends(row.id)),
-    changeDatabase(context, row.id, { clusterId: other.id }),
+    release(context, row.hostId, heldBackends(row.id)),
+    changeDatabase(context, row.id, { hostId: other.id }),
     reserve(context, other.id, heldBackends(row.id)),
   );
 }
@@ -60,22 +60,22 @@ async function placeElsewhere(context: Context, row: DatabaseRow, error: Unreach
 // Undone last: nothing of the database is left, so its place is free again.
 const drop: Undo<ProvisionInput> = async (context, { input, failure, operationId }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await context.cluster.dropDatabase(row.clusterId, namesOf(input));
+  await context.host.dropDatabase(row.hostId, namesOf(input));
   const errorMessage = failure?.message ?? null;
   return [
     changeDatabase(context, row.id, { state: "failed", errorMessage }),
     recordEvent(context, "database.failed", row, { operationId, data: { reason: errorMessage } }),
-    release(context, row.clusterId, heldBackends(row.id)),
+    release(context, row.hostId, heldBackends(row.id)),
   ];
 };
 
 // Sets its limits and proves it: the probe is the pooler's first look at the database.
 const publish: Do<ProvisionInput> = async (context, { input, operationId }) => {
-  const { row, cluster } = await loadDatabase(context, input.databaseId);
+  const { row, host } = await loadDatabase(context, input.databaseId);
   if (!isDefault(row)) await applySettings(context, row);
-  const { databaseUrl } = await urlsOf(context, row, cluster);
-  const oid = await context.cluster.oidOf(row.clusterId, input.databaseName);
-  await context.cluster.probe(row.clusterId, databaseUrl);
+  const { databaseUrl } = await urlsOf(context, row, host);
+  const oid = await context.host.oidOf(row.hostId, input.databaseName);
+  await context.host.probe(row.hostId, databaseUrl);
   return next(
     changeDatabase(context, row.id, { state: "running", oid }),
     recordEvent(context, "database.running", row, { operationId }),
@@ -84,7 +84,7 @@ const publish: Do<ProvisionInput> = async (context, { input, operationId }) => {
 
 const close: Undo<ProvisionInput> = async (context, { input }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await context.cluster.forgetDatabase(row.clusterId, input.databaseName);
+  await context.host.forgetDatabase(row.hostId, input.databaseName);
   return [];
 };
 

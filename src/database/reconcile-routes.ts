@@ -1,11 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { ask } from "../cluster/ask.ts";
-import { findCluster } from "../cluster/find.ts";
 import { needs, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
-import { reconcileCluster } from "./reconcile.ts";
+import { ask } from "../host/ask.ts";
+import { findHost } from "../host/find.ts";
+import { reconcileHost } from "./reconcile.ts";
 
-/** `POST /admin/clusters/:id/reconcile`: the operator's. */
+/** `POST /admin/hosts/:id/reconcile`: the operator's. */
 export const reconcileRoutes = router();
 
 const Reconciled = z
@@ -15,9 +15,9 @@ const Reconciled = z
 reconcileRoutes.openapi(
   createRoute({
     method: "post",
-    path: "/admin/clusters/{id}/reconcile",
-    operationId: "clusters.reconcile",
-    summary: "Compare a cluster with what its rows say, now",
+    path: "/admin/hosts/{id}/reconcile",
+    operationId: "hosts.reconcile",
+    summary: "Compare a host with what its rows say, now",
     description:
       "Drift is repaired, unless repairs are held; what no row names is told, and put aside when " +
       "it is old enough. Nothing is dropped.",
@@ -31,7 +31,7 @@ reconcileRoutes.openapi(
   }),
   async (c) => {
     const { context } = c.var;
-    const { id } = await findCluster(context, c.req.valid("param").id);
-    return c.json({ data: await ask(() => reconcileCluster(context, id)) }, 200);
+    const { id } = await findHost(context, c.req.valid("param").id);
+    return c.json({ data: await ask(() => reconcileHost(context, id)) }, 200);
   },
 );

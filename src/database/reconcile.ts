@@ -1,16 +1,16 @@
-// Compares what D1 says with what the clusters have, and repairs drift. Law: a cluster is read
+// Compares what D1 says with what the hosts have, and repairs drift. Law: a host is read
 // before the rows, and a row is there before its effect, so what no row names is nobody's.
 
 import { and, count, eq, inArray, notInArray, type SQL, sql } from "drizzle-orm";
 import { type NewAlert, openAlerts, raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { type AlertKind, type AlertRow, alert } from "../alert/table.ts";
-import { allClusters } from "../cluster/find.ts";
-import { correctCount } from "../cluster/place.ts";
-import type { ClusterRow } from "../cluster/table.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";
 import { holdOf } from "../hold/find.ts";
+import { allHosts } from "../host/find.ts";
+import { correctCount } from "../host/place.ts";
+import type { HostRow } from "../host/table.ts";
 import { isActive, operation } from "../operation/table.ts";
 import { type Drift, driftsOf, type Found, foundOf, type Wanted } from "./drift.ts";
 import {
@@ -25,29 +25,29 @@ import { repairDrifts } from "./repair.ts";
 import { differsFromHost, matchHosts } from "./suspend.ts";
 import { database } from "./table.ts";
 
-// What changed while the cluster was read is looked at next time.
+// What changed while the host was read is looked at next time.
 const settleSeconds = 30;
 const repairsMax = 50;
 // In one batch; the next look goes on.
 const alertsMax = 100;
-const clustersMilliseconds = 20_000;
+const hostsMilliseconds = 20_000;
 const ofRow = ["database_missing", "repair_failed"] as const;
 const kinds = [...ofRow, "orphan"] as const;
 // In the other states an operation is under way, which brings its own order.
 const settledStates: ReadonlySet<string> = new Set(["running", "suspended", "stopped", "deleted"]);
 
-/** One look at every cluster, another one first each minute; a failing one stops no other. */
+/** One look at every host, another one first each minute; a failing one stops no other. */
 export async function reconcile(context: Context): Promise<void> {
   const since = context.now().getTime();
-  const clusters = await allClusters(context);
-  const first = Math.floor(since / 60_000) % Math.max(1, clusters.length);
-  for (const { id } of [...clusters.slice(first), ...clusters.slice(0, first)]) {
-    if (context.now().getTime() - since > clustersMilliseconds) return;
+  const hosts = await allHosts(context);
+  const first = Math.floor(since / 60_000) % Math.max(1, hosts.length);
+  for (const { id } of [...hosts.slice(first), ...hosts.slice(0, first)]) {
+    if (context.now().getTime() - since > hostsMilliseconds) return;
     try {
-      await reconcileCluster(context, id);
+      await reconcileHost(context, id);
     } catch (error) {
       const message = messageOf(error);
-      context.log({ level: "error", message: `Not reconciled: ${message}`, cluster: id });
+      context.log({ level: "error", message: `Not reconciled: ${message}`, host: id });
     }
   }
 }
@@ -59,15 +59,15 @@ export interface Reconciled {
   readonly orphans: number;
 }
 
-/** One look at one cluster: when all is well two queries, one command, one read and no write. */
-export async function reconcileCluster(context: Context, clusterId: string): Promise<Reconciled> {
+/** One look at one host: when all is well two queries, one command, one read and no write. */
+export async function reconcileHost(context: Context, hostId: string): Promise<Reconciled> {
   const lookedAt = context.now();
   const [inventory, hosts] = await Promise.all([
-    context.cluster.inventory(clusterId),
-    context.cluster.hostDatabases(clusterId),
+    context.host.inventory(hostId),
+    context.host.hostDatabases(hostId),
   ]);
   const found = foundOf(inventory, hosts);
-  const { rows, busy, inputs, alerts, isMiscounted } = await read(context, clusterId);
+  const { rows, busy, inputs, alerts, isMiscounted } = await read(context, hostId);
 
   const settledBefore = new Date(lookedAt.getTime() - settleSeconds * 1000);
   const judged = rows.filter(
@@ -84,16 +84,16 @@ export async function reconcileCluster(context: Context, clusterId: string): Pro
   const ofOrphans = alerts.filter(({ kind }) => kind === "orphan");
   const removed = isHeld
     ? new Set<string>()
-    : await putAsideOrphans(context, clusterId, orphans, ofOrphans);
+    : await putAsideOrphans(context, hostId, orphans, ofOrphans);
 
   const raised = [
     ...missing.map(missingAlert),
-    ...[...failed].map(([id, drifts]) => failedAlert(clusterId, id, drifts, isHeld)),
-    ...orphanAlerts(context, clusterId, orphans, ofOrphans),
+    ...[...failed].map(([id, drifts]) => failedAlert(hostId, id, drifts, isHeld)),
+    ...orphanAlerts(context, hostId, orphans, ofOrphans),
   ];
   const still = new Set([
     ...raised.map(keyOf),
-    ...orphans.flatMap(({ name }) => (removed.has(name) ? [] : [orphanKey(clusterId, name)])),
+    ...orphans.flatMap(({ name }) => (removed.has(name) ? [] : [orphanKey(hostId, name)])),
     ...unjudged(rows, judged).flatMap((subject) => ofRow.map((kind) => keyOf({ kind, subject }))),
     ...undecided.map((subject) => keyOf({ kind: "repair_failed", subject })),
   ]);
@@ -103,7 +103,7 @@ export async function reconcileCluster(context: Context, clusterId: string): Pro
   await commit(context, [
     ...fresh.slice(0, alertsMax).map((each) => raiseAlert(context, each)),
     ...gone.slice(0, alertsMax).map((each) => resolve(context, each)),
-    ...(isMiscounted ? [recount(context, clusterId)] : []),
+    ...(isMiscounted ? [recount(context, hostId)] : []),
   ]);
   return { repaired, failed: failed.size, orphans: orphans.length - removed.size };
 }
@@ -118,28 +118,28 @@ async function followHosts(context: Context, judged: readonly Wanted[], found: F
   await matchHosts(context, rows, hosts);
 }
 
-async function read(context: Context, clusterId: string) {
+async function read(context: Context, hostId: string) {
   const [rows, operations, open, counted] = await context.db.batch([
-    context.db.select(wantedColumns).from(database).where(isPlaced(clusterId)),
+    context.db.select(wantedColumns).from(database).where(isPlaced(hostId)),
     context.db
       .select({ resourceId: operation.resourceId, input: operation.input })
       .from(operation)
       .where(isActive),
     openAlerts(context, kinds),
-    allClusters(context),
+    allHosts(context),
   ]);
-  const cluster = counted.find(({ id }) => id === clusterId);
+  const host = counted.find(({ id }) => id === hostId);
   return {
     rows,
     busy: new Set(operations.map(({ resourceId }) => resourceId)),
     inputs: operations.map(({ input }) => input),
-    alerts: open.filter(({ details }) => details.cluster_id === clusterId),
-    isMiscounted: cluster !== undefined && isMiscounted(cluster, rows),
+    alerts: open.filter(({ details }) => details.host_id === hostId),
+    isMiscounted: host !== undefined && isMiscounted(host, rows),
   };
 }
 
 function isMiscounted(
-  { databasesCount, backendsCount }: ClusterRow,
+  { databasesCount, backendsCount }: HostRow,
   rows: readonly { readonly backends: number }[],
 ): boolean {
   const backends = rows.reduce((sum, row) => sum + row.backends, 0);
@@ -149,7 +149,7 @@ function isMiscounted(
 const wantedColumns = {
   id: database.id,
   state: database.state,
-  clusterId: database.clusterId,
+  hostId: database.hostId,
   databaseName: database.databaseName,
   ownerRole: database.ownerRole,
   loginRole: database.loginRole,
@@ -165,8 +165,8 @@ const wantedColumns = {
   updatedAt: database.updatedAt,
 };
 
-function isPlaced(clusterId: string) {
-  return and(eq(database.clusterId, clusterId), notInArray(database.state, [...goneStates]));
+function isPlaced(hostId: string) {
+  return and(eq(database.hostId, hostId), notInArray(database.state, [...goneStates]));
 }
 
 interface Repairing {
@@ -204,17 +204,17 @@ function unjudged(rows: readonly Wanted[], judged: readonly Wanted[]): string[] 
   return rows.flatMap(({ id }) => (known.has(id) ? [] : [id]));
 }
 
-function missingAlert({ id, clusterId, databaseName, state }: Wanted): NewAlert {
+function missingAlert({ id, hostId, databaseName, state }: Wanted): NewAlert {
   return {
     kind: "database_missing",
     subject: id,
-    message: `The cluster has no ${databaseName}. It is not made anew: restore it, or delete it.`,
-    details: { cluster_id: clusterId, database_name: databaseName, state },
+    message: `The host has no ${databaseName}. It is not made anew: restore it, or delete it.`,
+    details: { host_id: hostId, database_name: databaseName, state },
   };
 }
 
 function failedAlert(
-  clusterId: string,
+  hostId: string,
   id: string,
   drifts: readonly Drift[],
   isHeld: boolean,
@@ -224,7 +224,7 @@ function failedAlert(
     kind: "repair_failed",
     subject: id,
     message: `A database is not what its row asks for, ${why}: ${drifts.join(", ")}.`,
-    details: { cluster_id: clusterId, drifts },
+    details: { host_id: hostId, drifts },
   };
 }
 
@@ -232,18 +232,18 @@ function keyOf({ kind, subject }: { readonly kind: AlertKind; readonly subject: 
   return `${kind} ${subject}`;
 }
 
-function orphanKey(clusterId: string, name: string): string {
-  return keyOf({ kind: "orphan", subject: orphanSubject(clusterId, name) });
+function orphanKey(hostId: string, name: string): string {
+  return keyOf({ kind: "orphan", subject: orphanSubject(hostId, name) });
 }
 
 function resolve(context: Context, { id, kind }: AlertRow): Statement {
   return resolveAlerts(context, kind, eq(alert.id, id));
 }
 
-function recount(context: Context, clusterId: string): Statement {
+function recount(context: Context, hostId: string): Statement {
   const sum = sql`coalesce(sum(${database.backends}), 0)`;
   const placed = (n: SQL) => {
-    return sql`(${context.db.select({ n }).from(database).where(isPlaced(clusterId))})`;
+    return sql`(${context.db.select({ n }).from(database).where(isPlaced(hostId))})`;
   };
-  return correctCount(context, clusterId, { databases: placed(count()), backends: placed(sum) });
+  return correctCount(context, hostId, { databases: placed(count()), backends: placed(sum) });
 }

@@ -1,4 +1,4 @@
-// Makes a cluster again what a row asks for. Law: whoever repairs has looked again right before.
+// Makes a host again what a row asks for. Law: whoever repairs has looked again right before.
 
 import { and, eq } from "drizzle-orm";
 import type { Context } from "../core/context.ts";
@@ -22,7 +22,7 @@ export async function repairDrifts(
   if (!(await isUnchanged(context, row))) return null;
   const left: Drift[] = [];
   for (const drift of drifts) {
-    const facts = { cluster: row.clusterId, database: row.id, drift };
+    const facts = { host: row.hostId, database: row.id, drift };
     try {
       await repairs[drift](context, row, found);
       context.log({ level: "warning", message: "Repaired a drift", ...facts });
@@ -60,23 +60,23 @@ const repairs: Record<Drift, Repair> = {
     const verifier = await scramVerifier(context, await openPassword(context, row));
     await repairLogin(context, row, found, verifier);
   },
-  start: (context, row) => context.cluster.startDatabase(row.clusterId, row.databaseName),
+  start: (context, row) => context.host.startDatabase(row.hostId, row.databaseName),
   access: (context, row, { databases }) =>
-    context.cluster.repairAccess(row.clusterId, {
+    context.host.repairAccess(row.hostId, {
       databaseName: row.databaseName,
       ownerRole: row.ownerRole,
       mayCreate: row.storageState !== "full",
       parameters: foreignParameters(databases.get(row.databaseName)),
     }),
-  objects: (context, { clusterId, databaseName, ownerRole, loginRole }) =>
-    context.cluster.adoptObjects(clusterId, { databaseName, ownerRole, loginRole }),
+  objects: (context, { hostId, databaseName, ownerRole, loginRole }) =>
+    context.host.adoptObjects(hostId, { databaseName, ownerRole, loginRole }),
   settings: applySettings,
-  stop: (context, row) => context.cluster.stopDatabase(row.clusterId, row.databaseName),
+  stop: (context, row) => context.host.stopDatabase(row.hostId, row.databaseName),
 };
 
 function repairLogin(context: Context, row: Wanted, found: Found, verifier: string | null) {
-  const { clusterId, databaseName, ownerRole, loginRole } = row;
+  const { hostId, databaseName, ownerRole, loginRole } = row;
   const groupRole = groupOf(row, found);
   const wanted = { databaseName, ownerRole, loginRole, groupRole, verifier };
-  return context.cluster.repairLogin(clusterId, wanted);
+  return context.host.repairLogin(hostId, wanted);
 }

@@ -1,7 +1,7 @@
 import { findOrganization } from "../account/organization.ts";
-import { ask } from "../cluster/ask.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError } from "../core/error.ts";
+import { ask } from "../host/ask.ts";
 import type { SettingChange } from "./configure.ts";
 import { type DatabaseSize, limitsOf } from "./size.ts";
 import type { DatabaseRow } from "./table.ts";
@@ -9,7 +9,7 @@ import type { DatabaseRow } from "./table.ts";
 /**
  * What another size changes of a database.
  * @throws ApiError 422 when the new size's storage is less than what is stored, 503 when its
- *   cluster does not answer.
+ *   host does not answer.
  */
 export async function changeOfSize(
   context: Context,
@@ -18,7 +18,7 @@ export async function changeOfSize(
 ): Promise<SettingChange> {
   const planLimits = (await findOrganization(context, row.organizationId)).planLimits[size] ?? {};
   const { storageBytes } = limitsOf({ size, planLimits, ownLimits: row.ownLimits });
-  const storedBytes = await ask(() => context.cluster.measure(row.clusterId, row.databaseName));
+  const storedBytes = await ask(() => context.host.measure(row.hostId, row.databaseName));
   if (storedBytes > storageBytes) {
     throw new ApiError(
       422,

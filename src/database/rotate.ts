@@ -25,20 +25,20 @@ type RotateInput = z.infer<typeof RotateInput>;
 const createLogin: Do<RotateInput> = async (context, { input }) => {
   const { row, renewed } = await load(context, input);
   const verifier = await scramVerifier(context, await openPassword(context, renewed));
-  await context.cluster.createLogin(row.clusterId, { ...namesOf(renewed), verifier });
+  await context.host.createLogin(row.hostId, { ...namesOf(renewed), verifier });
   return next();
 };
 
 const dropNewLogin: Undo<RotateInput> = async (context, { input }) => {
   const { row, renewed } = await load(context, input);
-  await context.cluster.dropLogin(row.clusterId, namesOf(renewed));
+  await context.host.dropLogin(row.hostId, namesOf(renewed));
   return [update(context, row, { pendingLoginRole: null, pendingPasswordSealed: null })];
 };
 
 const publish: Do<RotateInput> = async (context, { input, operationId }) => {
-  const { row, renewed, cluster } = await load(context, input);
+  const { row, renewed, host } = await load(context, input);
   // A stopped one refuses everybody; its credentials are proved when it is started.
-  if (row.state !== "stopped") await probeDatabase(context, { row: renewed, cluster });
+  if (row.state !== "stopped") await probeDatabase(context, { row: renewed, host });
   const { loginRole, passwordSealed } = renewed;
   const none = { pendingLoginRole: null, pendingPasswordSealed: null };
   return next(
@@ -61,7 +61,7 @@ export const rotate = defineOperation<RotateInput>({
 });
 
 const RetireInput = z.object({
-  clusterId: z.string(),
+  hostId: z.string(),
   databaseName: z.string(),
   ownerRole: z.string(),
   loginRole: z.string(),
@@ -69,7 +69,7 @@ const RetireInput = z.object({
 type RetireInput = z.infer<typeof RetireInput>;
 
 const dropLogin: Do<RetireInput> = async (context, { input }) => {
-  await context.cluster.dropLogin(input.clusterId, input);
+  await context.host.dropLogin(input.hostId, input);
   return next();
 };
 
@@ -100,13 +100,13 @@ export async function beginRotate(
 
 // Its resource is the old login, so that the database is free for other work meanwhile.
 function beginRetire(context: Context, row: DatabaseRow, input: RotateInput) {
-  const { clusterId, databaseName, ownerRole } = row;
+  const { hostId, databaseName, ownerRole } = row;
   const subject = {
     ...subjectOf(row),
     resourceId: `${row.id}/${input.oldLogin}`,
     delaySeconds: input.overlapSeconds,
   };
-  const names = { clusterId, databaseName, ownerRole, loginRole: input.oldLogin };
+  const names = { hostId, databaseName, ownerRole, loginRole: input.oldLogin };
   return begin(context, retireLogin, subject, names);
 }
 
@@ -117,13 +117,13 @@ function subjectOf(row: DatabaseRow) {
 
 // The row, and the same as it will be once the new login is published.
 async function load(context: Context, input: RotateInput) {
-  const { row, cluster } = await loadDatabase(context, input.databaseId);
+  const { row, host } = await loadDatabase(context, input.databaseId);
   const { pendingLoginRole, pendingPasswordSealed } = row;
   if (pendingLoginRole === null || pendingPasswordSealed === null) {
     throw new TerminalError("GONE", "The rotation has nothing to publish.");
   }
   const renewed = { ...row, loginRole: pendingLoginRole, passwordSealed: pendingPasswordSealed };
-  return { row, renewed, cluster };
+  return { row, renewed, host };
 }
 
 function update(context: Context, { id }: DatabaseRow, change: Partial<DatabaseRow>): Statement {

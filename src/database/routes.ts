@@ -97,8 +97,8 @@ databaseRoutes.openapi(
   }),
   async (c) => {
     const { context, actor } = c.var;
-    const { row, cluster } = await findDatabase(context, actor, c.req.valid("param").id);
+    const { row, host } = await findDatabase(context, actor, c.req.valid("param").id);
     c.header("Cache-Control", "no-store");
-    return c.json({ data: renderCredentials(await urlsOf(context, row, cluster)) }, 200);
+    return c.json({ data: renderCredentials(await urlsOf(context, row, host)) }, 200);
   },
 );

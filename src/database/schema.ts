@@ -44,7 +44,7 @@ export const Database = z
     }),
     suspend_after_seconds: z.int(),
     allowed_addresses: z.array(z.string()),
-    region: z.string().openapi({ description: "Name of the cluster it is in" }),
+    region: z.string().openapi({ description: "Name of the host it is in" }),
     host: z.string(),
     port: z.int(),
     session_port: z.int(),
@@ -145,18 +145,18 @@ export const Credentials = z
   .openapi("Credentials");
 
 // Of what was just asked, else of the last look, which was within a minute.
-function connectionTest({ cluster, problem = cluster.silentReason }: PlacedDatabase) {
+function connectionTest({ host, problem = host.silentReason }: PlacedDatabase) {
   return { status: problem === null ? ("ok" as const) : ("failed" as const), reason: problem };
 }
 
 /** Renders a database. */
 export function renderDatabase(found: PlacedDatabase): z.infer<typeof Database> {
-  const { row, cluster } = found;
+  const { row, host } = found;
   const limits = limitsOf(row);
   const isRunning = row.state === "running" || row.state === "suspended";
   const state = row.state === "purged" ? "deleted" : row.state;
   const allocatedBytes = row.storageAllocatedBytes ?? limits.storageBytes;
-  const [host, port] = [cluster.publicHost, cluster.transactionPort];
+  const [host, port] = [host.publicHost, host.transactionPort];
   return {
     id: row.id,
     tenant_id: row.organizationId,
@@ -188,10 +188,10 @@ export function renderDatabase(found: PlacedDatabase): z.infer<typeof Database> 
     },
     suspend_after_seconds: row.suspendAfterSeconds,
     allowed_addresses: row.allowedAddresses,
-    region: cluster.name,
+    region: host.name,
     host,
     port,
-    session_port: cluster.sessionPort,
+    session_port: host.sessionPort,
     database: row.databaseName,
     proxy_status: isRunning ? "ready" : "pending",
     connection_test: isRunning ? { ...connectionTest(found), host, port } : null,

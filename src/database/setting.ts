@@ -1,5 +1,5 @@
-// What a database has of its cluster, as a function of its row: verbs change the row and have it
-// applied, and whoever finds another truth in the cluster applies it again.
+// What a database has of its host, as a function of its row: verbs change the row and have it
+// applied, and whoever finds another truth in the host applies it again.
 import { backendBytesMin, type DatabaseSettings, defaultSettings } from "../contract/setting.ts";
 
 import type { Context } from "../core/context.ts";
@@ -30,7 +30,7 @@ export function settingsOf(row: Settable): DatabaseSettings {
   };
 }
 
-/** True for a row that asks for what a cluster gives to every database by itself. */
+/** True for a row that asks for what a host gives to every database by itself. */
 export function isDefault(row: Settable): boolean {
   const { temporaryBytesMax } = limitsOf(row);
   const isUsual = temporaryBytesMax === sizeLimits.small.temporaryBytesMax;
@@ -42,14 +42,14 @@ export function isSame(one: DatabaseSettings, other: DatabaseSettings): boolean 
   return canonical(one) === canonical(other);
 }
 
-/** Has the cluster give a database what its row asks for. */
+/** Has the host give a database what its row asks for. */
 export async function applySettings(
   context: Context,
-  row: Settable & Pick<DatabaseRow, "clusterId" | "databaseName">,
+  row: Settable & Pick<DatabaseRow, "hostId" | "databaseName">,
 ): Promise<void> {
-  const { clusterId, databaseName } = row;
-  await context.cluster.limitTemporary(clusterId, databaseName, limitsOf(row).temporaryBytesMax);
-  await context.cluster.configureDatabase(clusterId, databaseName, settingsOf(row));
+  const { hostId, databaseName } = row;
+  await context.host.limitTemporary(hostId, databaseName, limitsOf(row).temporaryBytesMax);
+  await context.host.configureDatabase(hostId, databaseName, settingsOf(row));
 }
 
 function canonical(settings: DatabaseSettings): string {

@@ -8,7 +8,7 @@ export type DatabaseSize = (typeof databaseSizes)[number];
 
 /** The row of numbers behind a size. */
 export interface SizeLimits {
-  /** A share of the cluster's cores in the vocabulary of older clients. */
+  /** A share of the host's cores in the vocabulary of older clients. */
   readonly cpuCount: number;
   /** Storage it begins with. */
   readonly storageBytes: number;
@@ -32,7 +32,7 @@ const megabyte = 1024 ** 2;
 
 /**
  * Published limits; a plan or an operator may put others in their place. Backends are few, as each
- * cluster has room for all that its databases may have at once: a pool of 4 serves 100 clients
+ * host has room for all that its databases may have at once: a pool of 4 serves 100 clients
  * with transactions of 100 ms within 2.5 s, and 2,400 backends serve 300 such databases.
  */
 export const sizeLimits: Record<DatabaseSize, SizeLimits> = {
@@ -80,7 +80,7 @@ export function limitsOf({ size, planLimits, ownLimits }: Limited): SizeLimits {
   return { ...sizeLimits[size], ...planLimits, ...ownLimits };
 }
 
-/** What a database takes of its cluster's backends: both ports', or what its clients take. */
+/** What a database takes of its host's backends: both ports', or what its clients take. */
 export function backendsOf(limits: SizeLimits): number {
   const { poolSize, sessionConnectionsMax, connectionsMax } = limits;
   return Math.max(poolSize + sessionConnectionsMax, Math.ceil(connectionsMax / clientsPerBackend));

@@ -2,8 +2,6 @@
 // report, with their exact times, and brings the rows up to it.
 
 import { and, eq, inArray } from "drizzle-orm";
-import { allClusters, getCluster } from "../cluster/find.ts";
-import { isMovedBySomebody, moveTransitionSeq } from "../cluster/transition.ts";
 import type { HostDatabase } from "../contract/database.ts";
 import type { Transition } from "../contract/transition.ts";
 import type { Actor } from "../core/actor.ts";
@@ -11,6 +9,8 @@ import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";
 import { withoutTrail } from "../core/trail.ts";
+import { allHosts, getHost } from "../host/find.ts";
+import { isMovedBySomebody, moveTransitionSeq } from "../host/transition.ts";
 import { findDatabase, type PlacedDatabase } from "./find.ts";
 import { type DatabaseRow, database } from "./table.ts";
 import {
@@ -24,14 +24,14 @@ import {
 // A batch of D1 takes some hundred statements.
 const transitionsMax = 200;
 
-/** Reads every cluster's report; one that does not answer does not keep the others waiting. */
+/** Reads every host's report; one that does not answer does not keep the others waiting. */
 export async function pullAllTransitions(context: Context): Promise<void> {
-  for (const { id, name } of await allClusters(context)) {
+  for (const { id, name } of await allHosts(context)) {
     try {
       await pullTransitions(context, id);
     } catch (error) {
       const message = messageOf(error);
-      context.log({ level: "warning", message, cluster: name });
+      context.log({ level: "warning", message, host: name });
     }
   }
 }
@@ -46,9 +46,9 @@ export async function findTested(
   id: string,
 ): Promise<PlacedDatabase> {
   const found = await findDatabase(context, actor, id);
-  const { clusterId, state } = found.row;
+  const { hostId, state } = found.row;
   if (state !== "running" && state !== "suspended") return found;
-  const problem = await context.cluster.checkReady(clusterId).then(
+  const problem = await context.host.checkReady(hostId).then(
     () => null,
     (error) => messageOf(error).replace(/^checkReady: /, ""),
   );
@@ -74,23 +74,23 @@ async function followHost(
   actor: Actor,
   found: PlacedDatabase,
 ): Promise<PlacedDatabase> {
-  const { id, clusterId } = found.row;
+  const { id, hostId } = found.row;
   if (!mayMove(found.row)) return found;
-  const hasMoved = await pullTransitions(withoutTrail(context), clusterId).catch(() => false);
+  const hasMoved = await pullTransitions(withoutTrail(context), hostId).catch(() => false);
   return hasMoved ? findDatabase(context, actor, id) : found;
 }
 
-/** Brings the rows of a cluster's databases up to its host's report; false without news. */
-export async function pullTransitions(context: Context, clusterId: string): Promise<boolean> {
-  const { transitionSeq: known } = await getCluster(context, clusterId);
+/** Brings the rows of a host's databases up to its host's report; false without news. */
+export async function pullTransitions(context: Context, hostId: string): Promise<boolean> {
+  const { transitionSeq: known } = await getHost(context, hostId);
   // The last one known comes with the news: a report without it tells of another past.
-  const report = await context.cluster.transitions(clusterId, Math.max(known - 1, 0));
+  const report = await context.host.transitions(hostId, Math.max(known - 1, 0));
   const isWhole = report.length === 0 ? known === 0 : report[0]?.seq === Math.max(known, 1);
   const news = report.filter(({ seq }) => seq > known);
   if (isWhole && news.length === 0) return false;
   try {
-    if (isWhole) await follow(context, clusterId, known, news);
-    else await catchUp(context, clusterId, known);
+    if (isWhole) await follow(context, hostId, known, news);
+    else await catchUp(context, hostId, known);
   } catch (error) {
     // Somebody else brings them up to the same report right now.
     if (!isMovedBySomebody(error)) throw error;
@@ -100,7 +100,7 @@ export async function pullTransitions(context: Context, clusterId: string): Prom
 
 async function follow(
   context: Context,
-  clusterId: string,
+  hostId: string,
   known: number,
   news: readonly Transition[],
 ): Promise<void> {
@@ -108,26 +108,26 @@ async function follow(
   for (let at = 0; at < news.length; at += transitionsMax) {
     const some = news.slice(at, at + transitionsMax);
     const to = some.at(-1)?.seq ?? from;
-    const rows = await rowsNamed(context, clusterId, [...new Set(some.map((it) => it.database))]);
+    const rows = await rowsNamed(context, hostId, [...new Set(some.map((it) => it.database))]);
     const statements = applyTransitions(context, rows, some);
-    await commit(context, [...statements, moveTransitionSeq(context, clusterId, from, to)]);
+    await commit(context, [...statements, moveTransitionSeq(context, hostId, from, to)]);
     from = to;
   }
 }
 
 // The host has lost what came between: then what it says of now is all there is to know. What
 // happens from the last number on is told again, to no effect.
-async function catchUp(context: Context, clusterId: string, known: number): Promise<void> {
-  const lastSeq = await lastSeqOf(context, clusterId);
+async function catchUp(context: Context, hostId: string, known: number): Promise<void> {
+  const lastSeq = await lastSeqOf(context, hostId);
   const hosts = new Map(
-    (await context.cluster.hostDatabases(clusterId)).map((each) => [each.database, each.state]),
+    (await context.host.hostDatabases(hostId)).map((each) => [each.database, each.state]),
   );
   const rows = await context.db
     .select()
     .from(database)
-    .where(and(eq(database.clusterId, clusterId), inArray(database.state, [...itsOwnStates])));
+    .where(and(eq(database.hostId, hostId), inArray(database.state, [...itsOwnStates])));
   await matchHosts(context, rows, hosts);
-  await commit(context, [moveTransitionSeq(context, clusterId, known, lastSeq)]);
+  await commit(context, [moveTransitionSeq(context, hostId, known, lastSeq)]);
 }
 
 /** True for a row that says other than its host whether it is suspended. */
@@ -163,22 +163,22 @@ export async function matchHosts(
   }
 }
 
-async function lastSeqOf(context: Context, clusterId: string): Promise<number> {
+async function lastSeqOf(context: Context, hostId: string): Promise<number> {
   for (let seq = 0; ; ) {
-    const last = (await context.cluster.transitions(clusterId, seq)).at(-1);
+    const last = (await context.host.transitions(hostId, seq)).at(-1);
     if (last === undefined) return seq;
     seq = last.seq;
   }
 }
 
-async function rowsNamed(context: Context, clusterId: string, names: readonly string[]) {
+async function rowsNamed(context: Context, hostId: string, names: readonly string[]) {
   const rows = new Map<string, DatabaseRow>();
   for (let at = 0; at < names.length; at += valuesMax) {
     const some = names.slice(at, at + valuesMax);
     const found = await context.db
       .select()
       .from(database)
-      .where(and(eq(database.clusterId, clusterId), inArray(database.databaseName, some)));
+      .where(and(eq(database.hostId, hostId), inArray(database.databaseName, some)));
     for (const row of found) rows.set(row.databaseName, row);
   }
   return rows;

@@ -17,7 +17,7 @@ import { storedStates } from "./status.ts";
 export const hasItsName = sql`state not in ('failed', 'deleted', 'purged')
   and not (state = 'deleting' and deleted_at is not null)`;
 
-/** One logical database: the customer's, in one of our clusters. */
+/** One logical database: the customer's, in one of our hosts. */
 export const database = sqliteTable(
   "database",
   {
@@ -45,7 +45,7 @@ export const database = sqliteTable(
     planLimits: text("plan_limits", { mode: "json" }).$type<LimitOverrides>().notNull().default({}),
     /** Numbers an operator gave this one database, in place of both. */
     ownLimits: text("own_limits", { mode: "json" }).$type<LimitOverrides>().notNull().default({}),
-    /** Backends its cluster keeps for it: those of its limits or, in a change, of the greater. */
+    /** Backends its host keeps for it: those of its limits or, in a change, of the greater. */
     backends: integer("backends").notNull().default(0),
     /** What it was measured to take on disk. */
     storageBytes: integer("storage_bytes").notNull().default(0),
@@ -56,7 +56,7 @@ export const database = sqliteTable(
       .notNull()
       .default("normal"),
     storageMeasuredAt: timeColumn("storage_measured_at"),
-    clusterId: text("cluster_id").notNull(),
+    hostId: text("host_id").notNull(),
     /** In Postgres; random, so that a neighbour who lists them learns nothing. */
     databaseName: text("database_name").notNull().unique(),
     /** Postgres' own number of it, by which a base backup knows it; null until it was seen. */
@@ -92,7 +92,7 @@ export const database = sqliteTable(
     uniqueIndex("database_name_in_environment").on(t.environmentId, t.name).where(hasItsName),
     index("database_of_organization").on(t.organizationId, t.seq),
     index("database_of_project").on(t.projectId, t.seq),
-    index("database_of_cluster").on(t.clusterId, t.seq),
+    index("database_of_host").on(t.hostId, t.seq),
   ],
 );
 

@@ -14,7 +14,7 @@ import { type DatabaseRow, database } from "./table.ts";
 
 const UndeleteInput = z.object({
   databaseId: z.string(),
-  clusterId: z.string(),
+  hostId: z.string(),
   databaseName: z.string(),
   to: z.enum(["running", "stopped"]),
 });
@@ -22,13 +22,13 @@ type UndeleteInput = z.infer<typeof UndeleteInput>;
 
 const admitClients: Do<UndeleteInput> = async (context, { input }) => {
   if (input.to === "running") {
-    await context.cluster.startDatabase(input.clusterId, input.databaseName);
+    await context.host.startDatabase(input.hostId, input.databaseName);
   }
   return next();
 };
 
 const holdAgain: Undo<UndeleteInput> = async (context, { input }) => {
-  await context.cluster.stopDatabase(input.clusterId, input.databaseName);
+  await context.host.stopDatabase(input.hostId, input.databaseName);
   return [changeDatabase(context, input.databaseId, { state: "deleted" })];
 };
 
@@ -63,9 +63,9 @@ export function beginUndelete(context: Context, row: DatabaseRow, requestId: str
   const { organizationId, workspaceId, projectId, id: resourceId } = row;
   const lane = laneOf(projectId);
   const subject = { lane, organizationId, workspaceId, projectId, resourceId, requestId };
-  const { clusterId, databaseName, id: databaseId } = row;
+  const { hostId, databaseName, id: databaseId } = row;
   const to = row.stateBeforeDelete ?? "running";
-  const input = { databaseId, clusterId, databaseName, to };
+  const input = { databaseId, hostId, databaseName, to };
   const operation = begin(context, undelete, subject, input);
   const move = moveDatabase(context, row, "starting", { deletedWithProject: false });
   return { operationId: operation.id, statements: [move, operation.statement] };

@@ -1,7 +1,7 @@
-import { getCluster } from "../cluster/find.ts";
-import { isLoopback } from "../cluster/loopback.ts";
-import type { ClusterRow } from "../cluster/table.ts";
 import type { Context } from "../core/context.ts";
+import { getHost } from "../host/find.ts";
+import { isLoopback } from "../host/loopback.ts";
+import type { HostRow } from "../host/table.ts";
 import { openPassword } from "./credential.ts";
 import type { DatabaseRow } from "./table.ts";
 
@@ -19,14 +19,14 @@ export interface DatabaseUrls {
   readonly database: string;
 }
 
-/** The URLs of a database, with its password. Pass its cluster when it is at hand. */
+/** The URLs of a database, with its password. Pass its host when it is at hand. */
 export async function urlsOf(
   context: Context,
-  row: Pick<DatabaseRow, "id" | "clusterId" | "databaseName" | "loginRole" | "passwordSealed">,
-  cluster?: ClusterRow,
+  row: Pick<DatabaseRow, "id" | "hostId" | "databaseName" | "loginRole" | "passwordSealed">,
+  host?: HostRow,
 ): Promise<DatabaseUrls> {
   const { publicHost, transactionPort, sessionPort, hostUrl } =
-    cluster ?? (await getCluster(context, row.clusterId));
+    host ?? (await getHost(context, row.hostId));
   const password = await openPassword(context, row);
   const urlAt = (port: number) =>
     `postgresql://${row.loginRole}:${password}@${bracketed(publicHost)}:${port}/` +

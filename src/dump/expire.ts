@@ -4,11 +4,11 @@
 import { and, asc, eq, inArray, like, lt, notInArray, sql } from "drizzle-orm";
 import { raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
-import { allClusters } from "../cluster/find.ts";
 import type { StoredDump } from "../contract/dump.ts";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";
+import { allHosts } from "../host/find.ts";
 import { failDump } from "./change.ts";
 import { removeDump } from "./remove.ts";
 import { dump } from "./table.ts";
@@ -22,36 +22,36 @@ const sendingMilliseconds = 6 * hourMilliseconds;
 
 /** Takes away what is out of date. */
 export function expireDumps(context: Context): Promise<void> {
-  return eachCluster(context, (clusterId) => expireOf(context, clusterId));
+  return eachHost(context, (hostId) => expireOf(context, hostId));
 }
 
 /** Brings rows and archives together. */
 export function compareDumps(context: Context): Promise<void> {
-  return eachCluster(context, async (clusterId) => {
+  return eachHost(context, async (hostId) => {
     const askedAt = context.now();
-    await compare(context, clusterId, { askedAt, stored: await context.cluster.dumps(clusterId) });
+    await compare(context, hostId, { askedAt, stored: await context.host.dumps(hostId) });
   });
 }
 
-// One cluster's trouble is not another's.
-async function eachCluster(context: Context, work: (clusterId: string) => Promise<void>) {
-  for (const { id, name } of await allClusters(context)) {
+// One host's trouble is not another's.
+async function eachHost(context: Context, work: (hostId: string) => Promise<void>) {
+  for (const { id, name } of await allHosts(context)) {
     try {
       await work(id);
     } catch (error) {
       const message = messageOf(error);
-      context.log({ level: "warning", message, cluster: name });
+      context.log({ level: "warning", message, host: name });
     }
   }
 }
 
-async function expireOf(context: Context, clusterId: string): Promise<void> {
+async function expireOf(context: Context, hostId: string): Promise<void> {
   const due = await context.db
     .select()
     .from(dump)
     .where(
       and(
-        eq(dump.clusterId, clusterId),
+        eq(dump.hostId, hostId),
         lt(dump.expiresAt, context.now()),
         inArray(dump.state, ["succeeded", "failed"]),
       ),
@@ -66,9 +66,9 @@ interface Listing {
   readonly stored: readonly StoredDump[];
 }
 
-async function compare(context: Context, clusterId: string, { askedAt, stored }: Listing) {
+async function compare(context: Context, hostId: string, { askedAt, stored }: Listing) {
   const before = (milliseconds: number) => new Date(context.now().getTime() - milliseconds);
-  const rows = await context.db.select().from(dump).where(eq(dump.clusterId, clusterId));
+  const rows = await context.db.select().from(dump).where(eq(dump.hostId, hostId));
   const known = new Set(rows.map(({ id }) => id));
   const there = new Set(stored.map(({ dump_id }) => dump_id));
   const orphans = stored.filter(
@@ -81,27 +81,27 @@ async function compare(context: Context, clusterId: string, { askedAt, stored }:
       state === "succeeded" && !there.has(id) && finishedAt !== null && finishedAt < askedAt,
   );
   await commit(context, [
-    ...lost.map(({ id }) => failDump(context, id, "Its archive is gone from the cluster.")),
+    ...lost.map(({ id }) => failDump(context, id, "Its archive is gone from the host.")),
     ...givenUp(rows, before(sendingMilliseconds)).map(({ id }) =>
       failDump(context, id, "Its archive never came whole."),
     ),
-    ...tellOrphans(context, clusterId, orphans),
+    ...tellOrphans(context, hostId, orphans),
   ]);
 }
 
 // None of them is removed by itself: a D1 that was brought back from an older day knows fewer.
-function tellOrphans(context: Context, clusterId: string, orphans: readonly StoredDump[]) {
+function tellOrphans(context: Context, hostId: string, orphans: readonly StoredDump[]) {
   const kind = "orphan_dump";
-  const subjects = orphans.slice(0, perRun).map(({ dump_id }) => `${clusterId}/${dump_id}`);
-  const isGone = and(like(alert.subject, `${clusterId}/%`), notInArray(alert.subject, subjects));
+  const subjects = orphans.slice(0, perRun).map(({ dump_id }) => `${hostId}/${dump_id}`);
+  const isGone = and(like(alert.subject, `${hostId}/%`), notInArray(alert.subject, subjects));
   return [
     ...orphans.slice(0, perRun).map((each) => {
       const { dump_id, size_bytes, stored_at } = each;
       const message =
         `No row names the archive ${dump_id} of ${stored_at}. It stays until a person removes ` +
-        `it: DELETE /admin/clusters/${clusterId}/dumps/${dump_id}.`;
-      const details = { cluster_id: clusterId, dump_id, size_bytes };
-      return raiseAlert(context, { kind, subject: `${clusterId}/${dump_id}`, message, details });
+        `it: DELETE /admin/hosts/${hostId}/dumps/${dump_id}.`;
+      const details = { host_id: hostId, dump_id, size_bytes };
+      return raiseAlert(context, { kind, subject: `${hostId}/${dump_id}`, message, details });
     }),
     resolveAlerts(context, kind, isGone ?? sql`true`),
   ];

@@ -48,9 +48,9 @@ export async function followLink(context: Context, { name, expires, signature }:
   return { row, archive: await fetchArchive(context, row) };
 }
 
-async function fetchArchive(context: Context, { id, clusterId }: DumpRow) {
-  const archive = await context.archives.fetch(clusterId, id).catch((cause: unknown) => {
-    const error = unavailable("HOST_UNAVAILABLE", "The cluster does not answer; ask again.", 5);
+async function fetchArchive(context: Context, { id, hostId }: DumpRow) {
+  const archive = await context.archives.fetch(hostId, id).catch((cause: unknown) => {
+    const error = unavailable("HOST_UNAVAILABLE", "The host does not answer; ask again.", 5);
     error.cause = cause;
     throw error;
   });

@@ -1,10 +1,10 @@
-import { ask } from "../cluster/ask.ts";
 import type { BaseBackup } from "../contract/base-backup.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
 import { findRecoverable } from "../database/find.ts";
 import type { DatabaseRow } from "../database/table.ts";
+import { ask } from "../host/ask.ts";
 import { proofsOf } from "../proof/find.ts";
 import { dumpsOf, findDump } from "./find.ts";
 import { dumpIdIn } from "./name.ts";
@@ -12,7 +12,7 @@ import { renderBaseBackup, renderDump } from "./schema.ts";
 
 /** The base backups that cover a database, newest first. @throws ApiError 503 */
 async function baseBackupsOf(context: Context, row: DatabaseRow): Promise<BaseBackup[]> {
-  const backups = await ask(() => context.cluster.baseBackups(row.clusterId));
+  const backups = await ask(() => context.host.baseBackups(row.hostId));
   const created = row.createdAt.getTime();
   return backups.filter(({ stopped_at }) => Date.parse(stopped_at) >= created).reverse();
 }

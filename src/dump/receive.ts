@@ -30,7 +30,7 @@ export async function receiveDump(
   await insertReceived(context, row, dumpId);
   const bytesMax = limitsOf(row).storageBytesMax;
   try {
-    const sent = await context.archives.send(row.clusterId, dumpId, content, bytesMax);
+    const sent = await context.archives.send(row.hostId, dumpId, content, bytesMax);
     if (sent.refusal === null) return { dumpId, stored: sent.stored };
     throw refusalOf(sent.refusal, bytesMax);
   } catch (error) {
@@ -41,10 +41,10 @@ export async function receiveDump(
 }
 
 async function insertReceived(context: Context, row: DatabaseRow, id: string): Promise<void> {
-  const { organizationId, workspaceId, projectId, clusterId, id: databaseId } = row;
+  const { organizationId, workspaceId, projectId, hostId, id: databaseId } = row;
   const now = context.now();
   await context.db.insert(dump).values({
-    ...{ id, organizationId, workspaceId, projectId, clusterId, databaseId },
+    ...{ id, organizationId, workspaceId, projectId, hostId, databaseId },
     origin: "received",
     state: "running",
     expiresAt: new Date(now.getTime() + keptMilliseconds),
@@ -71,7 +71,7 @@ function refusalOf(
   if (code === "not_an_archive") {
     return new ApiError(422, "NOT_AN_ARCHIVE", `body: ${message}`, { fields: { body: [message] } });
   }
-  return unavailable("HOST_UNAVAILABLE", `The cluster could not keep it: ${message}`, 30);
+  return unavailable("HOST_UNAVAILABLE", `The host could not keep it: ${message}`, 30);
 }
 
 /** 413 for an archive that is larger than all its database may hold. */
@@ -83,7 +83,7 @@ export function tooLarge(bytesMax: number): ApiError {
 }
 
 function unreachable(cause: unknown): ApiError {
-  const message = "The archive did not reach the cluster whole; send it again.";
+  const message = "The archive did not reach the host whole; send it again.";
   const error = unavailable("HOST_UNAVAILABLE", message, 5);
   error.cause = cause;
   return error;

@@ -1,17 +1,17 @@
 import { eq } from "drizzle-orm";
-import { ask } from "../cluster/ask.ts";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { conflict } from "../core/error.ts";
+import { ask } from "../host/ask.ts";
 import { type DumpRow, dump } from "./table.ts";
 import { tellBackup } from "./tell.ts";
 
 /** Takes the archive away, then its row; a crash between leaves what the expiry comes back to. */
 export async function removeDump(context: Context, row: DumpRow): Promise<void> {
-  const { id: dumpId, clusterId, databaseId, origin } = row;
+  const { id: dumpId, hostId, databaseId, origin } = row;
   const told =
     origin === "taken" ? await tellBackup(context, "backup.deleted", { dumpId, databaseId }) : [];
-  await context.cluster.removeDump(clusterId, dumpId);
+  await context.host.removeDump(hostId, dumpId);
   await commit(context, [context.db.delete(dump).where(eq(dump.id, dumpId)), ...told]);
 }
 

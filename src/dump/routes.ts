@@ -1,6 +1,4 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { ask } from "../cluster/ask.ts";
-import { findCluster } from "../cluster/find.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { conflict } from "../core/error.ts";
@@ -9,6 +7,8 @@ import { dataOf, errors, IdParameters, json, uuid } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
 import { findDatabase, findRecoverable } from "../database/find.ts";
 import { permit } from "../database/permit.ts";
+import { ask } from "../host/ask.ts";
+import { findHost } from "../host/find.ts";
 import { commitExclusively } from "../operation/find.ts";
 import { findDump, isDumpNamed } from "./find.ts";
 import { linkTo } from "./link.ts";
@@ -187,7 +187,7 @@ backupRoutes.openapi(
 backupRoutes.openapi(
   createRoute({
     method: "delete",
-    path: "/admin/clusters/{id}/dumps/{dump_id}",
+    path: "/admin/hosts/{id}/dumps/{dump_id}",
     operationId: "dumps.remove",
     summary: "Remove an archive that no row names",
     tags: ["admin"],
@@ -201,11 +201,11 @@ backupRoutes.openapi(
   async (c) => {
     const { context } = c.var;
     const { id, dump_id } = c.req.valid("param");
-    const cluster = await findCluster(context, id);
+    const host = await findHost(context, id);
     if (await isDumpNamed(context, dump_id)) {
       throw conflict("DUMP_IN_USE", "A backup has this archive: delete the backup.");
     }
-    await ask(() => context.cluster.removeDump(cluster.id, dump_id));
+    await ask(() => context.host.removeDump(host.id, dump_id));
     return c.body(null, 204);
   },
 );

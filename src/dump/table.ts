@@ -1,7 +1,7 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
 
-/** An archive of one database that its cluster's host keeps: made there, or sent by the caller. */
+/** An archive of one database that its host's host keeps: made there, or sent by the caller. */
 export const dump = sqliteTable(
   "dump",
   {
@@ -11,7 +11,7 @@ export const dump = sqliteTable(
     workspaceId: text("workspace_id").notNull(),
     projectId: text("project_id").notNull(),
     databaseId: text("database_id").notNull(),
-    clusterId: text("cluster_id").notNull(),
+    hostId: text("host_id").notNull(),
     /** The operation that makes it; null for one that was sent. */
     operationId: text("operation_id"),
     origin: text("origin", { enum: ["taken", "received"] }).notNull(),
@@ -32,7 +32,7 @@ export const dump = sqliteTable(
   (t) => [
     index("dump_of_database").on(t.databaseId, t.seq),
     index("dump_expiry").on(t.expiresAt),
-    index("dump_of_cluster").on(t.clusterId, t.seq),
+    index("dump_of_host").on(t.hostId, t.seq),
   ],
 );
 

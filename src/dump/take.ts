@@ -23,14 +23,14 @@ export const keptDays = 30;
 const dayMilliseconds = 86_400_000;
 const lookSeconds = 0.5;
 
-const TakeInput = z.object({ dumpId: z.string(), databaseId: z.string(), clusterId: z.string() });
+const TakeInput = z.object({ dumpId: z.string(), databaseId: z.string(), hostId: z.string() });
 type TakeInput = z.infer<typeof TakeInput>;
 
-async function ask(context: Context, { dumpId, databaseId, clusterId }: TakeInput) {
+async function ask(context: Context, { dumpId, databaseId, hostId }: TakeInput) {
   const { row } = await loadDatabase(context, databaseId);
   const { databaseName, loginRole: user } = row;
   const from = { database: databaseName, user, password: await openPassword(context, row) };
-  await context.cluster.startDump(clusterId, dumpId, from);
+  await context.host.startDump(hostId, dumpId, from);
 }
 
 const start: Do<TakeInput> = async (context, { input }) => {
@@ -39,7 +39,7 @@ const start: Do<TakeInput> = async (context, { input }) => {
 };
 
 const discard: Undo<TakeInput> = async (context, { input, failure, operationId }) => {
-  await context.cluster.removeDump(input.clusterId, input.dumpId);
+  await context.host.removeDump(input.hostId, input.dumpId);
   const reason = failure?.message ?? "It was given up.";
   return [
     failDump(context, input.dumpId, reason),
@@ -48,7 +48,7 @@ const discard: Undo<TakeInput> = async (context, { input, failure, operationId }
 };
 
 const finish: Do<TakeInput> = async (context, { input, operationId }) => {
-  const found = await context.cluster.dump(input.clusterId, input.dumpId);
+  const found = await context.host.dump(input.hostId, input.dumpId);
   // The host was restarted meanwhile and has forgotten it, with all it had written.
   if (found === null) {
     await ask(context, input);
@@ -98,18 +98,18 @@ export async function beginDump(
     const message = `A database keeps at most ${keptMax} backups on demand; delete one first.`;
     throw conflict("BACKUP_LIMIT", message, { backups_max: keptMax });
   }
-  const { organizationId, workspaceId, projectId, clusterId, id: databaseId } = row;
+  const { organizationId, workspaceId, projectId, hostId, id: databaseId } = row;
   const dumpId = newId(context);
   const lane = laneOf(projectId);
   const whose = { organizationId, workspaceId, projectId };
   const subject = { ...whose, lane, resourceId: dumpResource(databaseId), requestId };
-  const operation = begin(context, takeDump, subject, { dumpId, databaseId, clusterId });
+  const operation = begin(context, takeDump, subject, { dumpId, databaseId, hostId });
   const now = context.now();
   const insert = context.db.insert(dump).values({
     ...whose,
     id: dumpId,
     databaseId,
-    clusterId,
+    hostId,
     operationId: operation.id,
     origin: "taken",
     name,

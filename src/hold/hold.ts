@@ -3,10 +3,10 @@
 import { eq, sql } from "drizzle-orm";
 import { raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
-import { adoptAll } from "../cluster/mark.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { newId } from "../core/id.ts";
+import { adoptAll } from "../host/mark.ts";
 import { type InstallationRow, installation } from "./table.ts";
 
 const kind = "repairs_held";

@@ -75,7 +75,7 @@ holdRoutes.openapi(
     description:
       "Until `DELETE`: no drift is repaired, no deleted database destroyed, no orphan, dump or " +
       "base backup removed; what is found is told. It goes on by itself where D1 was brought " +
-      "back from an earlier time, or is another one than a cluster knew. Calls do what they do.",
+      "back from an earlier time, or is another one than a host knew. Calls do what they do.",
     tags: ["admin"],
     security: needs("admin:write"),
     request: { body: body(NewHold) },

@@ -4,8 +4,8 @@ import type { Context } from "../core/context.ts";
 import { newId } from "../core/id.ts";
 import { operation } from "./table.ts";
 
-/** The code of an attempt that reached no cluster, and so began nothing there. */
-export const unreached = "CLUSTER_UNREACHED";
+/** The code of an attempt that reached no host, and so began nothing there. */
+export const unreached = "HOST_UNREACHED";
 
 /** How a step ended. Anything it throws is retried, but a TerminalError, which unwinds. */
 export type Outcome =

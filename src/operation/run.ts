@@ -241,9 +241,9 @@ function argumentsOf(definition: AnyOperation, row: OperationRow) {
 function failureOf(error: unknown): Failure {
   if (error instanceof TerminalError) return { code: error.code, message: error.message };
   if (error instanceof Unreached) {
-    return { code: unreached, message: "The cluster does not answer; it is tried again." };
+    return { code: unreached, message: "The host does not answer; it is tried again." };
   }
-  return { code: "STEP_FAILED", message: "The cluster did not carry out this step." };
+  return { code: "STEP_FAILED", message: "The host did not carry out this step." };
 }
 
 function logFailure(context: Context, row: OperationRow, failure: Failure, error: unknown) {

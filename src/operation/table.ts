@@ -27,7 +27,7 @@ export const operation = sqliteTable(
     organizationId: text("organization_id").notNull(),
     workspaceId: text("workspace_id"),
     projectId: text("project_id"),
-    /** What it works on: the id of a database, a project, a cluster. */
+    /** What it works on: the id of a database, a project, a host. */
     resourceId: text("resource_id").notNull(),
     /** What is done one at a time, such as `project:<id>`. */
     lane: text("lane").notNull(),

@@ -80,8 +80,8 @@ function hasUrl({ row }: PlacedDatabase): boolean {
 
 async function envOf(context: Context, databases: readonly PlacedDatabase[]) {
   const env: Record<string, string> = {};
-  for (const { row, cluster } of databases) {
-    const urls = await urlsOf(context, row, cluster);
+  for (const { row, host } of databases) {
+    const urls = await urlsOf(context, row, host);
     const named = row.name === primaryName ? [] : [`${variableOf(row.name)}_`];
     for (const prefix of row.isPrimary ? ["", ...named] : named) {
       env[`${prefix}DATABASE_URL`] = urls.databaseUrl;

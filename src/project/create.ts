@@ -2,7 +2,6 @@ import type { WorkspaceRow, WorkspaceSelector } from "../account/find.ts";
 import { workspaceBy } from "../account/find.ts";
 import { countProject } from "../account/quota.ts";
 import { newWorkspace } from "../account/workspace.ts";
-import { clustersWithRoom } from "../cluster/place.ts";
 import { type Actor, attributedUser } from "../core/actor.ts";
 import { commit, type Statement, violatedConstraint } from "../core/batch.ts";
 import type { Attribution } from "../core/column.ts";
@@ -15,6 +14,7 @@ import { backendsOfNew } from "../database/backend.ts";
 import { newDatabase } from "../database/create.ts";
 import type { DatabaseSize } from "../database/size.ts";
 import { newEnvironments } from "../environment/create.ts";
+import { hostsWithRoom } from "../host/place.ts";
 import { recordEvent } from "../webhook/event.ts";
 import { ownProjectId } from "./find.ts";
 import { project } from "./table.ts";
@@ -64,9 +64,9 @@ async function attempt(
   { actor, requestId, receipt }: Request,
   input: NewProject,
 ) {
-  const [workspaces, clusters] = await context.db.batch([
+  const [workspaces, hosts] = await context.db.batch([
     workspaceBy(context, actor, selectorOf(actor, input)),
-    clustersWithRoom(context, backendsOfNew(actor.organizationId, input.postgres ?? "small")),
+    hostsWithRoom(context, backendsOfNew(actor.organizationId, input.postgres ?? "small")),
   ]);
   const { workspace, statements } = await enter(context, actor, input, workspaces[0]);
   const projectId = ownProjectId(newId(context));
@@ -95,7 +95,7 @@ async function attempt(
       size: input.postgres,
       attribution,
       requestId,
-      clusterId: clusters[0]?.id,
+      hostId: hosts[0]?.id,
     });
     statements.push(...made.statements);
   }

@@ -15,7 +15,7 @@ export async function renderCreated(
   return Promise.all(
     databases.map(async (each) => {
       const isRunning = each.row.state === "running";
-      const urls = isRunning ? await urlsOf(context, each.row, each.cluster) : null;
+      const urls = isRunning ? await urlsOf(context, each.row, each.host) : null;
       const operation = operations.get(each.row.id);
       return {
         ...renderDatabase(each),

@@ -1,5 +1,4 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { allClusters } from "../cluster/find.ts";
 import { requireScope } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
 import { notFound } from "../core/error.ts";
@@ -18,8 +17,9 @@ import {
   uuid,
 } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
-import { liveDatabases, withClusters } from "../database/find.ts";
+import { liveDatabases, withHosts } from "../database/find.ts";
 import { renderDatabase } from "../database/schema.ts";
+import { allHosts } from "../host/find.ts";
 import { createProject } from "./create.ts";
 import { deleteProject } from "./delete.ts";
 import { findProject, listProjects, projectById } from "./find.ts";
@@ -49,7 +49,7 @@ projectRoutes.openapi(
     summary: "Create a project, with a database if asked for",
     description:
       "With `data.postgres` the answer normally holds a running database, its URL works at once; " +
-      "when the cluster is slow it is still `provisioning` and finishes by itself.",
+      "when the host is slow it is still `provisioning` and finishes by itself.",
     tags: ["projects"],
     security: needs("projects:write"),
     request: { body: body(CreateProject) },
@@ -223,11 +223,11 @@ async function renderWithDatabases(context: Context, id: ProjectId) {
 }
 
 async function readProject(context: Context, id: ProjectId) {
-  const [[row], databases, clusters] = await context.db.batch([
+  const [[row], databases, hosts] = await context.db.batch([
     projectById(context, id),
     liveDatabases(context, id),
-    allClusters(context),
+    allHosts(context),
   ]);
   if (row === undefined) throw notFound("project");
-  return { row, databases: withClusters(databases, clusters) };
+  return { row, databases: withHosts(databases, hosts) };
 }

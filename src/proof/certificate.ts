@@ -36,7 +36,7 @@ function documentOf({ id, verificationId, row, found, versions }: Certified) {
     workspace_id: row.workspaceId,
     project_id: row.projectId,
     database_id: row.id,
-    cluster_id: row.clusterId,
+    host_id: row.hostId,
     result: resultOf(found),
     backup: { label: found.backup_label, repository: found.repository, method: found.method },
     restored_to: {
@@ -75,7 +75,7 @@ export async function certify(
       workspaceId: row.workspaceId,
       projectId: row.projectId,
       databaseId: row.id,
-      clusterId: row.clusterId,
+      hostId: row.hostId,
       verificationId,
       result: resultOf(found),
       backupLabel: found.backup_label,

@@ -1,5 +1,4 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { findCluster } from "../cluster/find.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
 import { needs, router } from "../core/route.ts";
 import {
@@ -14,6 +13,7 @@ import {
   uuid,
 } from "../core/schema.ts";
 import { findRecoverable } from "../database/find.ts";
+import { findHost } from "../host/find.ts";
 import { findCertificate, listCertificates } from "./find.ts";
 import { verifyNow } from "./schedule.ts";
 import { Certificate, renderCertificate } from "./schema.ts";
@@ -85,9 +85,9 @@ const Begun = z
 proofRoutes.openapi(
   createRoute({
     method: "post",
-    path: "/admin/clusters/{id}/verifications",
-    operationId: "clusters.verify",
-    summary: "Prove a cluster's backups now, by restoring from the newest",
+    path: "/admin/hosts/{id}/verifications",
+    operationId: "hosts.verify",
+    summary: "Prove a host's backups now, by restoring from the newest",
     description:
       "Beside what runs by schedule, daily. Without `database_id`, of the databases that were " +
       "verified longest ago.",
@@ -101,7 +101,7 @@ proofRoutes.openapi(
   }),
   async (c) => {
     const { context } = c.var;
-    const { id } = await findCluster(context, c.req.valid("param").id);
+    const { id } = await findHost(context, c.req.valid("param").id);
     const { database_id: databaseId } = c.req.valid("json");
     const { operationId, verificationId } = await verifyNow(context, id, databaseId);
     return c.json({ data: { operation_id: operationId, verification_id: verificationId } }, 202);

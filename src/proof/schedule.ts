@@ -1,14 +1,14 @@
-// When a cluster proves its backups, and with which databases: those that waited longest, so many
+// When a host proves its backups, and with which databases: those that waited longest, so many
 // that each has its turn within a week.
 import { and, asc, count, desc, eq, inArray, not, sql } from "drizzle-orm";
 import { isIdle } from "../backup/schedule.ts";
-import { allClusters } from "../cluster/find.ts";
-import type { ClusterRow } from "../cluster/table.ts";
 import { verifiedMax } from "../contract/verification.ts";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { invalid, messageOf, notFound } from "../core/error.ts";
 import { database } from "../database/table.ts";
+import { allHosts } from "../host/find.ts";
+import type { HostRow } from "../host/table.ts";
 import { activeOperations, commitExclusively } from "../operation/find.ts";
 import { type VerificationRow, verification } from "./table.ts";
 import { beginVerification, verifiable, verificationResource } from "./verify.ts";
@@ -28,7 +28,7 @@ export function verificationPlan(databases: number): {
   return { hours: 24 / times, sample: Math.ceil(daily / times) };
 }
 
-/** Whether the next is due; the first one is when a cluster is that old. */
+/** Whether the next is due; the first one is when a host is that old. */
 export function isVerificationDue(
   now: Date,
   hours: number,
@@ -40,20 +40,20 @@ export function isVerificationDue(
   return now.getTime() - from.getTime() >= wait * hourMilliseconds;
 }
 
-/** Begins the verifications that are due; one cluster's trouble is not another's. */
+/** Begins the verifications that are due; one host's trouble is not another's. */
 export async function scheduleVerifications(context: Context): Promise<void> {
-  for (const cluster of await allClusters(context)) {
+  for (const host of await allHosts(context)) {
     try {
-      await scheduleVerification(context, cluster);
+      await scheduleVerification(context, host);
     } catch (error) {
       const message = messageOf(error);
-      context.log({ level: "warning", message, cluster: cluster.name });
+      context.log({ level: "warning", message, host: host.name });
     }
   }
 }
 
-async function scheduleVerification(context: Context, cluster: ClusterRow): Promise<void> {
-  const { id, createdAt } = cluster;
+async function scheduleVerification(context: Context, host: HostRow): Promise<void> {
+  const { id, createdAt } = host;
   const [[last], [counted]] = await context.db.batch([
     lastVerification(context, id),
     context.db.select({ n: count() }).from(database).where(isVerifiable(id)),
@@ -61,27 +61,27 @@ async function scheduleVerification(context: Context, cluster: ClusterRow): Prom
   const { hours, sample } = verificationPlan(counted?.n ?? 0);
   if (!isVerificationDue(context.now(), hours, createdAt, last)) return;
   if ((await activeOperations(context, [verificationResource(id)])).size > 0) return;
-  const isQuiet = isIdle(await context.cluster.archiveStatus(id));
+  const isQuiet = isIdle(await context.host.archiveStatus(id));
   const week = weekDays * 24 * hourMilliseconds;
   const before = new Date(context.now().getTime() - week);
   const ids = await longestUnverified(context, id, sample, isQuiet ? before : null);
   if (ids.length === 0) return;
   await commit(context, beginVerification(context, id, ids).statements);
-  await context.nudge(`cluster:${id}`);
+  await context.nudge(`host:${id}`);
 }
 
-function lastVerification(context: Context, clusterId: string) {
+function lastVerification(context: Context, hostId: string) {
   return context.db
     .select()
     .from(verification)
-    .where(eq(verification.clusterId, clusterId))
+    .where(eq(verification.hostId, hostId))
     .orderBy(desc(verification.seq))
     .limit(1);
 }
 
-/** That a database is in a cluster, and there to be verified. */
-export function isVerifiable(clusterId: string) {
-  return and(eq(database.clusterId, clusterId), inArray(database.state, [...verifiable]));
+/** That a database is in a host, and there to be verified. */
+export function isVerifiable(hostId: string) {
+  return and(eq(database.hostId, hostId), inArray(database.state, [...verifiable]));
 }
 
 /**
@@ -90,7 +90,7 @@ export function isVerifiable(clusterId: string) {
  */
 async function longestUnverified(
   context: Context,
-  clusterId: string,
+  hostId: string,
   limit: number,
   passedBefore: Date | null = null,
 ): Promise<string[]> {
@@ -103,7 +103,7 @@ async function longestUnverified(
   const rows = await context.db
     .select({ id: database.id })
     .from(database)
-    .where(and(isVerifiable(clusterId), not(hasPassed)))
+    .where(and(isVerifiable(hostId), not(hasPassed)))
     .orderBy(sql`coalesce(${verifiedAt}, 0)`, asc(database.seq))
     .limit(limit);
   return rows.map(({ id }) => id);
@@ -111,36 +111,32 @@ async function longestUnverified(
 
 /**
  * Begins a verification whether one is due or not, of one database or of those whose turn it is.
- * @throws ApiError 404 for a database that is not in the cluster, 409 OPERATION_IN_PROGRESS while
+ * @throws ApiError 404 for a database that is not in the host, 409 OPERATION_IN_PROGRESS while
  *   another one runs, 422 when there is no database to verify.
  */
-export async function verifyNow(
-  context: Context,
-  clusterId: string,
-  databaseId: string | undefined,
-) {
-  const ids = await chosen(context, clusterId, databaseId);
-  const { statements, ...begun } = beginVerification(context, clusterId, ids);
-  await commitExclusively(context, [verificationResource(clusterId)], statements);
-  await context.nudge(`cluster:${clusterId}`);
+export async function verifyNow(context: Context, hostId: string, databaseId: string | undefined) {
+  const ids = await chosen(context, hostId, databaseId);
+  const { statements, ...begun } = beginVerification(context, hostId, ids);
+  await commitExclusively(context, [verificationResource(hostId)], statements);
+  await context.nudge(`host:${hostId}`);
   return begun;
 }
 
-async function chosen(context: Context, clusterId: string, databaseId: string | undefined) {
+async function chosen(context: Context, hostId: string, databaseId: string | undefined) {
   if (databaseId === undefined) {
     const [counted] = await context.db
       .select({ n: count() })
       .from(database)
-      .where(isVerifiable(clusterId));
+      .where(isVerifiable(hostId));
     const { sample } = verificationPlan(counted?.n ?? 0);
-    const ids = await longestUnverified(context, clusterId, sample);
+    const ids = await longestUnverified(context, hostId, sample);
     if (ids.length > 0) return ids;
-    throw invalid("database_id", "the cluster has no database to verify; create one first.");
+    throw invalid("database_id", "the host has no database to verify; create one first.");
   }
   const [found] = await context.db
     .select({ id: database.id })
     .from(database)
-    .where(and(isVerifiable(clusterId), eq(database.id, databaseId)));
+    .where(and(isVerifiable(hostId), eq(database.id, databaseId)));
   if (found === undefined) throw notFound("database");
   return [found.id];
 }

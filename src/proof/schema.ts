@@ -24,7 +24,7 @@ export const Certificate = z
     workspace_id: z.string(),
     project_id: z.string(),
     database_id: z.string(),
-    cluster_id: z.string(),
+    host_id: z.string(),
     result: z.enum(certificateResults).openapi({
       description: "`incomplete`: none of the checks failed, but one could not be made",
     }),

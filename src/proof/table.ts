@@ -7,13 +7,13 @@ import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts"
  */
 export const certificateResults = ["passed", "incomplete", "failed"] as const;
 
-/** A verification of a cluster's backups: some of its databases were restored to look at them. */
+/** A verification of a host's backups: some of its databases were restored to look at them. */
 export const verification = sqliteTable(
   "verification",
   {
     seq: seqColumn(),
     id: idColumn(),
-    clusterId: text("cluster_id").notNull(),
+    hostId: text("host_id").notNull(),
     /** `succeeded` is that it was carried out, whatever was found. */
     state: text("state", { enum: ["running", "succeeded", "failed"] }).notNull(),
     /** How many databases it is about. */
@@ -22,7 +22,7 @@ export const verification = sqliteTable(
     endedAt: timeColumn("ended_at"),
     ...timeColumns(),
   },
-  (t) => [index("verification_of_cluster").on(t.clusterId, t.seq)],
+  (t) => [index("verification_of_host").on(t.hostId, t.seq)],
 );
 
 /** One row of the table. */
@@ -38,7 +38,7 @@ export const certificate = sqliteTable(
     workspaceId: text("workspace_id").notNull(),
     projectId: text("project_id").notNull(),
     databaseId: text("database_id").notNull(),
-    clusterId: text("cluster_id").notNull(),
+    hostId: text("host_id").notNull(),
     verificationId: text("verification_id").notNull(),
     result: text("result", { enum: certificateResults }).notNull(),
     /** The base backup it was restored from; null when none could be found. */

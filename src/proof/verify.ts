@@ -1,4 +1,4 @@
-// Has a cluster prove its backups: some databases are restored, looked at, and what was found is
+// Has a host prove its backups: some databases are restored, looked at, and what was found is
 // signed. Law: a verification that did not come to its end certifies nothing.
 import { eq, inArray } from "drizzle-orm";
 import { z } from "zod";
@@ -16,7 +16,7 @@ import { type VerificationRow, verification } from "./table.ts";
 
 const VerifyInput = z.strictObject({
   verificationId: z.string(),
-  clusterId: z.string(),
+  hostId: z.string(),
   /** Each with the id its certificate will have. */
   databases: z.array(z.object({ databaseId: z.string(), certificateId: z.string() })),
 });
@@ -36,7 +36,7 @@ async function rowsOf(context: Context, { databases }: VerifyInput): Promise<Dat
 
 async function targetOf(context: Context, row: DatabaseRow): Promise<VerificationTarget | null> {
   if (!verifiable.some((state) => state === row.state)) return null;
-  const oid = row.oid ?? (await context.cluster.oidOf(row.clusterId, row.databaseName));
+  const oid = row.oid ?? (await context.host.oidOf(row.hostId, row.databaseName));
   if (oid === null) return null;
   const isOpen = row.state !== "stopped";
   const { databaseName, loginRole: user } = row;
@@ -50,8 +50,8 @@ async function ask(context: Context, input: VerifyInput): Promise<boolean> {
   const targets = await Promise.all(rows.map((row) => targetOf(context, row)));
   const databases = targets.filter((target) => target !== null);
   if (databases.length === 0) return false;
-  const { clusterId, verificationId } = input;
-  await context.cluster.startVerification(clusterId, verificationId, databases);
+  const { hostId, verificationId } = input;
+  await context.host.startVerification(hostId, verificationId, databases);
   return true;
 }
 
@@ -61,13 +61,13 @@ const start: Do<VerifyInput> = async (context, { input }) => {
 };
 
 const giveUp: Undo<VerifyInput> = async (context, { input, failure }) => {
-  await context.cluster.endVerification(input.clusterId, input.verificationId);
+  await context.host.endVerification(input.hostId, input.verificationId);
   return [end(context, input, "failed", failure?.message ?? "It was given up.")];
 };
 
 const finish: Do<VerifyInput> = async (context, { input }) => {
-  const { clusterId, verificationId } = input;
-  const found = await context.cluster.verification(clusterId, verificationId);
+  const { hostId, verificationId } = input;
+  const found = await context.host.verification(hostId, verificationId);
   // The host was restarted meanwhile and has forgotten it; or there is nothing left to look at.
   if (found === null) {
     const isBegun = await ask(context, input);
@@ -110,9 +110,9 @@ function end(
     .where(eq(verification.id, verificationId));
 }
 
-/** `cluster.verify_backup`: databases restored beside the live ones, looked at, and certified. */
+/** `host.verify_backup`: databases restored beside the live ones, looked at, and certified. */
 export const verifyBackup = defineOperation<VerifyInput>({
-  name: "cluster.verify_backup",
+  name: "host.verify_backup",
   input: VerifyInput,
   deadlineMinutes: 12 * 60,
   attemptsMax: 20,
@@ -122,15 +122,15 @@ export const verifyBackup = defineOperation<VerifyInput>({
   },
 });
 
-/** What a verification works on: one at a time of a cluster, beside its base backups. */
-export function verificationResource(clusterId: string): string {
-  return `${clusterId}/verification`;
+/** What a verification works on: one at a time of a host, beside its base backups. */
+export function verificationResource(hostId: string): string {
+  return `${hostId}/verification`;
 }
 
-/** Begins to verify databases of a cluster; a second active verification aborts the batch. */
+/** Begins to verify databases of a host; a second active verification aborts the batch. */
 export function beginVerification(
   context: Context,
-  clusterId: string,
+  hostId: string,
   databaseIds: readonly string[],
 ) {
   const verificationId = newId(context);
@@ -143,17 +143,17 @@ export function beginVerification(
     context,
     verifyBackup,
     {
-      lane: `cluster:${clusterId}`,
+      lane: `host:${hostId}`,
       organizationId: operator,
       workspaceId: null,
       projectId: null,
-      resourceId: verificationResource(clusterId),
+      resourceId: verificationResource(hostId),
     },
-    { verificationId, clusterId, databases },
+    { verificationId, hostId, databases },
   );
   const insert = context.db.insert(verification).values({
     id: verificationId,
-    clusterId,
+    hostId,
     state: "running",
     databases: databases.length,
     createdAt: now,

@@ -1,16 +1,16 @@
 // Backups that are not proved, as alerts: what was found wrong with a database that was restored,
-// what could not be looked at, and a cluster where nothing was looked at for too long.
+// what could not be looked at, and a host where nothing was looked at for too long.
 import { and, count, desc, eq, isNotNull, lt, min, not, notInArray, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
 import { isIdle } from "../backup/schedule.ts";
-import { allClusters } from "../cluster/find.ts";
-import type { ClusterRow } from "../cluster/table.ts";
 import type { VerifiedDatabase } from "../contract/verification.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { database } from "../database/table.ts";
+import { allHosts } from "../host/find.ts";
+import type { HostRow } from "../host/table.ts";
 import { isVerifiable, verificationPlan } from "./schedule.ts";
 import { type CertificateRow, certificate, verification } from "./table.ts";
 
@@ -27,15 +27,15 @@ const keptDays = 400;
 /** Raises what is wrong by the newest certificates and verifications, and resolves what is not. */
 export async function watchVerifications(context: Context): Promise<void> {
   const failed = await failedCertificates(context);
-  const clusters = await allClusters(context);
+  const hosts = await allHosts(context);
   const statements = failed.map((row) => raiseAlert(context, alertOf(row)));
-  for (const cluster of clusters) statements.push(...(await alertsOfCluster(context, cluster)));
+  for (const host of hosts) statements.push(...(await alertsOfHost(context, host)));
   const others = [
     ...failed.map(({ databaseId }) => databaseId),
-    ...clusters.map(({ id }) => id).slice(0, toldMax),
+    ...hosts.map(({ id }) => id).slice(0, toldMax),
   ];
   // With more than that many at a time, somebody is at it: what is resolved can wait.
-  const isAll = failed.length < toldMax && clusters.length < toldMax;
+  const isAll = failed.length < toldMax && hosts.length < toldMax;
   const resolved = isAll ? [resolveAlerts(context, kind, notInArray(alert.subject, others))] : [];
   await commit(context, [...statements, ...resolved]);
 }
@@ -65,25 +65,25 @@ function failedCertificates(context: Context): Promise<CertificateRow[]> {
     .limit(toldMax);
 }
 
-function alertOf({ id, databaseId, clusterId, backupLabel, document }: CertificateRow) {
+function alertOf({ id, databaseId, hostId, backupLabel, document }: CertificateRow) {
   const { checks }: Pick<VerifiedDatabase, "checks"> = JSON.parse(document);
   const failed = checks.filter(({ result }) => result === "failed");
   const words = failed.map(({ name, detail }) => `${name}: ${detail}`).join(" ");
   const message =
     `The database ${databaseId} did not come back whole from the base backup ${backupLabel}. ` +
     `${words} Take a full base backup, then verify again.`;
-  const details = { certificate_id: id, cluster_id: clusterId, backup: backupLabel };
+  const details = { certificate_id: id, host_id: hostId, backup: backupLabel };
   return { kind, subject: databaseId, message, details } as const;
 }
 
 // Where nothing is written, each database is verified once a week.
-async function isQuiet(context: Context, clusterId: string): Promise<boolean> {
-  return context.cluster.archiveStatus(clusterId).then(isIdle, () => false);
+async function isQuiet(context: Context, hostId: string): Promise<boolean> {
+  return context.host.archiveStatus(hostId).then(isIdle, () => false);
 }
 
-async function alertsOfCluster(context: Context, cluster: ClusterRow): Promise<Statement[]> {
-  const { id, name, createdAt } = cluster;
-  const isOver = and(eq(verification.clusterId, id), isNotNull(verification.endedAt));
+async function alertsOfHost(context: Context, host: HostRow): Promise<Statement[]> {
+  const { id, name, createdAt } = host;
+  const isOver = and(eq(verification.hostId, id), isNotNull(verification.endedAt));
   const latest = (which = isOver) =>
     context.db.select().from(verification).where(which).orderBy(desc(verification.seq)).limit(1);
   const [[last], [whole], [counted]] = await context.db.batch([
@@ -107,12 +107,12 @@ async function alertsOfCluster(context: Context, cluster: ClusterRow): Promise<S
   ];
   const retry = "It is tried again in an hour; nothing is certified meanwhile.";
   if (last?.state === "failed") {
-    const why = `A verification of the cluster ${name} was not carried out: ${last.errorMessage}`;
+    const why = `A verification of the host ${name} was not carried out: ${last.errorMessage}`;
     return tell(`${why} ${retry}`, { verification_id: last.id });
   }
   if (isLate) {
     const at = since.toISOString();
-    const message = `No backup of the cluster ${name} was verified since ${at}. Look at its host.`;
+    const message = `No backup of the host ${name} was verified since ${at}. Look at its host.`;
     return tell(message, { since: at });
   }
   return [resolveAlerts(context, kind, eq(alert.subject, id))];

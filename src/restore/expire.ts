@@ -66,7 +66,7 @@ export async function endPreviews(context: Context): Promise<void> {
   }
 }
 
-const lost = "The preview ended with the servers of its cluster; restore anew for another.";
+const lost = "The preview ended with the servers of its host; restore anew for another.";
 
 function standing(context: Context, which?: SQL) {
   const promotion = alias(restore, "promotion");
@@ -103,12 +103,12 @@ function isSourceGone(context: Context) {
   );
 }
 
-async function isLost(context: Context, { clusterId, id }: RestoreRow): Promise<boolean> {
+async function isLost(context: Context, { hostId, id }: RestoreRow): Promise<boolean> {
   try {
-    const found = await context.cluster.recovery(clusterId, id);
+    const found = await context.host.recovery(hostId, id);
     return found === null || found.state === "failed";
   } catch {
-    // A silent cluster says nothing about it.
+    // A silent host says nothing about it.
     return false;
   }
 }

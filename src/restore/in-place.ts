@@ -50,15 +50,15 @@ const giveUp: Undo<InPlaceInput> = async (context, { input, failure }) => {
 };
 
 const prepare: Do<InPlaceInput> = async (context, { input }) => {
-  await context.cluster.createTwin(input.clusterId, input.twinName, input.ownerRole);
+  await context.host.createTwin(input.hostId, input.twinName, input.ownerRole);
   const { row } = await loadDatabase(context, input.databaseId);
   const { temporaryBytesMax } = limitsOf(row);
-  await context.cluster.limitTemporary(input.clusterId, input.twinName, temporaryBytesMax);
+  await context.host.limitTemporary(input.hostId, input.twinName, temporaryBytesMax);
   return next();
 };
 
 const dropTwin: Undo<InPlaceInput> = async (context, { input }) => {
-  await context.cluster.dropTwin(input.clusterId, input.twinName);
+  await context.host.dropTwin(input.hostId, input.twinName);
   return [];
 };
 
@@ -76,14 +76,14 @@ const load: Do<InPlaceInput> = async (context, { input }) => {
 async function checkRoom(context: Context, input: InPlaceInput): Promise<void> {
   const { row } = await loadDatabase(context, input.databaseId);
   const { storageBytesMax } = limitsOf(row);
-  if ((await context.cluster.measure(input.clusterId, input.twinName)) <= storageBytesMax) return;
+  if ((await context.host.measure(input.hostId, input.twinName)) <= storageBytesMax) return;
   const message = `What is in it takes more than the storage ceiling of ${storageBytesMax} bytes.`;
   throw new TerminalError("STORAGE_FULL", message);
 }
 
 const swap: Do<InPlaceInput> = async (context, { input, operationId }) => {
-  const { clusterId, databaseName: live, twinName: twin, asideName: aside } = input;
-  await context.cluster.swapDatabases(clusterId, { live, twin, aside });
+  const { hostId, databaseName: live, twinName: twin, asideName: aside } = input;
+  await context.host.swapDatabases(hostId, { live, twin, aside });
   const { row } = await loadDatabase(context, input.databaseId);
   const asideUntil = new Date(context.now().getTime() + asideDays * dayMilliseconds);
   const data = { restore_id: input.restoreId };
@@ -104,9 +104,9 @@ async function changeIncarnation(
   row: DatabaseRow,
   aside: string,
 ): Promise<Statement[]> {
-  const { clusterId, databaseName } = row;
-  const former = await context.cluster.oidOf(clusterId, aside);
-  const oid = await context.cluster.oidOf(clusterId, databaseName);
+  const { hostId, databaseName } = row;
+  const former = await context.host.oidOf(hostId, aside);
+  const oid = await context.host.oidOf(hostId, databaseName);
   const ended = former === null || former === oid || row.oid === oid ? [] : [former];
   return [
     ...ended.map((each) =>
@@ -137,7 +137,7 @@ export const restoreInPlace = defineOperation<InPlaceInput>({
 const UndoInput = z.object({
   restoreId: z.string(),
   databaseId: z.string(),
-  clusterId: z.string(),
+  hostId: z.string(),
   databaseName: z.string(),
   /** Where the former content is, and the name what is live gets. */
   twinName: z.string(),
@@ -146,8 +146,8 @@ const UndoInput = z.object({
 type UndoInput = z.infer<typeof UndoInput>;
 
 const swapBack: Do<UndoInput> = async (context, { input, operationId }) => {
-  const { clusterId, databaseName: live, twinName: twin, asideName: aside } = input;
-  await context.cluster.swapDatabases(clusterId, { live, twin, aside });
+  const { hostId, databaseName: live, twinName: twin, asideName: aside } = input;
+  await context.host.swapDatabases(hostId, { live, twin, aside });
   const { row } = await loadDatabase(context, input.databaseId);
   const data = { restore_id: input.restoreId, undone: true };
   const change = { asideName: aside, undoneAt: context.now() };
@@ -170,13 +170,13 @@ export const undoRestore = defineOperation<UndoInput>({
 
 const ForgetInput = z.object({
   restoreId: z.string(),
-  clusterId: z.string(),
+  hostId: z.string(),
   asideName: z.string(),
 });
 type ForgetInput = z.infer<typeof ForgetInput>;
 
 const dropAside: Do<ForgetInput> = async (context, { input }) => {
-  await context.cluster.dropTwin(input.clusterId, input.asideName);
+  await context.host.dropTwin(input.hostId, input.asideName);
   return next(changeRestore(context, input.restoreId, { asideUntil: null }));
 };
 
@@ -204,7 +204,7 @@ export function beginRestoreInPlace(
   { request, words, source: madeFrom, backupLabel, previewId }: ResolvedTarget,
   requestId: string,
 ) {
-  const { organizationId, workspaceId, projectId, clusterId, id: databaseId } = source;
+  const { organizationId, workspaceId, projectId, hostId, id: databaseId } = source;
   const restoreId = newId(context);
   const twinName = `twin_${opaqueName(context, nameLength)}`;
   const asideName = `former_${opaqueName(context, nameLength)}`;
@@ -214,7 +214,7 @@ export function beginRestoreInPlace(
     context,
     restoreInPlace,
     { ...subjectOf(source), requestId },
-    { restoreId, previewId, clusterId, request, databaseId, ...names },
+    { restoreId, previewId, hostId, request, databaseId, ...names },
   );
   const now = context.now();
   const insert = context.db.insert(restore).values({
@@ -224,7 +224,7 @@ export function beginRestoreInPlace(
     projectId,
     sourceDatabaseId: databaseId,
     databaseId,
-    clusterId,
+    hostId,
     operationId: operation.id,
     mode: "in_place",
     state: "pending",
@@ -258,7 +258,7 @@ export function beginUndo(
     {
       restoreId,
       databaseId: row.id,
-      clusterId: row.clusterId,
+      hostId: row.hostId,
       databaseName: row.databaseName,
       twinName: asideName,
       asideName: `former_${opaqueName(context, nameLength)}`,
@@ -274,6 +274,6 @@ export function beginForget(
   { id: restoreId, asideName }: { readonly id: string; readonly asideName: string },
 ) {
   const subject = { ...subjectOf(row), resourceId: `${row.id}/${asideName}` };
-  const input = { restoreId, clusterId: row.clusterId, asideName };
+  const input = { restoreId, hostId: row.hostId, asideName };
   return begin(context, forgetFormer, subject, input);
 }

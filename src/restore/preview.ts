@@ -1,4 +1,4 @@
-// A database as it was at a moment, to look at: nothing is loaded. It is the recovered cluster
+// A database as it was at a moment, to look at: nothing is loaded. It is the recovered host
 // itself, which refuses writes, behind a name and a login of its own in the poolers.
 import { and, eq, inArray, isNotNull } from "drizzle-orm";
 import { z } from "zod";
@@ -19,7 +19,7 @@ import { type RestoreRow, restore } from "./table.ts";
 import type { ResolvedTarget } from "./target.ts";
 import { tellRestore } from "./tell.ts";
 
-/** So many previews stand in a cluster at a time: each is a Postgres with memory of its own. */
+/** So many previews stand in a host at a time: each is a Postgres with memory of its own. */
 const slots = [1, 2, 3, 4] as const;
 
 /** How long one stands when nothing else is said. */
@@ -50,12 +50,12 @@ const giveUp: Undo<PreviewInput> = async (context, { input, failure }) => {
 };
 
 const open: Do<PreviewInput> = async (context, { input }) => {
-  const { restoreId, clusterId, keepSeconds } = input;
+  const { restoreId, hostId, keepSeconds } = input;
   const { row } = await loadDatabase(context, input.sourceDatabaseId);
   const standing = loginOf(await findRestoreRow(context, restoreId));
   const verifier = await scramVerifier(context, await openPassword(context, standing));
   const { suspend_after_seconds: _, ...settings } = settingsOf(row);
-  await context.cluster.openPreview(clusterId, restoreId, {
+  await context.host.openPreview(hostId, restoreId, {
     name: standing.databaseName,
     login: standing.loginRole,
     verifier,
@@ -64,7 +64,7 @@ const open: Do<PreviewInput> = async (context, { input }) => {
   });
   const { databaseUrl } = await urlsOf(context, standing);
   const by = row.allowedAddresses.length === 0 ? "address" : "socket";
-  await context.cluster.probe(clusterId, databaseUrl, by);
+  await context.host.probe(hostId, databaseUrl, by);
   const expiresAt = new Date(context.now().getTime() + keepSeconds * 1000);
   const change = { state: "succeeded", finishedAt: context.now(), expiresAt } as const;
   return next(
@@ -85,11 +85,11 @@ export const preview = defineOperation<PreviewInput>({
   },
 });
 
-const EndInput = z.object({ restoreId: z.string(), clusterId: z.string() });
+const EndInput = z.object({ restoreId: z.string(), hostId: z.string() });
 type EndInput = z.infer<typeof EndInput>;
 
 const close: Do<EndInput> = async (context, { input }) => {
-  await context.cluster.endRecovery(input.clusterId, input.restoreId);
+  await context.host.endRecovery(input.hostId, input.restoreId);
   return next(changeRestore(context, input.restoreId, previewOver(context)));
 };
 
@@ -105,11 +105,11 @@ export const endPreview = defineOperation<EndInput>({
 
 /** How the poolers know a preview. @throws ApiError 409 PREVIEW_NOT_OPEN */
 export function loginOf(row: RestoreRow) {
-  const { id, clusterId, previewName, previewLogin, passwordSealed } = row;
+  const { id, hostId, previewName, previewLogin, passwordSealed } = row;
   if (previewName === null || previewLogin === null || passwordSealed === null) {
     throw previewNotOpen(row);
   }
-  return { id, clusterId, databaseName: previewName, loginRole: previewLogin, passwordSealed };
+  return { id, hostId, databaseName: previewName, loginRole: previewLogin, passwordSealed };
 }
 
 /** 409 PREVIEW_NOT_OPEN, saying what to do instead. */
@@ -132,7 +132,7 @@ export async function beginPreview(
   { request, words }: ResolvedTarget,
   { keepSeconds, requestId }: { readonly keepSeconds: number; readonly requestId: string },
 ) {
-  const { organizationId, workspaceId, projectId, clusterId, id: sourceDatabaseId } = source;
+  const { organizationId, workspaceId, projectId, hostId, id: sourceDatabaseId } = source;
   const previewSlot = await freeSlot(context, source);
   const restoreId = newId(context);
   const { passwordSealed } = await newPassword(context, restoreId);
@@ -147,7 +147,7 @@ export async function beginPreview(
       resourceId: restoreId,
       requestId,
     },
-    { restoreId, clusterId, request, sourceDatabaseId, keepSeconds },
+    { restoreId, hostId, request, sourceDatabaseId, keepSeconds },
   );
   const now = context.now();
   const insert = context.db.insert(restore).values({
@@ -157,7 +157,7 @@ export async function beginPreview(
     projectId,
     sourceDatabaseId,
     databaseId: sourceDatabaseId,
-    clusterId,
+    hostId,
     operationId: operation.id,
     mode: "preview",
     state: "pending",
@@ -180,7 +180,7 @@ async function freeSlot(context: Context, source: DatabaseRow): Promise<number> 
   const standing = await context.db
     .select()
     .from(restore)
-    .where(and(eq(restore.clusterId, source.clusterId), isNotNull(restore.previewSlot)));
+    .where(and(eq(restore.hostId, source.hostId), isNotNull(restore.previewSlot)));
   const own = standing.find(({ sourceDatabaseId }) => sourceDatabaseId === source.id);
   if (own !== undefined) {
     const message = "A preview of this database stands already; DELETE /restores/:id ends it.";
@@ -189,13 +189,13 @@ async function freeSlot(context: Context, source: DatabaseRow): Promise<number> 
   const taken = new Set(standing.map(({ previewSlot }) => previewSlot));
   const free = slots.find((slot) => !taken.has(slot));
   if (free !== undefined) return free;
-  const message = `${slots.length} previews stand on this cluster: as many as it takes at a time.`;
+  const message = `${slots.length} previews stand on this host: as many as it takes at a time.`;
   throw unavailable("TOO_MANY_PREVIEWS", message, 60);
 }
 
 /** Begins to end a preview that stands. */
 export function beginEndPreview(context: Context, row: RestoreRow, requestId: string | null) {
-  const { id: restoreId, clusterId, organizationId, workspaceId, projectId } = row;
+  const { id: restoreId, hostId, organizationId, workspaceId, projectId } = row;
   const lane = laneOf(projectId);
   const subject = {
     lane,
@@ -205,7 +205,7 @@ export function beginEndPreview(context: Context, row: RestoreRow, requestId: st
     resourceId: restoreId,
     requestId,
   };
-  return begin(context, endPreview, subject, { restoreId, clusterId });
+  return begin(context, endPreview, subject, { restoreId, hostId });
 }
 
 /** The restore a preview is being promoted to; null when there is none. */

@@ -16,7 +16,7 @@ export const Recovering = z.object({
   restoreId: z.string(),
   /** The preview whose recovery it is, unless it has one of its own. */
   previewId: z.string().optional(),
-  clusterId: z.string(),
+  hostId: z.string(),
   request: z.union([
     z.object({
       database_oid: z.number(),
@@ -45,17 +45,17 @@ export function changeRestore(
     .where(eq(restore.id, restoreId));
 }
 
-/** Has the cluster recover; comes back until it is at the target. A lost one is begun again. */
+/** Has the host recover; comes back until it is at the target. A lost one is begun again. */
 export async function recover(context: Context, input: Recovering): Promise<Outcome> {
-  const { clusterId, restoreId, request } = input;
+  const { hostId, restoreId, request } = input;
   const recoveryId = recoveryIdOf(input);
-  const found = await context.cluster.recovery(clusterId, recoveryId);
+  const found = await context.host.recovery(hostId, recoveryId);
   if (found === null) {
-    await context.cluster.startRecovery(clusterId, recoveryId, request);
+    await context.host.startRecovery(hostId, recoveryId, request);
     return waitFor(lookSeconds, changeRestore(context, restoreId, { state: "running" }));
   }
   const isOver = found.state === "ready" || found.state === "failed";
-  const alerts = isOver ? damageAlerts(context, clusterId, found.passed_over) : [];
+  const alerts = isOver ? damageAlerts(context, hostId, found.passed_over) : [];
   if (found.state === "failed") {
     const passedOver = found.passed_over;
     await commit(context, [...alerts, changeRestore(context, restoreId, { passedOver })]);
@@ -93,16 +93,16 @@ export async function loadInto(
   database: string,
   login: () => Promise<Omit<TenantLogin, "database">>,
 ): Promise<Outcome> {
-  const { clusterId, restoreId } = input;
+  const { hostId, restoreId } = input;
   const recoveryId = recoveryIdOf(input);
-  const found = await context.cluster.recovery(clusterId, recoveryId);
+  const found = await context.host.recovery(hostId, recoveryId);
   if (found === null) throw new TerminalError("RECOVERY_LOST", "The host lost the recovery.");
   const { load } = found;
   const told = changeRestore(context, restoreId, progressOf(found));
   if (load?.state === "running") return waitFor(lookSeconds, told);
   // A preview may have been loaded before, for a restore that failed.
   if (load?.database !== database) {
-    await context.cluster.loadRecovery(clusterId, recoveryId, { database, ...(await login()) });
+    await context.host.loadRecovery(hostId, recoveryId, { database, ...(await login()) });
     return waitFor(lookSeconds);
   }
   if (load.state === "succeeded") return next(told);
@@ -116,12 +116,12 @@ function recoveryIdOf({ restoreId, previewId }: Recovering): string {
 /** Ends the recovery of a restore that failed, but for a preview's, which stands as before. */
 export async function giveUpRecovery(context: Context, input: Recovering): Promise<void> {
   if (input.previewId !== undefined) return;
-  await context.cluster.endRecovery(input.clusterId, input.restoreId);
+  await context.host.endRecovery(input.hostId, input.restoreId);
 }
 
 /** Ends the recovery of a restore that succeeded, and with it the preview it came from. */
 export async function finishRecovery(context: Context, input: Recovering): Promise<Statement[]> {
-  await context.cluster.endRecovery(input.clusterId, recoveryIdOf(input));
+  await context.host.endRecovery(input.hostId, recoveryIdOf(input));
   const change = { state: "succeeded", finishedAt: context.now() } as const;
   return [
     changeRestore(context, input.restoreId, change),

@@ -1,6 +1,5 @@
 // A database of the project as it was at a moment, beside the one it was: the source is untouched.
 import { z } from "zod";
-import { release } from "../cluster/place.ts";
 import type { Attribution } from "../core/column.ts";
 import type { Context } from "../core/context.ts";
 import { newId, type ProjectId } from "../core/id.ts";
@@ -13,6 +12,7 @@ import { applySettings, isDefault } from "../database/setting.ts";
 import type { DatabaseRow } from "../database/table.ts";
 import { urlsOf } from "../database/url.ts";
 import type { EnvironmentRow } from "../environment/table.ts";
+import { release } from "../host/place.ts";
 import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
 import {
@@ -46,21 +46,21 @@ const giveUp: Undo<RestoreInput> = async (context, { input, failure }) => {
     changeRestore(context, input.restoreId, { state: "failed", errorMessage, finishedAt }),
     changeDatabase(context, input.databaseId, { state: "failed", errorMessage }),
     ...(await tellRestore(context, "restore.failed", input.restoreId, { reason: errorMessage })),
-    release(context, input.clusterId, heldBackends(input.databaseId)),
+    release(context, input.hostId, heldBackends(input.databaseId)),
   ];
 };
 
 const create: Do<RestoreInput> = async (context, { input }) => {
   const { row } = await loadDatabase(context, input.databaseId);
   const verifier = await scramVerifier(context, await openPassword(context, row));
-  await context.cluster.createDatabase(input.clusterId, { ...namesOf(input), verifier });
+  await context.host.createDatabase(input.hostId, { ...namesOf(input), verifier });
   if (!isDefault(row)) await applySettings(context, row);
   return next();
 };
 
 const drop: Undo<RestoreInput> = async (context, { input }) => {
-  await context.cluster.dropDatabase(input.clusterId, namesOf(input));
-  await context.cluster.forgetDatabase(input.clusterId, input.databaseName);
+  await context.host.dropDatabase(input.hostId, namesOf(input));
+  await context.host.forgetDatabase(input.hostId, input.databaseName);
   return [];
 };
 
@@ -72,10 +72,10 @@ const load: Do<RestoreInput> = (context, { input }) =>
   });
 
 const publish: Do<RestoreInput> = async (context, { input, operationId }) => {
-  const { row, cluster } = await loadDatabase(context, input.databaseId);
-  const { databaseUrl } = await urlsOf(context, row, cluster);
-  await context.cluster.probe(input.clusterId, databaseUrl);
-  const oid = await context.cluster.oidOf(input.clusterId, input.databaseName);
+  const { row, host } = await loadDatabase(context, input.databaseId);
+  const { databaseUrl } = await urlsOf(context, row, host);
+  await context.host.probe(input.hostId, databaseUrl);
+  const oid = await context.host.oidOf(input.hostId, input.databaseName);
   const data = { restore_id: input.restoreId };
   return next(
     changeDatabase(context, row.id, { state: "running", oid }),
@@ -117,7 +117,7 @@ export interface RestorePlace {
 }
 
 /**
- * Begins to restore into a new database, on the cluster of its source.
+ * Begins to restore into a new database, on the host of its source.
  * @throws ApiError 503 NO_CAPACITY
  */
 export async function beginRestoreNew(
@@ -127,7 +127,7 @@ export async function beginRestoreNew(
   place: RestorePlace,
   requestId: string,
 ) {
-  const { organizationId, clusterId } = source;
+  const { organizationId, hostId } = source;
   const { projectId, workspaceId } = place;
   const made = await newDatabaseRow(context, {
     organizationId,
@@ -139,7 +139,7 @@ export async function beginRestoreNew(
     size: source.size,
     attribution: place.attribution,
     requestId,
-    clusterId,
+    hostId,
   });
   const { id: databaseId, databaseName, ownerRole, loginRole } = made.row;
   const restoreId = newId(context);
@@ -148,7 +148,7 @@ export async function beginRestoreNew(
     context,
     restoreNew,
     { lane: laneOf(projectId), ...owner, resourceId: databaseId, requestId },
-    { restoreId, previewId, clusterId, request, databaseId, databaseName, ownerRole, loginRole },
+    { restoreId, previewId, hostId, request, databaseId, databaseName, ownerRole, loginRole },
   );
   const now = context.now();
   const row = {
@@ -156,7 +156,7 @@ export async function beginRestoreNew(
     ...owner,
     sourceDatabaseId: source.id,
     databaseId,
-    clusterId,
+    hostId,
     operationId: operation.id,
     mode: "new" as const,
     state: "pending" as const,

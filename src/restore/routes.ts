@@ -64,7 +64,7 @@ async function orUnavailable<Result>(ask: () => Promise<Result>): Promise<Result
   try {
     return await ask();
   } catch {
-    throw unavailable("HOST_UNAVAILABLE", "The cluster does not answer; ask again.", 5);
+    throw unavailable("HOST_UNAVAILABLE", "The host does not answer; ask again.", 5);
   }
 }
 
@@ -91,8 +91,8 @@ restoreRoutes.openapi(
     await permit(context, database, "observe");
     const { name } = c.req.valid("json");
     const walName = opaqueName(context, 20);
-    const { clusterId } = database;
-    const made = await orUnavailable(() => context.cluster.restorePoint(clusterId, walName));
+    const { hostId } = database;
+    const made = await orUnavailable(() => context.host.restorePoint(hostId, walName));
     const id = newId(context);
     const at = new Date(made.at);
     const facts = { databaseId: database.id, name, walName, lsn: made.lsn, at };

@@ -43,7 +43,7 @@ export const Restore = z
         "`filtered` fetches this database's files alone, `stock` is what pgBackRest does",
     }),
     repository: z.int().nullable().openapi({
-      description: "Where it came from: 1 is beside the cluster, 2 the object store",
+      description: "Where it came from: 1 is beside the host, 2 the object store",
     }),
     passed_over: z.array(PassedOver).openapi({
       description:

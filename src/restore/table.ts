@@ -3,7 +3,7 @@ import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqli
 import type { PassedOver } from "../contract/recovery.ts";
 import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
 
-/** How far a recovery is, as its cluster told it last. */
+/** How far a recovery is, as its host told it last. */
 export interface Progress {
   readonly step: string;
   /** How many recoveries begin before it, and it; 0 once it has begun. */
@@ -25,7 +25,7 @@ export const restore = sqliteTable(
     sourceDatabaseId: text("source_database_id").notNull(),
     /** What it made or changed. */
     databaseId: text("database_id").notNull(),
-    clusterId: text("cluster_id").notNull(),
+    hostId: text("host_id").notNull(),
     operationId: text("operation_id").notNull(),
     mode: text("mode", { enum: ["new", "in_place", "preview"] }).notNull(),
     state: text("state", { enum: ["pending", "running", "succeeded", "failed"] }).notNull(),
@@ -40,7 +40,7 @@ export const restore = sqliteTable(
     /** The line of Postgres' log that says where recovery stopped. */
     evidence: text("evidence"),
     backupLabel: text("backup_label"),
-    /** How it was recovered, and from which repository: 1 is beside the cluster. */
+    /** How it was recovered, and from which repository: 1 is beside the host. */
     method: text("method", { enum: ["filtered", "stock"] }),
     repository: integer("repository"),
     bytesTotal: integer("bytes_total"),
@@ -57,7 +57,7 @@ export const restore = sqliteTable(
     errorMessage: text("error_message"),
     /** The preview whose recovery is loaded, when there was one. */
     previewId: text("preview_id"),
-    /** Of a preview: its place among those that stand in a cluster; null once it has ended. */
+    /** Of a preview: its place among those that stand in a host; null once it has ended. */
     previewSlot: integer("preview_slot"),
     /** What it is called in the poolers, and its one login there. */
     previewName: text("preview_name"),
@@ -77,7 +77,7 @@ export const restore = sqliteTable(
   (t) => [
     index("restore_of_source").on(t.sourceDatabaseId, t.seq),
     index("restore_aside").on(t.asideUntil),
-    uniqueIndex("restore_preview_slot").on(t.clusterId, t.previewSlot),
+    uniqueIndex("restore_preview_slot").on(t.hostId, t.previewSlot),
     uniqueIndex("restore_preview_of_source")
       .on(t.sourceDatabaseId)
       .where(sql`preview_slot is not null`),
@@ -110,7 +110,7 @@ export const restorePoint = sqliteTable(
     id: idColumn(),
     databaseId: text("database_id").notNull(),
     name: text("name").notNull(),
-    /** Its name in the WAL, which all databases of a cluster share. */
+    /** Its name in the WAL, which all databases of a host share. */
     walName: text("wal_name").notNull(),
     lsn: text("lsn").notNull(),
     at: timeColumn("at").notNull(),

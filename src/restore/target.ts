@@ -1,13 +1,13 @@
-// From what a caller names to what a cluster recovers: which of Postgres' databases, and up to
+// From what a caller names to what a host recovers: which of Postgres' databases, and up to
 // where. Nothing is begun for a target outside of the window.
 import { and, asc, desc, eq, gt } from "drizzle-orm";
-import { ask } from "../cluster/ask.ts";
 import type { RecoveryRequest } from "../contract/recovery.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError, conflict, invalid, notFound } from "../core/error.ts";
 import type { DatabaseRow } from "../database/table.ts";
 import { dumpOf } from "../dump/find.ts";
 import { dumpIdIn, dumpName } from "../dump/name.ts";
+import { ask } from "../host/ask.ts";
 import { operation } from "../operation/table.ts";
 import { incarnation, type RestoreRow, restorePoint } from "./table.ts";
 
@@ -33,7 +33,7 @@ export interface ResolvedTarget {
 
 /**
  * @throws ApiError 422 TARGET_OUTSIDE_WINDOW with both ends, or naming the field; 404 for an
- *   operation, a backup or a restore point that is not known; 503 when the cluster is silent.
+ *   operation, a backup or a restore point that is not known; 503 when the host is silent.
  */
 export async function resolveTarget(
   context: Context,
@@ -65,8 +65,8 @@ async function dumpTarget(
   row: DatabaseRow,
   name: string,
 ): Promise<ResolvedTarget> {
-  const { id, state, clusterId } = await dumpOf(context, row.id, name);
-  if (state !== "succeeded" || clusterId !== row.clusterId) {
+  const { id, state, hostId } = await dumpOf(context, row.id, name);
+  if (state !== "succeeded" || hostId !== row.hostId) {
     throw conflict(
       "BACKUP_NOT_READY",
       `The backup is ${state}; only one that succeeded is whole.`,
@@ -98,7 +98,7 @@ async function locate(
 }
 
 async function locateBackup(context: Context, row: DatabaseRow, label: string): Promise<Located> {
-  const backups = await ask(() => context.cluster.baseBackups(row.clusterId));
+  const backups = await ask(() => context.host.baseBackups(row.hostId));
   const found = backups.find((backup) => backup.label === label);
   if (found === undefined) throw notFound("backup");
   // The end of a backup is told to the second; the moment after is surely in it.
@@ -133,12 +133,12 @@ async function locatePoint(context: Context, row: DatabaseRow, name: string): Pr
 }
 
 /**
- * The spans in which a database can be recovered, the oldest first: those of its cluster while it
+ * The spans in which a database can be recovered, the oldest first: those of its host while it
  * was there. They end about now, or after the moment that is asked about.
- * @throws ApiError 503 when the cluster is silent.
+ * @throws ApiError 503 when the host is silent.
  */
 export async function spansOf(context: Context, row: DatabaseRow, about?: Date) {
-  const spans = await ask(() => context.cluster.recoveryWindow(row.clusterId, about));
+  const spans = await ask(() => context.host.recoveryWindow(row.hostId, about));
   const created = row.createdAt.toISOString();
   const gone = row.state === "purged" ? (row.purgeAt?.toISOString() ?? created) : null;
   return spans
@@ -189,9 +189,7 @@ async function oidAt(context: Context, row: DatabaseRow, at: Date): Promise<numb
     .orderBy(asc(incarnation.seq))
     .limit(1);
   const oid =
-    former?.oid ??
-    row.oid ??
-    (await ask(() => context.cluster.oidOf(row.clusterId, row.databaseName)));
+    former?.oid ?? row.oid ?? (await ask(() => context.host.oidOf(row.hostId, row.databaseName)));
   if (oid === null) throw notFound("database");
   return oid;
 }

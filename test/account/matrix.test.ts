@@ -4,7 +4,7 @@
 // cannot be forgotten: it fails here until it says its scope, and until it hides what it shows.
 import { beforeAll, describe, expect, it } from "vitest";
 import { createTestApi, type TestApi } from "../support/api.ts";
-import { clusterId } from "../support/seed.ts";
+import { hostId } from "../support/seed.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: the document and answers of every shape.
 type Json = any;
@@ -104,7 +104,7 @@ async function makeVictim(): Promise<Record<string, string>> {
     environments: environments[0].id,
     restores: restore.id,
     certificates: crypto.randomUUID(),
-    clusters: clusterId,
+    hosts: hostId,
     organizations: api.actor.organizationId,
     dumps: crypto.randomUUID(),
     secret: key.key,
@@ -161,8 +161,8 @@ const bodies: Readonly<Record<string, object>> = {
   "restores.promote": { mode: "new" },
   "webhooks.create": { url: "https://hooks.example.com/" },
   "webhooks.replay": { since: "2026-01-01T00:00:00Z" },
-  "clusters.register": {
-    ...{ id: clusterId, name: "c", host_url: "http://127.0.0.1:1", public_host: "127.0.0.1" },
+  "hosts.register": {
+    ...{ id: hostId, name: "c", host_url: "http://127.0.0.1:1", public_host: "127.0.0.1" },
     ...{ transaction_port: 1, session_port: 2, control_user: "u", databases_max: 1 },
     control_password: "a password only tests know",
   },

@@ -58,11 +58,11 @@ test("a malformed message takes none of its batch along", async () => {
 
 test("each dead message becomes an alert, one for all that name no lane", async () => {
   const house = await createTestContext();
-  const bodies = [{ lane: "project:1" }, { lane: "project:1" }, { lane: "cluster:2" }, ...poison];
+  const bodies = [{ lane: "project:1" }, { lane: "project:1" }, { lane: "host:2" }, ...poison];
   const { acked } = await deliver(house, "miosa-nudge-dead", bodies);
   expect(acked).toHaveLength(bodies.length);
   const subjects = (await open(house)).map(({ subject }) => subject);
-  expect(subjects).toEqual(["project:1", "cluster:2", "unreadable"]);
+  expect(subjects).toEqual(["project:1", "host:2", "unreadable"]);
 });
 
 test("poison in the queue itself ends as an alert", async () => {

@@ -5,7 +5,7 @@ import { auditEntry } from "../../src/audit/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { aDump } from "../support/fake-recovery.ts";
 import { runToEnd } from "../support/run.ts";
-import { clusterId } from "../support/seed.ts";
+import { hostId } from "../support/seed.ts";
 
 const address = "203.0.113.9";
 const controlPassword = "a password only operators know";
@@ -58,7 +58,7 @@ async function changeDatabases(api: TestApi, send: Send, projectId: string, id: 
   await send("PATCH", `/databases/${id}`, { size: "medium", allowed_addresses: ["10.0.0.0/8"] });
   for (const verb of ["stop", "start", "restart"]) await send("POST", `/databases/${id}/${verb}`);
   await send("POST", `/databases/${id}/credentials/rotate`, { overlap_seconds: 0 });
-  api.cluster.seen.sessions.push({
+  api.host.seen.sessions.push({
     ...{ pid: 42, role: "usr_x", application: "psql", state: "active", wait: null },
     ...{ blockedBy: [], query: "select 1", ageSeconds: 3, transactionSeconds: 2, querySeconds: 1 },
   });
@@ -142,32 +142,32 @@ async function operate(api: TestApi, send: Send, id: string) {
   await send("PUT", `/admin/organizations/${api.actor.organizationId}/plan`, {
     small: { pool_size: 9 },
   });
-  await send("POST", "/admin/clusters", {
+  await send("POST", "/admin/hosts", {
     ...{ id: "00000000-0000-4000-8000-000000000001", name: "eu-1" },
     ...{ host_url: "https://eu-1.example.com:4000", public_host: "eu-1.example.com" },
     ...{ transaction_port: 6432, session_port: 6433, databases_max: 300 },
     ...{ control_user: "miosa_control", control_password: controlPassword },
   });
-  await send("PATCH", "/admin/clusters/00000000-0000-4000-8000-000000000001", { name: "eu-2" });
-  await send("DELETE", "/admin/clusters/00000000-0000-4000-8000-000000000001");
+  await send("PATCH", "/admin/hosts/00000000-0000-4000-8000-000000000001", { name: "eu-2" });
+  await send("DELETE", "/admin/hosts/00000000-0000-4000-8000-000000000001");
   await send("POST", "/admin/hold", { reason: "a look" });
   await send("DELETE", "/admin/hold");
-  const { databases, dumps } = api.cluster.things;
+  const { databases, dumps } = api.host.things;
   databases.set("proj_lost", { owner: "own_lost" });
-  const trash = `/admin/clusters/${clusterId}/trash/trash_20260102_proj_lost`;
+  const trash = `/admin/hosts/${hostId}/trash/trash_20260102_proj_lost`;
   for (const [method, rest] of [
     ["POST", "/restore"],
     ["DELETE", ""],
   ] as const) {
-    await api.context.cluster.trashOrphan(clusterId, "database", "proj_lost", "2026-01-02");
+    await api.context.host.trashOrphan(hostId, "database", "proj_lost", "2026-01-02");
     await send(method, `${trash}${rest}`);
   }
   const lost = "019a0000-0000-7000-8000-0000000000d9";
   dumps.set(lost, aDump(lost));
-  await send("DELETE", `/admin/clusters/${clusterId}/dumps/${lost}`);
-  await send("POST", `/admin/clusters/${clusterId}/reconcile`);
-  await send("POST", `/admin/clusters/${clusterId}/backups`, { type: "full" });
-  await send("POST", `/admin/clusters/${clusterId}/verifications`, { database_id: id });
+  await send("DELETE", `/admin/hosts/${hostId}/dumps/${lost}`);
+  await send("POST", `/admin/hosts/${hostId}/reconcile`);
+  await send("POST", `/admin/hosts/${hostId}/backups`, { type: "full" });
+  await send("POST", `/admin/hosts/${hostId}/verifications`, { database_id: id });
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a document of every shape.

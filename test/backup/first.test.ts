@@ -14,7 +14,7 @@ const taken = () => api.context.db.select({ type: baseBackup.type }).from(baseBa
 
 it("the backup a host takes first counts: the next one is incremental, hours later", async () => {
   const at = api.clock.now().toISOString();
-  vi.spyOn(api.context.cluster, "baseBackups").mockResolvedValue([
+  vi.spyOn(api.context.host, "baseBackups").mockResolvedValue([
     {
       label: "20260101-000000F",
       repository: 1,

@@ -7,7 +7,7 @@ import { baseBackup } from "../../src/backup/table.ts";
 import { onCron } from "../../workers/cron.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { runToEnd } from "../support/run.ts";
-import { clusterId } from "../support/seed.ts";
+import { hostId } from "../support/seed.ts";
 
 const minutesPerRun = 15;
 const dayMinutes = 24 * 60;
@@ -32,7 +32,7 @@ async function passDay(): Promise<void> {
   for (let minutes = 0; minutes < dayMinutes; minutes += minutesPerRun) {
     api.clock.advance(minutesPerRun * 60);
     await onCron(env, "* * * * *", async () => api.context);
-    await runToEnd(api, `cluster:${clusterId}`);
+    await runToEnd(api, `host:${hostId}`);
   }
 }
 
@@ -41,10 +41,10 @@ it("takes no backup and writes no row in a day", async () => {
     body: { name: "Idle", data: { postgres: true } },
   });
   expect(body.data.databases[0].state).toBe("running");
-  await backUpNow(api.context, clusterId, "full");
-  await runToEnd(api, `cluster:${clusterId}`);
-  const status = await api.context.cluster.archiveStatus(clusterId);
-  vi.spyOn(api.context.cluster, "archiveStatus").mockResolvedValue({
+  await backUpNow(api.context, hostId, "full");
+  await runToEnd(api, `host:${hostId}`);
+  const status = await api.context.host.archiveStatus(hostId);
+  vi.spyOn(api.context.host, "archiveStatus").mockResolvedValue({
     ...status,
     written_since_backup_bytes: 0,
   });

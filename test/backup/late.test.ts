@@ -4,7 +4,7 @@ import { backUpNow } from "../../src/backup/schedule.ts";
 import type { ArchiveReport } from "../../src/contract/archive.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { idleArchive } from "../support/fake-recovery.ts";
-import { clusterId } from "../support/seed.ts";
+import { hostId } from "../support/seed.ts";
 
 let api: TestApi;
 beforeEach(async () => {
@@ -15,7 +15,7 @@ const alerts = async () => (await api.call("GET", "/api/v1/admin/alerts")).body.
 
 async function look(status: Partial<ArchiveReport>): Promise<void> {
   const archiveStatus = async () => ({ ...idleArchive, ...status });
-  await watchArchives({ ...api.context, cluster: { ...api.context.cluster, archiveStatus } });
+  await watchArchives({ ...api.context, host: { ...api.context.host, archiveStatus } });
 }
 
 const ago = (seconds: number) =>
@@ -40,15 +40,15 @@ it("a second repository that is behind is an alert with the words of what to do"
 });
 
 async function backedUp(end: { state: "succeeded" | "failed"; error: string | null }) {
-  Object.assign(api.context.cluster, { baseBackup: async () => end });
-  await backUpNow(api.context, clusterId, "incr");
-  await api.context.drive(`cluster:${clusterId}`, 1000);
+  Object.assign(api.context.host, { baseBackup: async () => end });
+  await backUpNow(api.context, hostId, "incr");
+  await api.context.drive(`host:${hostId}`, 1000);
 }
 
 it("a base backup that failed is an alert until one succeeds", async () => {
   await backedUp({ state: "failed", error: "The disk is full." });
   await watchBackups(api.context);
-  expect(await alerts()).toMatchObject([{ kind: "backup_failed", subject: clusterId }]);
+  expect(await alerts()).toMatchObject([{ kind: "backup_failed", subject: hostId }]);
   await backedUp({ state: "succeeded", error: null });
   await watchBackups(api.context);
   expect(await alerts()).toEqual([]);

@@ -20,7 +20,7 @@ const archived = (walBytes: number, written: number | null = null) => ({
   written_since_backup_bytes: written,
 });
 
-test("nothing is due of a cluster that has written nothing since, however long that is", () => {
+test("nothing is due of a host that has written nothing since, however long that is", () => {
   const long = taken(24 * 90, 24 * 90);
   expect(dueBackup(now, archived(gibibyte, 60_000), long)).toBeNull();
   expect(dueBackup(now, archived(gibibyte, 70_000), long)).toBe("full");

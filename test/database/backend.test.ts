@@ -1,13 +1,13 @@
 import { eq } from "drizzle-orm";
 import { beforeEach, describe, expect, it } from "vitest";
-import { cluster } from "../../src/cluster/table.ts";
 import { commit } from "../../src/core/batch.ts";
 import { beginConfigure } from "../../src/database/configure.ts";
 import { backendsOf, databaseSizes, sizeLimits } from "../../src/database/size.ts";
 import { database } from "../../src/database/table.ts";
+import { host } from "../../src/host/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { purge } from "../support/purge.ts";
-import { clusterId } from "../support/seed.ts";
+import { hostId } from "../support/seed.ts";
 
 let api: TestApi;
 beforeEach(async () => {
@@ -16,10 +16,10 @@ beforeEach(async () => {
 
 const db = () => api.context.db;
 const room = async (backendsMax: number) => {
-  await db().update(cluster).set({ backendsMax }).where(eq(cluster.id, clusterId));
+  await db().update(host).set({ backendsMax }).where(eq(host.id, hostId));
 };
 const counted = async () => {
-  const [row] = await db().select().from(cluster).where(eq(cluster.id, clusterId));
+  const [row] = await db().select().from(host).where(eq(host.id, hostId));
   return row?.backendsCount;
 };
 const create = (size = "small", name = "Smile Dental") =>
@@ -33,7 +33,7 @@ const resize = (id: string, size: string) =>
 const limit = (id: string, body: object) =>
   api.call("PATCH", `/api/v1/admin/databases/${id}/limits`, { body });
 
-describe("a cluster's backends", () => {
+describe("a host's backends", () => {
   it("are taken by each size as its pools have them, and cover its clients", () => {
     const taken = databaseSizes.map((size) => backendsOf(sizeLimits[size]));
     expect(taken).toEqual([8, 16, 32]);

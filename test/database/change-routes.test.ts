@@ -21,7 +21,7 @@ describe("PATCH size", () => {
     expect(status).toBe(200);
     expect(body.data).toMatchObject({ size: "medium", state: "running", storage_mb: 10_240 });
     const { connectionsMax } = sizeLimits.medium;
-    expect(api.cluster.settings.get(body.data.database)).toMatchObject({
+    expect(api.host.settings.get(body.data.database)).toMatchObject({
       transaction: { client_connections_max: connectionsMax },
       bytes_per_backend: 128 * 1024 ** 2,
     });
@@ -35,7 +35,7 @@ describe("PATCH size", () => {
 
   it("below what is stored is 422 with both numbers", async () => {
     await patch({ size: "medium" });
-    api.cluster.store(2 * 1024 ** 3);
+    api.host.store(2 * 1024 ** 3);
     const { status, body } = await patch({ size: "small" });
     expect(status).toBe(422);
     expect(body.error.details).toEqual({ stored_bytes: 2 * 1024 ** 3, storage_bytes: 1024 ** 3 });
@@ -43,7 +43,7 @@ describe("PATCH size", () => {
   });
 
   it("while another operation is under way is 409 naming it", async () => {
-    api.cluster.failAt(2, "before");
+    api.host.failAt(2, "before");
     const slow = await patch({ size: "medium" });
     expect(slow.status).toBe(202);
     const other = await patch({ size: "large" });
@@ -138,16 +138,16 @@ describe("POST credentials/rotate", () => {
     expect(body.data.password).not.toBe(before.password);
     expect(body.data.database).toBe(before.database);
     expect(await credentials()).toMatchObject({ url: body.data.url });
-    expect(api.cluster.roles.has(before.user)).toBe(true);
+    expect(api.host.roles.has(before.user)).toBe(true);
     api.clock.advance(61);
     await api.context.drive(`project:${projectId}`, 2000);
-    expect(api.cluster.roles.has(before.user)).toBe(false);
+    expect(api.host.roles.has(before.user)).toBe(false);
   });
 
   it("without an overlap ends the old login at once", async () => {
     const before = await credentials();
     await rotate({ overlap_seconds: 0 });
-    expect(api.cluster.roles.has(before.user)).toBe(false);
+    expect(api.host.roles.has(before.user)).toBe(false);
   });
 
   it("leaves the database free for other work during the overlap", async () => {

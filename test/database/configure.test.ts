@@ -34,7 +34,7 @@ describe("PATCH", () => {
       allowed_addresses: ["203.0.113.0/24"],
       deletion_protection: true,
     });
-    expect(api.cluster.settings.get(name)).toMatchObject({
+    expect(api.host.settings.get(name)).toMatchObject({
       transaction: { client_connections_max: 200 },
       suspend_after_seconds: 300,
       allowed_addresses: ["203.0.113.0/24"],
@@ -61,8 +61,8 @@ describe("PATCH", () => {
     expect((await operations()).total).toBe(before);
   });
 
-  it("says only what is in force: the row waits for the cluster", async () => {
-    api.cluster.failAt(1, "before");
+  it("says only what is in force: the row waits for the host", async () => {
+    api.host.failAt(1, "before");
     const { status, body } = await patch({ suspend_after_seconds: 300 });
     expect([status, body.data.suspend_after_seconds]).toEqual([202, 0]);
   });
@@ -75,7 +75,7 @@ describe("allowed_addresses", () => {
     const networks = ["203.0.113.7/32", "2001:db8::1/128", "10.0.0.0/8"];
     expect(body.data.allowed_addresses).toEqual(networks);
     expect((await patch({ allowed_addresses: [] })).body.data.allowed_addresses).toEqual([]);
-    expect(api.cluster.settings.get(name)?.allowed_addresses).toEqual([]);
+    expect(api.host.settings.get(name)?.allowed_addresses).toEqual([]);
   });
 
   it.each([

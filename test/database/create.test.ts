@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { cluster } from "../../src/cluster/table.ts";
 import { commit, violatedConstraint } from "../../src/core/batch.ts";
 import { attributionOf } from "../../src/core/column.ts";
 import { newDatabase } from "../../src/database/create.ts";
 import { database } from "../../src/database/table.ts";
 import { listEnvironments } from "../../src/environment/find.ts";
+import { host } from "../../src/host/table.ts";
 import { operation } from "../../src/operation/table.ts";
 import { findProject } from "../../src/project/find.ts";
 import { createTestContext, type TestContext } from "../support/context.ts";
@@ -52,14 +52,14 @@ describe("a new database", () => {
     expect(made).toMatchObject({ id: row.id, state: "provisioning", isPrimary: true });
     const [begun] = await house.context.db.select().from(operation);
     expect(begun).toMatchObject({ id: operationId, resourceId: row.id, status: "pending" });
-    const [place] = await house.context.db.select().from(cluster);
+    const [place] = await house.context.db.select().from(host);
     expect(place?.databasesCount).toBe(1);
   });
 
-  test("touches no cluster before its row stands", async () => {
+  test("touches no host before its row stands", async () => {
     await begin();
-    // The cluster proved itself when it was registered.
-    expect(house.cluster.calls.map(({ name }) => name)).toEqual(["prove"]);
+    // The host proved itself when it was registered.
+    expect(house.host.calls.map(({ name }) => name)).toEqual(["prove"]);
   });
 
   test("has names that say nothing of the customer, and no two alike", async () => {

@@ -28,7 +28,7 @@ describe("a deleted database", () => {
     const { status, body } = await api.call("DELETE", path);
     expect(status).toBe(200);
     expect(body.data).toMatchObject({ state: "deleted", purge_at });
-    expect(api.cluster.held.get(body.data.database)).toBe("stopped");
+    expect(api.host.held.get(body.data.database)).toBe("stopped");
     expect((await api.call("GET", path)).body.data).toMatchObject({ state: "deleted", purge_at });
   });
 
@@ -64,7 +64,7 @@ describe("a deleted database", () => {
     later(2);
     await purge(api);
     expect((await api.call("GET", path)).status).toBe(404);
-    expect(api.cluster.isEmpty()).toBe(true);
+    expect(api.host.isEmpty()).toBe(true);
   });
 
   it("is purged also when another has its name and its place by now", async () => {
@@ -76,7 +76,7 @@ describe("a deleted database", () => {
     later(61);
     await purge(api);
     expect((await api.call("GET", path)).status).toBe(404);
-    expect(api.cluster.databases.size).toBe(1);
+    expect(api.host.databases.size).toBe(1);
   });
 
   it("deleted again keeps its end, unless the new one is earlier", async () => {
@@ -145,8 +145,8 @@ describe("a deleted database", () => {
     expect(await types()).toEqual(["database.deleted", "database.purged"]);
   });
 
-  it("that is stopped on a cluster which does not answer is let in again", async () => {
-    for (let call = 1; call <= 20; call++) api.cluster.failAt(call, "after");
+  it("that is stopped on a host which does not answer is let in again", async () => {
+    for (let call = 1; call <= 20; call++) api.host.failAt(call, "after");
     const { status, body } = await api.call("DELETE", path);
     expect([status, body.data.state]).toEqual([202, "deleting"]);
     const cancel = await api.call("POST", `/api/v1/operations/${body.data.operation_id}/cancel`);
@@ -156,7 +156,7 @@ describe("a deleted database", () => {
       await api.context.drive(`project:${body.data.project_id}`, 0);
     }
     const { state, purge_at } = (await api.call("GET", path)).body.data;
-    expect({ state, purge_at, held: api.cluster.held.size }).toEqual({
+    expect({ state, purge_at, held: api.host.held.size }).toEqual({
       state: "running",
       purge_at: null,
       held: 0,

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { cluster } from "../../src/cluster/table.ts";
 import { commit, violatedConstraint } from "../../src/core/batch.ts";
 import { beginDestroy } from "../../src/database/destroy.ts";
 import { database } from "../../src/database/table.ts";
+import { host } from "../../src/host/table.ts";
 import { createTestContext, type TestContext } from "../support/context.ts";
 import { latest, runToEnd } from "../support/run.ts";
 import { aProject, aRunningProject } from "../support/seed.ts";
@@ -28,10 +28,10 @@ describe("destroying a database", () => {
     await destroy();
     expect(await onlyRow()).toMatchObject({ state: "deleting", deletedAt: null });
     await runToEnd(house, lane);
-    expect(house.cluster.isEmpty()).toBe(true);
+    expect(house.host.isEmpty()).toBe(true);
     expect(await onlyRow()).toMatchObject({ state: "purged" });
     expect((await onlyRow()).deletedAt).toEqual(house.clock.now());
-    const [place] = await house.context.db.select().from(cluster);
+    const [place] = await house.context.db.select().from(host);
     expect(place?.databasesCount).toBe(0);
   });
 
@@ -41,12 +41,12 @@ describe("destroying a database", () => {
     expect(await onlyRow()).toMatchObject({ state: "provisioning" });
   });
 
-  test("goes on for as long as the cluster does not answer", async () => {
+  test("goes on for as long as the host does not answer", async () => {
     const { lane } = await aRunningProject(house, "small");
     await destroy();
-    for (let call = 1; call <= 40; call++) house.cluster.failAt(call, "before");
+    for (let call = 1; call <= 40; call++) house.host.failAt(call, "before");
     await runToEnd(house, lane);
     expect(await latest(house, "database.destroy")).toMatchObject({ status: "succeeded" });
-    expect(house.cluster.isEmpty()).toBe(true);
+    expect(house.host.isEmpty()).toBe(true);
   });
 });

@@ -26,11 +26,11 @@ const setPlan = async (body: unknown) => {
 };
 
 describe("a plan", () => {
-  it("changes the limits of its databases, in the answer and in the cluster", async () => {
+  it("changes the limits of its databases, in the answer and in the host", async () => {
     expect((await setPlan({ small: { connections_max: 150, memory_mb: 1024 } })).status).toBe(200);
     const database = await get();
     expect(database).toMatchObject({ connections_max: 150, memory_mb: 1024, storage_mb: 1024 });
-    expect(api.cluster.settings.get(database.database)).toMatchObject({
+    expect(api.host.settings.get(database.database)).toMatchObject({
       transaction: { client_connections_max: 150 },
       bytes_per_backend: 128 * 1024 ** 2,
     });
@@ -47,7 +47,7 @@ describe("a plan", () => {
   });
 
   it("reaches a busy database once it is free", async () => {
-    api.cluster.failAt(1, "before");
+    api.host.failAt(1, "before");
     expect((await api.call("POST", `${path}/restart`)).status).toBe(202);
     expect((await setPlan({ small: { connections_max: 150 } })).status).toBe(200);
     expect((await get()).connections_max).toBe(100);
@@ -98,7 +98,7 @@ describe("an operator", () => {
     await api.call("PATCH", limits, { body: { connections_max: null } });
     expect((await get()).connections_max).toBe(150);
     const { database } = await get();
-    expect(api.cluster.settings.get(database)?.transaction.pool_size).toBe(2);
+    expect(api.host.settings.get(database)?.transaction.pool_size).toBe(2);
   });
 
   it.each([

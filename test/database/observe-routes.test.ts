@@ -33,14 +33,14 @@ const session = {
 
 describe("sessions", () => {
   it("say what they do, for how long, and what blocks them", async () => {
-    api.cluster.seen.sessions.push(session);
+    api.host.seen.sessions.push(session);
     const { status, body } = await api.call("GET", `${path}/sessions`);
     expect(status).toBe(200);
     expect(body.data).toMatchObject([{ pid: 42, wait: "Lock: relation", blocked_by: [41] }]);
   });
 
   it.each(["cancel", "terminate"])("take a %s; an unknown one is 404", async (signal) => {
-    api.cluster.seen.sessions.push(session);
+    api.host.seen.sessions.push(session);
     expect((await api.call("POST", `${path}/sessions/42/${signal}`)).status).toBe(200);
     expect((await api.call("POST", `${path}/sessions/43/${signal}`)).status).toBe(404);
   });
@@ -52,7 +52,7 @@ describe("sessions", () => {
   });
 
   it("that cannot be asked for are 503, to be repeated", async () => {
-    api.cluster.failAt(1, "before");
+    api.host.failAt(1, "before");
     const { status, body } = await api.call("GET", `${path}/sessions`);
     expect([status, body.error.retryable]).toEqual([503, true]);
   });
@@ -60,7 +60,7 @@ describe("sessions", () => {
 
 describe("logs", () => {
   it("come in the shapes of all clients", async () => {
-    api.cluster.seen.lines.push(line('relation "t" does not exist'));
+    api.host.seen.lines.push(line('relation "t" does not exist'));
     const { body } = await api.call("GET", `${path}/logs?lines=10`);
     expect(body.data.logs).toMatchObject([
       { t: "2026-01-01T00:00:00.000Z", stream: "stderr", level: "error", sqlstate: "42P01" },
@@ -75,12 +75,12 @@ describe("logs", () => {
   });
 
   it("stream the last lines, then those that come, and go on from Last-Event-ID", async () => {
-    api.cluster.seen.lines.push(line("one"), line("two"));
+    api.host.seen.lines.push(line("one"), line("two"));
     const pause = api.context.pause;
     Object.assign(api.context, {
       pause: async (milliseconds: number) => {
         await pause(milliseconds);
-        if (api.cluster.seen.lines.length === 2) api.cluster.seen.lines.push(line("three"));
+        if (api.host.seen.lines.length === 2) api.host.seen.lines.push(line("three"));
       },
     });
     const { body } = await api.call("GET", `${path}/logs/stream`);
@@ -113,17 +113,17 @@ describe("a stream of logs", () => {
     });
   }
 
-  it("is 503 when the cluster does not answer at the start", async () => {
-    api.cluster.failAt(1, "before");
+  it("is 503 when the host does not answer at the start", async () => {
+    api.host.failAt(1, "before");
     const { status, headers, body } = await api.call("GET", `${path}/logs/stream`);
     expect([status, headers.get("retry-after")]).toEqual([503, "5"]);
-    expect(body.error).toMatchObject({ code: "CLUSTER_UNAVAILABLE", retryable: true });
+    expect(body.error).toMatchObject({ code: "HOST_UNAVAILABLE", retryable: true });
   });
 
-  it("waits for a cluster that is away meanwhile, and loses no line", async () => {
+  it("waits for a host that is away meanwhile, and loses no line", async () => {
     atPause(1, () => {
-      api.cluster.seen.lines.push(line("late"));
-      api.cluster.failAt(1, "after");
+      api.host.seen.lines.push(line("late"));
+      api.host.failAt(1, "after");
     });
     const { body } = await api.call("GET", `${path}/logs/stream`);
     expect(body.match(/"message":"late"/g)).toHaveLength(1);
@@ -151,15 +151,15 @@ describe("a stream of logs", () => {
 });
 
 it("asks and signals nobody's database but its own, and wakes none", async () => {
-  const name = [...api.cluster.databases.keys()].find((each) => each.startsWith("proj_")) ?? "";
-  api.cluster.move(name, "suspended", api.clock.now());
-  const began = api.cluster.calls.length;
+  const name = [...api.host.databases.keys()].find((each) => each.startsWith("proj_")) ?? "";
+  api.host.move(name, "suspended", api.clock.now());
+  const began = api.host.calls.length;
   for (const what of ["sessions", "logs", "metrics"]) {
     expect((await api.call("GET", `${path}/${what}`)).status).toBe(200);
   }
-  const calls = api.cluster.calls.slice(began).map((call) => call.name);
+  const calls = api.host.calls.slice(began).map((call) => call.name);
   expect(calls).toEqual(["sessions", "logs", "metrics"]);
-  expect(api.cluster.held.get(name)).toBe("suspended");
+  expect(api.host.held.get(name)).toBe("suspended");
 });
 
 describe("metrics", () => {
@@ -181,7 +181,7 @@ describe("metrics", () => {
   };
 
   it("are series with sums and the share of blocks found in memory", async () => {
-    api.cluster.seen.points.push(point, point);
+    api.host.seen.points.push(point, point);
     const { body } = await api.call("GET", `${path}/metrics?window=15m`);
     expect(body.data).toMatchObject({
       window: "15m",

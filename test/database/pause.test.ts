@@ -24,11 +24,11 @@ const lastEvent = async () => {
 };
 
 describe("POST stop", () => {
-  it("answers with the stopped database, which its cluster holds, and tells of it", async () => {
+  it("answers with the stopped database, which its host holds, and tells of it", async () => {
     const { status, body } = await post("stop");
     expect(status).toBe(200);
     expect(body.data).toMatchObject({ state: "stopped", proxy_status: "pending" });
-    expect(api.cluster.held.get(name)).toBe("stopped");
+    expect(api.host.held.get(name)).toBe("stopped");
     const { operation_id } = body.data;
     expect(await lastEvent()).toEqual({ type: "database.paused", operation_id });
   });
@@ -42,7 +42,7 @@ describe("POST stop", () => {
   });
 
   it("that takes longer is 202, and `stopping` until it is done", async () => {
-    api.cluster.failAt(1, "before");
+    api.host.failAt(1, "before");
     const { status, body } = await post("stop");
     expect([status, body.data.state]).toEqual([202, "stopping"]);
     expect(body.data.operation_id).toMatch(/^[\da-f-]{36}$/);
@@ -62,8 +62,8 @@ describe("a stopped database", () => {
     expect([status, body.data.state]).toEqual([200, "running"]);
     const { operation_id } = body.data;
     expect(await lastEvent()).toEqual({ type: "database.resumed", operation_id });
-    expect(api.cluster.calls.at(-1)?.name).toBe("probe");
-    expect(api.cluster.held.size).toBe(0);
+    expect(api.host.calls.at(-1)?.name).toBe("probe");
+    expect(api.host.held.size).toBe(0);
   });
 
   it("is not restarted: 409 says what to do", async () => {
@@ -83,7 +83,7 @@ describe("a stopped database", () => {
     expect(rotated.status).toBe(200);
     const known = await api.call("GET", `${path}/credentials`);
     expect(known.body.data.url).toBe(rotated.body.data.url);
-    expect(api.cluster.held.get(name)).toBe("stopped");
+    expect(api.host.held.get(name)).toBe("stopped");
   });
 });
 
@@ -93,7 +93,7 @@ describe("a running database", () => {
     expect([status, body.data.state]).toEqual([200, "running"]);
     const { operation_id } = body.data;
     expect(await lastEvent()).toEqual({ type: "database.restarted", operation_id });
-    const names = api.cluster.calls.slice(-3).map((call) => call.name);
+    const names = api.host.calls.slice(-3).map((call) => call.name);
     expect(names).toEqual(["stopDatabase", "startDatabase", "probe"]);
   });
 

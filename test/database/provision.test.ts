@@ -1,13 +1,13 @@
 import { eq } from "drizzle-orm";
 import { beforeEach, describe, expect, test } from "vitest";
-import { cluster } from "../../src/cluster/table.ts";
 import { databasesOf } from "../../src/database/find.ts";
 import { settingsOf } from "../../src/database/setting.ts";
 import { database } from "../../src/database/table.ts";
 import { urlsOf } from "../../src/database/url.ts";
+import { host } from "../../src/host/table.ts";
 import { createTestContext, type TestContext } from "../support/context.ts";
 import { latest, runToEnd } from "../support/run.ts";
-import { aProject, aRunningProject, clusterId } from "../support/seed.ts";
+import { aProject, aRunningProject, hostId } from "../support/seed.ts";
 
 let house: TestContext;
 
@@ -26,15 +26,15 @@ describe("a provisioned database", () => {
     await aRunningProject(house, "small");
     const row = await onlyRow();
     expect(row.state).toBe("running");
-    expect(house.cluster.databases.get(row.databaseName)).toEqual({ owner: row.ownerRole });
-    expect(house.cluster.roles.get(row.ownerRole)).toEqual({ verifier: null, group: null });
-    const { verifier } = house.cluster.roles.get(row.loginRole) ?? {};
+    expect(house.host.databases.get(row.databaseName)).toEqual({ owner: row.ownerRole });
+    expect(house.host.roles.get(row.ownerRole)).toEqual({ verifier: null, group: null });
+    const { verifier } = house.host.roles.get(row.loginRole) ?? {};
     expect(verifier).toMatch(/^SCRAM-SHA-256\$4096:[\w+/]{22}==\$[\w+/]{43}=:[\w+/]{43}=$/);
   });
 
   test("was probed with the very URL that is published, after everything else", async () => {
     const { projectId } = await aRunningProject(house, "small");
-    expect(house.cluster.calls.map(({ name }) => name).slice(-3)).toEqual([
+    expect(house.host.calls.map(({ name }) => name).slice(-3)).toEqual([
       "createDatabase",
       "oidOf",
       "probe",
@@ -51,40 +51,40 @@ describe("a provisioned database", () => {
   ] as const)("of size %s has its limits and a weight of %i", async (size, cpu_weight) => {
     await aRunningProject(house, size);
     const row = await onlyRow();
-    const given = house.cluster.settings.get(row.databaseName);
+    const given = house.host.settings.get(row.databaseName);
     expect(given).toEqual({ ...settingsOf(row), cpu_weight });
   });
 
   test("of size small needs nothing of its host", async () => {
     await aRunningProject(house, "small");
-    expect(house.cluster.settings.size).toBe(0);
+    expect(house.host.settings.size).toBe(0);
   });
 });
 
 describe("until it runs", () => {
   test("a database that does not answer through the pooler is not published", async () => {
     const { lane } = await aProject(house, "small");
-    for (let call = 2; call <= 100; call++) house.cluster.failAt(call, "before");
+    for (let call = 2; call <= 100; call++) house.host.failAt(call, "before");
     await runToEnd(house, lane);
     expect(await onlyRow()).toMatchObject({ state: "failed" });
-    expect(house.cluster.isEmpty() || house.cluster.calls.length > 100).toBe(true);
+    expect(house.host.isEmpty() || house.host.calls.length > 100).toBe(true);
   });
 
   test("a failure says why in words for the caller, without an internal word", async () => {
     const { lane } = await aProject(house, "small");
-    for (let call = 1; call <= 20; call++) house.cluster.failAt(call, "before");
+    for (let call = 1; call <= 20; call++) house.host.failAt(call, "before");
     await runToEnd(house, lane);
     const { state, errorMessage } = await onlyRow();
     expect(state).toBe("failed");
     expect(errorMessage).toMatch(/^Step create kept failing\./);
     expect(errorMessage).not.toMatch(/did not answer|createDatabase|127\.0\.0\.1/);
-    const [place] = await house.context.db.select().from(cluster).where(eq(cluster.id, clusterId));
+    const [place] = await house.context.db.select().from(host).where(eq(host.id, hostId));
     expect(place?.databasesCount).toBe(0);
   });
 
   test("the password is in no row, no log and no error unsealed", async () => {
     const { lane } = await aProject(house, "small");
-    house.cluster.failAt(1, "after");
+    house.host.failAt(1, "after");
     await runToEnd(house, lane);
     const row = await onlyRow();
     const { password } = await urlsOf(house.context, row);

@@ -2,16 +2,16 @@ import { eq } from "drizzle-orm";
 import { beforeEach, describe, expect, test } from "vitest";
 import { openAlerts } from "../../src/alert/raise.ts";
 import { alertKinds } from "../../src/alert/table.ts";
-import { cluster } from "../../src/cluster/table.ts";
-import type { FoundDatabase, FoundRole } from "../../src/core/cluster-port.ts";
+import type { FoundDatabase, FoundRole } from "../../src/core/host-port.ts";
 import { openPassword } from "../../src/database/credential.ts";
-import { reconcile, reconcileCluster } from "../../src/database/reconcile.ts";
+import { reconcile, reconcileHost } from "../../src/database/reconcile.ts";
 import { settingsOf } from "../../src/database/setting.ts";
 import { type DatabaseRow, database } from "../../src/database/table.ts";
 import { holdRepairs, releaseRepairs } from "../../src/hold/hold.ts";
+import { host } from "../../src/host/table.ts";
 import { operation } from "../../src/operation/table.ts";
 import { createTestContext, type TestContext } from "../support/context.ts";
-import { aProject, aRunningProject, clusterId } from "../support/seed.ts";
+import { aProject, aRunningProject, hostId } from "../support/seed.ts";
 import { snapshot } from "../support/snapshot.ts";
 
 let house: TestContext;
@@ -30,20 +30,20 @@ async function read(): Promise<DatabaseRow> {
   return found;
 }
 
-const look = () => reconcileCluster(house.context, clusterId);
+const look = () => reconcileHost(house.context, hostId);
 const well = { repaired: 0, failed: 0, orphans: 0 };
 const open = () => openAlerts(house.context, alertKinds);
 const kindsOpen = async () => (await open()).map(({ kind }) => kind);
 const callsOf = (names: readonly string[]) =>
-  house.cluster.calls.map(({ name }) => name).filter((name) => names.includes(name));
+  house.host.calls.map(({ name }) => name).filter((name) => names.includes(name));
 const change = (fields: Partial<DatabaseRow>) => house.context.db.update(database).set(fields);
 
 test("when all is well nothing is written and nothing repaired", async () => {
   const before = await snapshot(house);
-  const calls = house.cluster.calls.length;
+  const calls = house.host.calls.length;
   expect(await look()).toEqual(well);
   expect(await snapshot(house)).toEqual(before);
-  expect(house.cluster.calls.slice(calls).map(({ name }) => name)).toEqual([
+  expect(house.host.calls.slice(calls).map(({ name }) => name)).toEqual([
     "inventory",
     "hostDatabases",
   ]);
@@ -60,18 +60,18 @@ describe("a login", () => {
     ["becomes itself at login", { becomes: ["none"] }],
   ];
   test.each(drifts)("that %s is repaired, its password left alone", async (_, drift) => {
-    const { verifier } = house.cluster.roles.get(row.loginRole) ?? {};
-    house.cluster.things.roleDrift.set(row.loginRole, drift);
+    const { verifier } = house.host.roles.get(row.loginRole) ?? {};
+    house.host.things.roleDrift.set(row.loginRole, drift);
     expect(await look()).toEqual({ ...well, repaired: 1 });
-    expect(house.cluster.roles.get(row.loginRole)).toEqual({ verifier, group: row.ownerRole });
+    expect(house.host.roles.get(row.loginRole)).toEqual({ verifier, group: row.ownerRole });
     expect(await look()).toEqual(well);
   });
 
   test("that was dropped is made again with the password of its row", async () => {
-    const { verifier } = house.cluster.roles.get(row.loginRole) ?? {};
-    house.cluster.things.roles.delete(row.loginRole);
+    const { verifier } = house.host.roles.get(row.loginRole) ?? {};
+    house.host.things.roles.delete(row.loginRole);
     await look();
-    const { verifier: renewed, group } = house.cluster.roles.get(row.loginRole) ?? {};
+    const { verifier: renewed, group } = house.host.roles.get(row.loginRole) ?? {};
     expect(group).toBe(row.ownerRole);
     expect(await isVerifierOf(renewed, await openPassword(house.context, row))).toBe(true);
     expect(renewed).not.toBe(verifier);
@@ -79,14 +79,14 @@ describe("a login", () => {
   });
 
   test("whose password was changed in SQL gets that of its row again", async () => {
-    house.cluster.things.roleDrift.set(row.loginRole, { hasOtherPassword: true });
+    house.host.things.roleDrift.set(row.loginRole, { hasOtherPassword: true });
     await look();
-    const { verifier } = house.cluster.roles.get(row.loginRole) ?? {};
+    const { verifier } = house.host.roles.get(row.loginRole) ?? {};
     expect(await isVerifierOf(verifier, await openPassword(house.context, row))).toBe(true);
   });
 
   test("that owns things itself gives them to the owner", async () => {
-    house.cluster.things.roleDrift.set(row.loginRole, { ownsIn: [row.databaseName] });
+    house.host.things.roleDrift.set(row.loginRole, { ownsIn: [row.databaseName] });
     expect(await look()).toEqual({ ...well, repaired: 1 });
     expect(callsOf(["adoptObjects", "repairLogin"])).toEqual(["adoptObjects"]);
     expect(await look()).toEqual(well);
@@ -96,9 +96,9 @@ describe("a login", () => {
     const reader = row.ownerRole.replace("own_", "ro_");
     await change({ storageState: "full" });
     expect(await look()).toEqual(well);
-    house.cluster.things.roles.set(reader, { verifier: null, group: null });
+    house.host.things.roles.set(reader, { verifier: null, group: null });
     await look();
-    expect(house.cluster.roles.get(row.loginRole)?.group).toBe(reader);
+    expect(house.host.roles.get(row.loginRole)?.group).toBe(reader);
     expect((await look()).repaired).toBe(0);
   });
 });
@@ -112,23 +112,23 @@ describe("a database", () => {
     ["has parameters of nobody", { parameters: ["temp_file_limit", "role"] }],
   ];
   test.each(drifts)("that %s is repaired", async (_, drift) => {
-    house.cluster.things.databaseDrift.set(row.databaseName, drift);
+    house.host.things.databaseDrift.set(row.databaseName, drift);
     expect(await look()).toEqual({ ...well, repaired: 1 });
     expect(callsOf(["repairAccess"])).toHaveLength(1);
     expect(await look()).toEqual(well);
   });
 
   test("whose settings the host has lost or changed gets them again", async () => {
-    house.cluster.things.settings.delete(row.databaseName);
+    house.host.things.settings.delete(row.databaseName);
     expect(await look()).toEqual({ ...well, repaired: 1 });
     const other = { ...settingsOf(row), bytes_per_backend: 2 ** 30 };
-    house.cluster.things.settings.set(row.databaseName, other);
+    house.host.things.settings.set(row.databaseName, other);
     expect(await look()).toEqual({ ...well, repaired: 1 });
-    expect(house.cluster.settings.get(row.databaseName)).toEqual(settingsOf(row));
+    expect(house.host.settings.get(row.databaseName)).toEqual(settingsOf(row));
   });
 
   test("is stopped or started as its row says, and left asleep", async () => {
-    const { held } = house.cluster.things;
+    const { held } = house.host.things;
     held.set(row.databaseName, "stopped");
     expect(await look()).toEqual({ ...well, repaired: 1 });
     expect(held.size).toBe(0);
@@ -149,18 +149,18 @@ describe("a database", () => {
   });
 
   test("that is gone is an alert until it is back, and is never made anew", async () => {
-    house.cluster.things.databases.delete(row.databaseName);
+    house.host.things.databases.delete(row.databaseName);
     await look();
     await look();
     expect(await open()).toMatchObject([{ kind: "database_missing", subject: row.id }]);
-    expect(house.cluster.databases.size).toBe(0);
-    house.cluster.things.databases.set(row.databaseName, { owner: row.ownerRole });
+    expect(house.host.databases.size).toBe(0);
+    house.host.things.databases.set(row.databaseName, { owner: row.ownerRole });
     await look();
     expect(await open()).toEqual([]);
   });
 
   test("is left alone while an operation is under way or just was", async () => {
-    house.cluster.things.roleDrift.set(row.loginRole, { canLogin: false });
+    house.host.things.roleDrift.set(row.loginRole, { canLogin: false });
     await change({ updatedAt: house.clock.now() });
     expect(await look()).toEqual(well);
     house.clock.advance(60);
@@ -172,7 +172,7 @@ describe("a database", () => {
   });
 
   test("that changes between the look and the repair is left to the next look", async () => {
-    house.cluster.things.roleDrift.set(row.loginRole, { canLogin: false });
+    house.host.things.roleDrift.set(row.loginRole, { canLogin: false });
     let batches = 0;
     const db = new Proxy(house.context.db, {
       get: (target, name) => {
@@ -184,18 +184,18 @@ describe("a database", () => {
         };
       },
     });
-    expect(await reconcileCluster({ ...house.context, db }, clusterId)).toEqual(well);
+    expect(await reconcileHost({ ...house.context, db }, hostId)).toEqual(well);
     expect(callsOf(["repairLogin"])).toEqual([]);
   });
 });
 
 test("a repair that fails stops no other and is an alert until it succeeds", async () => {
-  const { roleDrift, settings } = house.cluster.things;
+  const { roleDrift, settings } = house.host.things;
   roleDrift.set(row.loginRole, { canLogin: false });
   settings.delete(row.databaseName);
-  house.cluster.failAt(3, "before");
+  house.host.failAt(3, "before");
   expect(await look()).toEqual({ ...well, failed: 1 });
-  expect(house.cluster.settings.size).toBe(1);
+  expect(house.host.settings.size).toBe(1);
   expect(await open()).toMatchObject([
     { kind: "repair_failed", subject: row.id, details: { drifts: ["login"] } },
   ]);
@@ -205,7 +205,7 @@ test("a repair that fails stops no other and is an alert until it succeeds", asy
 
 describe("an orphan", () => {
   const plant = () => {
-    const { databases, roles, settings } = house.cluster.things;
+    const { databases, roles, settings } = house.host.things;
     databases.set("proj_lost", { owner: "own_lost" });
     roles.set("own_lost", { verifier: null, group: null });
     roles.set("usr_lost", { verifier: "v", group: "own_lost" });
@@ -219,24 +219,24 @@ describe("an orphan", () => {
     plant();
     expect((await look()).orphans).toBe(3);
     expect((await open()).map(({ subject }) => subject).sort()).toEqual(
-      ["own_lost", "proj_lost", "usr_lost"].map((name) => `${clusterId}/${name}`),
+      ["own_lost", "proj_lost", "usr_lost"].map((name) => `${hostId}/${name}`),
     );
     house.clock.advance(7 * day - 1);
     expect((await look()).orphans).toBe(3);
     house.clock.advance(2);
     expect((await look()).orphans).toBe(0);
     expect(await open()).toEqual([]);
-    const items = await house.context.cluster.trashItems(clusterId);
+    const items = await house.context.host.trashItems(hostId);
     expect(items.map(({ formerName }) => formerName).sort()).toEqual([
       "own_lost",
       "proj_lost",
       "usr_lost",
     ]);
     expect(items.every(({ name }) => /^trash_\d{8}_/.test(name))).toBe(true);
-    for (const item of items) await house.context.cluster.restoreTrash(clusterId, item);
-    expect(house.cluster.databases.get("proj_lost")).toEqual({ owner: "own_lost" });
-    for (const name of ["proj_lost"]) house.cluster.things.databases.delete(name);
-    for (const name of ["own_lost", "usr_lost"]) house.cluster.things.roles.delete(name);
+    for (const item of items) await house.context.host.restoreTrash(hostId, item);
+    expect(house.host.databases.get("proj_lost")).toEqual({ owner: "own_lost" });
+    for (const name of ["proj_lost"]) house.host.things.databases.delete(name);
+    for (const name of ["own_lost", "usr_lost"]) house.host.things.roles.delete(name);
     const { databases, roles, settings } = await snapshot(house);
     expect({ databases, roles, settings }).toEqual({
       databases: before.databases,
@@ -248,14 +248,14 @@ describe("an orphan", () => {
   test("that is gone by itself is an alert no more, and begins anew when it returns", async () => {
     plant();
     await look();
-    house.cluster.things.databases.delete("proj_lost");
-    house.cluster.things.settings.delete("proj_lost");
+    house.host.things.databases.delete("proj_lost");
+    house.host.things.settings.delete("proj_lost");
     await look();
     expect(await kindsOpen()).toEqual(["orphan", "orphan"]);
     house.clock.advance(8 * day);
     plant();
     await look();
-    expect(house.cluster.databases.has("proj_lost")).toBe(true);
+    expect(house.host.databases.has("proj_lost")).toBe(true);
   });
 
   test("stays for ever where the setting says so, and while repairs are held", async () => {
@@ -263,7 +263,7 @@ describe("an orphan", () => {
     await look();
     house.clock.advance(400 * day);
     const patient = { ...house.context, orphanDays: 0 };
-    expect((await reconcileCluster(patient, clusterId)).orphans).toBe(3);
+    expect((await reconcileHost(patient, hostId)).orphans).toBe(3);
     await holdRepairs(house.context, "somebody looks at it.", null);
     expect((await look()).orphans).toBe(3);
     await releaseRepairs(house.context);
@@ -274,7 +274,7 @@ describe("an orphan", () => {
     plant();
     await look();
     house.clock.advance(8 * day);
-    house.cluster.failAt(3, "before");
+    house.host.failAt(3, "before");
     expect((await look()).orphans).toBe(1);
     expect(await kindsOpen()).toEqual(["orphan"]);
     expect((await look()).orphans).toBe(0);
@@ -287,18 +287,18 @@ describe("an orphan", () => {
     expect(await look()).toEqual(well);
   });
 
-  test("stays where it is when a row of whatever cluster has come to name it", async () => {
+  test("stays where it is when a row of whatever host has come to name it", async () => {
     plant();
     await look();
     house.clock.advance(8 * day);
-    await change({ clusterId: "elsewhere", ownerRole: "own_lost", databaseName: "proj_lost" });
+    await change({ hostId: "elsewhere", ownerRole: "own_lost", databaseName: "proj_lost" });
     await look();
-    expect(house.cluster.databases.has("proj_lost")).toBe(true);
-    expect(house.cluster.roles.has("own_lost")).toBe(true);
+    expect(house.host.databases.has("proj_lost")).toBe(true);
+    expect(house.host.roles.has("own_lost")).toBe(true);
   });
 
   test("among more than a few stays where it is: rows must be missing", async () => {
-    const { databases } = house.cluster.things;
+    const { databases } = house.host.things;
     for (let i = 0; i < 4; i++) databases.set(`proj_lost${i}`, { owner: "own_lost" });
     await look();
     house.clock.advance(8 * day);
@@ -310,10 +310,10 @@ describe("an orphan", () => {
 
 describe("while repairs are held", () => {
   test("drift is told and left as it is, then repaired", async () => {
-    house.cluster.things.settings.delete(row.databaseName);
+    house.host.things.settings.delete(row.databaseName);
     await holdRepairs(house.context, "D1 is being looked at.", null);
     expect(await look()).toEqual({ ...well, failed: 1 });
-    expect(house.cluster.settings.has(row.databaseName)).toBe(false);
+    expect(house.host.settings.has(row.databaseName)).toBe(false);
     expect(await kindsOpen()).toContain("repair_failed");
     await releaseRepairs(house.context);
     expect(await look()).toEqual({ ...well, repaired: 1 });
@@ -327,12 +327,12 @@ test("a database about to be made is neither an orphan nor missing", async () =>
   house.clock.advance(3600);
   expect(await look()).toEqual(well);
   const pending = await read();
-  house.cluster.things.databases.set(pending.databaseName, { owner: pending.ownerRole });
-  house.cluster.things.roles.set(pending.loginRole, { verifier: null, group: null });
+  house.host.things.databases.set(pending.databaseName, { owner: pending.ownerRole });
+  house.host.things.roles.set(pending.loginRole, { verifier: null, group: null });
   expect(await look()).toEqual(well);
 });
 
-test("a cluster that lost everything alerts for each database, some at a time", async () => {
+test("a host that lost everything alerts for each database, some at a time", async () => {
   const columns = { seq: undefined, isPrimary: false } as const;
   for (let i = 0; i < 120; i++) {
     const own = { id: `d${i}`, name: `n${i}`, databaseName: `proj_gone${i}` };
@@ -344,16 +344,16 @@ test("a cluster that lost everything alerts for each database, some at a time", 
   expect(await open()).toHaveLength(120);
 });
 
-test("a cluster's counts of databases and backends are made right", async () => {
+test("a host's counts of databases and backends are made right", async () => {
   const { db } = house.context;
-  await db.update(cluster).set({ databasesCount: 7, backendsCount: 70 });
+  await db.update(host).set({ databasesCount: 7, backendsCount: 70 });
   await look();
-  const [counted] = await db.select().from(cluster).where(eq(cluster.id, clusterId));
+  const [counted] = await db.select().from(host).where(eq(host.id, hostId));
   expect(counted).toMatchObject({ databasesCount: 1, backendsCount: 16 });
 });
 
-test("a cluster that does not answer stops nobody", async () => {
-  house.cluster.failAt(1, "before");
+test("a host that does not answer stops nobody", async () => {
+  house.host.failAt(1, "before");
   await reconcile(house.context);
   expect(house.log.at(-1)?.message).toContain("Not reconciled");
 });

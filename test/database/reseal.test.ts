@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { openControlPassword } from "../../src/cluster/register.ts";
-import { resealClusters } from "../../src/cluster/reseal.ts";
-import { cluster } from "../../src/cluster/table.ts";
 import { openPassword } from "../../src/database/credential.ts";
 import { resealDatabases } from "../../src/database/reseal.ts";
 import { database } from "../../src/database/table.ts";
+import { openControlPassword } from "../../src/host/register.ts";
+import { resealHosts } from "../../src/host/reseal.ts";
+import { host } from "../../src/host/table.ts";
 import { createTestContext, keyringOf } from "../support/context.ts";
 import { aRunningProject } from "../support/seed.ts";
 
@@ -14,7 +14,7 @@ it("a new sealing key takes over every secret; afterwards the former one may go"
   const read = async () => {
     const [[row], [home]] = await test.context.db.batch([
       test.context.db.select().from(database),
-      test.context.db.select().from(cluster),
+      test.context.db.select().from(host),
     ]);
     if (row === undefined || home === undefined) throw new Error("Nothing was made.");
     return { row, home };
@@ -23,8 +23,8 @@ it("a new sealing key takes over every secret; afterwards the former one may go"
   const password = await openPassword(test.context, before.row);
 
   const both = { ...test.context, keyring: await keyringOf("k1", "k2") };
-  expect([await resealDatabases(both), await resealClusters(both)]).toEqual([1, 1]);
-  expect([await resealDatabases(both), await resealClusters(both)]).toEqual([0, 0]);
+  expect([await resealDatabases(both), await resealHosts(both)]).toEqual([1, 1]);
+  expect([await resealDatabases(both), await resealHosts(both)]).toEqual([0, 0]);
 
   const after = await read();
   const onlyNew = { ...test.context, keyring: await keyringOf("k2") };

@@ -162,7 +162,7 @@ describe("a database", () => {
 
   it("without grace is deleted with its roles; afterwards it is 404 everywhere", async () => {
     expect((await api.call("DELETE", `${databases}/${id}?grace_seconds=0`)).status).toBe(204);
-    expect(api.cluster.isEmpty()).toBe(true);
+    expect(api.host.isEmpty()).toBe(true);
     for (const path of [id, `${id}/credentials`]) {
       expect((await api.call("GET", `${databases}/${path}`)).status).toBe(404);
     }

@@ -57,13 +57,13 @@ describe("a database that fills", () => {
 
   /** Measures `bytes`, and runs what follows. */
   async function measured(bytes: number) {
-    api.cluster.store(bytes);
+    api.host.store(bytes);
     api.nudges.length = 0;
     await measureStorage(api.context);
     for (const lane of api.nudges) await api.context.drive(lane, 0);
     return (await api.call("GET", path)).body.data;
   }
-  const groups = () => [...api.cluster.roles.values()].map(({ group }) => group?.slice(0, 3));
+  const groups = () => [...api.host.roles.values()].map(({ group }) => group?.slice(0, 3));
 
   it("says what it takes and grows before it is full", async () => {
     const { storage } = await measured(0.5 * gibibyte);

@@ -1,11 +1,11 @@
 import { asc } from "drizzle-orm";
 import { beforeEach, describe, expect, it } from "vitest";
-import { cluster } from "../../src/cluster/table.ts";
 import type { Transition } from "../../src/contract/transition.ts";
 import { pullTransitions } from "../../src/database/suspend.ts";
+import { host } from "../../src/host/table.ts";
 import { event } from "../../src/webhook/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
-import { clusterId } from "../support/seed.ts";
+import { hostId } from "../support/seed.ts";
 
 let api: TestApi;
 let path: string;
@@ -26,13 +26,13 @@ async function createDatabase(project: string): Promise<{ id: string; database: 
 /** The host moves the database by itself, a minute after it last did. */
 function move(to: Transition["to"], database = name): string {
   api.clock.advance(60);
-  api.cluster.move(database, to, api.clock.now());
+  api.host.move(database, to, api.clock.now());
   return api.clock.now().toISOString();
 }
 
 const get = async () => (await api.call("GET", path)).body.data;
-const pull = () => pullTransitions(api.context, clusterId);
-const seq = async () => (await api.context.db.select().from(cluster))[0]?.transitionSeq;
+const pull = () => pullTransitions(api.context, hostId);
+const seq = async () => (await api.context.db.select().from(host))[0]?.transitionSeq;
 const told = async () => {
   const rows = await api.context.db.select().from(event).orderBy(asc(event.seq));
   return rows
@@ -93,7 +93,7 @@ describe("a suspension and a wake", () => {
 describe("a host that does not answer", () => {
   it("fails no GET", async () => {
     move("suspended");
-    api.cluster.failAt(1, "before");
+    api.host.failAt(1, "before");
     expect((await get()).state).toBe("running");
     expect((await get()).state).toBe("suspended");
   });
@@ -103,8 +103,8 @@ describe("a host that lost its report", () => {
   it("is asked what is now, and followed from there", async () => {
     move("suspended");
     await pull();
-    api.cluster.things.transitions.splice(0);
-    api.cluster.things.held.clear();
+    api.host.things.transitions.splice(0);
+    api.host.things.held.clear();
     expect((await get()).state).toBe("running");
     expect((await told()).map(([type]) => type)).toEqual(["database.paused", "database.resumed"]);
     expect(await seq()).toBe(0);
@@ -118,7 +118,7 @@ describe("a host that lost its report", () => {
       move("woken");
     }
     move("suspended");
-    api.cluster.things.transitions.splice(0, 4);
+    api.host.things.transitions.splice(0, 4);
     expect((await get()).state).toBe("suspended");
     expect(await seq()).toBe(7);
     expect(await told()).toHaveLength(1);
@@ -134,7 +134,7 @@ describe("a suspended database", () => {
   it("is stopped, and its end of sleep is nobody's wake", async () => {
     expect((await api.call("POST", `${path}/stop`)).body.data.state).toBe("stopped");
     move("woken");
-    api.cluster.things.held.set(name, "stopped");
+    api.host.things.held.set(name, "stopped");
     await pull();
     expect((await get()).state).toBe("stopped");
     expect((await told()).map(([type, , reason]) => [type, reason])).toEqual([

@@ -75,7 +75,7 @@ describe("undelete", () => {
 
   it("that fails leaves it deleted, with the end it had", async () => {
     const { purge_at } = (await api.call("DELETE", path)).body.data;
-    for (let call = 1; call <= 20; call++) api.cluster.failAt(call, "after");
+    for (let call = 1; call <= 20; call++) api.host.failAt(call, "after");
     const { status, body } = await undelete();
     expect([status, body.data.state]).toEqual([202, "starting"]);
     for (let round = 0; round < 60; round++) {
@@ -83,7 +83,7 @@ describe("undelete", () => {
       await api.context.drive(`project:${body.data.project_id}`, 0);
     }
     expect((await api.call("GET", path)).body.data).toMatchObject({ state: "deleted", purge_at });
-    expect([...api.cluster.held.values()]).toEqual(["stopped"]);
+    expect([...api.host.held.values()]).toEqual(["stopped"]);
   });
 
   it("and the purge of the same moment: one of them wins, whole", async () => {
@@ -99,7 +99,7 @@ describe("undelete", () => {
       const after = await api.call("GET", own);
       const isBack = answer.status === 200;
       expect([isBack, after.status]).toEqual([isBack, isBack ? 200 : 404]);
-      expect(api.cluster.databases.has(made.database)).toBe(isBack);
+      expect(api.host.databases.has(made.database)).toBe(isBack);
     }
   });
 });

@@ -4,7 +4,7 @@ import { dump } from "../../src/dump/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { aDump } from "../support/fake-recovery.ts";
 import { purge } from "../support/purge.ts";
-import { clusterId } from "../support/seed.ts";
+import { hostId } from "../support/seed.ts";
 
 const day = 86_400_000;
 
@@ -21,7 +21,7 @@ beforeEach(async () => {
 
 const later = (milliseconds: number) =>
   api.clock.advanceTo(new Date(api.clock.now().getTime() + milliseconds));
-const kept = () => api.cluster.things.dumps;
+const kept = () => api.host.things.dumps;
 const rows = () => api.context.db.select().from(dump);
 
 describe("what is kept", () => {
@@ -67,8 +67,7 @@ describe("rows and archives", () => {
     expect([...kept().keys()]).toEqual([orphan]);
     const [alert] = (await api.call("GET", "/api/v1/admin/alerts?kind=orphan_dump")).body.data;
     expect(alert.message).toContain(orphan);
-    const remove = (id: string) =>
-      api.call("DELETE", `/api/v1/admin/clusters/${clusterId}/dumps/${id}`);
+    const remove = (id: string) => api.call("DELETE", `/api/v1/admin/hosts/${hostId}/dumps/${id}`);
     expect((await remove(row?.id ?? "")).body.error.code).toBe("DUMP_IN_USE");
     expect((await remove(orphan)).status).toBe(204);
     await compareDumps(api.context);
@@ -94,9 +93,9 @@ describe("rows and archives", () => {
     });
   });
 
-  test("a silent cluster loses nothing", async () => {
+  test("a silent host loses nothing", async () => {
     later(11 * day);
-    api.cluster.failAt(1, "before");
+    api.host.failAt(1, "before");
     await expireDumps(api.context);
     expect((await rows()).length).toBe(1);
     await expireDumps(api.context);

@@ -75,7 +75,7 @@ describe("a backup on demand", () => {
     const answer = await api.call("POST", `${path}/backups`, { body });
     expect(answer.status).toBe(422);
     expect(Object.keys(answer.body.errors)).toEqual([field]);
-    expect(api.cluster.things.dumps.size).toBe(0);
+    expect(api.host.things.dumps.size).toBe(0);
   });
 
   test("of a stopped database is refused with the remedy", async () => {
@@ -193,6 +193,6 @@ describe("an import", () => {
     const twice = await api.call("POST", `${path}/imports`, { body: "PGDMP", headers });
     expect(twice.body).toEqual(once.body);
     expect(twice.headers.get("idempotency-replayed")).toBe("true");
-    expect(api.cluster.things.dumps.size).toBe(1);
+    expect(api.host.things.dumps.size).toBe(1);
   });
 });

@@ -21,7 +21,7 @@ beforeAll(async () => {
   const { database } = await createProject(system, { name: "Proved" });
   id = database.id;
   await query(database.database_url, "create table ledger as select generate_series(1, 500) as n");
-  await over("POST", `/admin/clusters/${system.dev().cluster_id}/backups`, { type: "incr" });
+  await over("POST", `/admin/hosts/${system.dev().host_id}/backups`, { type: "incr" });
   const [backup] = (await call(system, "GET", `/databases/${id}/backups`)).body.data;
   // A recovery begins at the first whole second after the newest base backup.
   const isPast = (now: number) => now - Date.parse(backup.completed_at) > 1000;
@@ -46,7 +46,7 @@ async function over(method: string, path: string, body: object) {
 
 /** The newest certificate, after one more verification. */
 async function verified() {
-  const path = `/admin/clusters/${system.dev().cluster_id}/verifications`;
+  const path = `/admin/hosts/${system.dev().host_id}/verifications`;
   const { verification_id } = await over("POST", path, { database_id: id });
   const [newest] = (await call(system, "GET", `/databases/${id}/certificates`)).body.data;
   expect(newest.verification_id).toBe(verification_id);
@@ -89,7 +89,7 @@ test("a certificate that somebody has changed is not valid", async () => {
 test(
   "a damaged base backup does not pass, and an alert names the file until it is whole",
   async () => {
-    const backups = join(system.home, "cluster", "repository", "backup", "main");
+    const backups = join(system.home, "host", "repository", "backup", "main");
     // `latest` is a link to one of them.
     const bundles = filesIn(backups).filter((file) => /[FI]\/bundle\/\d+$/.test(file));
     const repair = all(bundles.map((file) => turnBits(file)));

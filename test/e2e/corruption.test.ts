@@ -28,7 +28,7 @@ const roles = { owner: `own_${"a".repeat(20)}`, login: `usr_${"b".repeat(20)}` }
 const count = 2000;
 
 let host: TestHost;
-/** Of another cluster. */
+/** Of another host. */
 let other: TestHost;
 let it: RecoveringHost;
 let oid: number;
@@ -95,7 +95,7 @@ const inBackup = /^The base backup \d{8}-\d{6}F\S*, or one it builds on, is dama
 const inManifest = /^The manifest of the base backup \d{8}-\d{6}F\S* is missing or damaged/;
 const inLists = /^The repository's lists, backup.info and archive.info, cannot be read/;
 const withOtherKey = /^The repository's lists, .* were encrypted with another key than/;
-const inOtherWal = /^Among the WAL that follows the base backup \S+ is another cluster's/;
+const inOtherWal = /^Among the WAL that follows the base backup \S+ is another host's/;
 const inWal =
   /^(WAL is missing or damaged at the end of segment [0-9A-F]{24}|The WAL that follows)/;
 
@@ -141,15 +141,15 @@ const ofAll: readonly Damage[] = [
   ["a segment of WAL", () => each(wal(), take), inWal],
   ["all but the name of a segment of WAL", () => each(wal(), empty), inWal],
   ["a segment of WAL, for another", () => each(wal(), (to) => replaceBy(to, otherWal())), inWal],
-  ["the segment of WAL, for another cluster's", () => each(wal(), foreignWal), inWal],
-  ["a segment of WAL of this cluster", () => each(wal(), exchangeCluster), inOtherWal],
+  ["the segment of WAL, for another host's", () => each(wal(), foreignWal), inWal],
+  ["a segment of WAL of this host", () => each(wal(), exchangeHost), inOtherWal],
   ["the key of its lists", () => each([...backupInfo(), ...archiveInfo()], foreign), withOtherKey],
   ["access to the backups", () => close(backups()), inLists],
   ["access to the archive", () => close(archive()), inLists],
 ];
 
 const foreignRepository = () => join(other.config.directory, "repository");
-/** The file of the same name in another cluster's repository, which has another key. */
+/** The file of the same name in another host's repository, which has another key. */
 const foreign = (file: string) =>
   replaceBy(file, join(foreignRepository(), relative(repository(), file)));
 const foreignWal = (file: string) => {
@@ -157,11 +157,11 @@ const foreignWal = (file: string) => {
   return replaceBy(file, archived.find((one) => /\/[0-9A-F]{24}-[^/]+$/.test(one)) ?? "");
 };
 
-// In a segment's first page its cluster's number is at this byte.
+// In a segment's first page its host's number is at this byte.
 const systemAt = 24;
 
-/** Has a segment be of another cluster, and all else as it was. */
-function exchangeCluster(file: string): Repair {
+/** Has a segment be of another host, and all else as it was. */
+function exchangeHost(file: string): Repair {
   const secrets = keepSecrets(layout(host.config.directory).secrets);
   const info = readFileSync(join(archive(), "archive.info"));
   const pass = cipherPassOf(decrypted(info, secrets.repository_key).toString()) ?? "";

@@ -55,7 +55,7 @@ async function namesOf({ database_url: url }: Urls) {
   return { database: pathname.slice(1), login: String(row?.login), owner: String(row?.owner) };
 }
 
-/** All that the catalogs hold for the whole cluster about these two. */
+/** All that the catalogs hold for the whole host about these two. */
 async function shared() {
   const names = Object.values(target).map((name) => `'${name}'`);
   return operatorQuery(

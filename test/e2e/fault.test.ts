@@ -178,7 +178,7 @@ async function expectNoOrphan(): Promise<void> {
   expect(roles.filter((name) => name.startsWith("own_"))).toEqual(
     names.map((name) => name.replace("proj_", "own_")),
   );
-  const { body } = await call(system, "GET", "/admin/clusters");
+  const { body } = await call(system, "GET", "/admin/hosts");
   expect(body.data[0].databases_count).toBe(names.length);
 }
 

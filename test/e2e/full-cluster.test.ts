@@ -1,4 +1,4 @@
-// A cluster that is full, with all its tenants at work at once.
+// A host that is full, with all its tenants at work at once.
 import type { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { call, connected, createProject, operatorQuery } from "../support/client.ts";
@@ -28,7 +28,7 @@ test("no more databases come in than its backends carry, and none grows", async 
   const path = `/databases/${databases[0].id}`;
   const grown = await call(system, "PATCH", path, { body: { size: "medium" } });
   expect([grown.status, grown.body.error.code]).toEqual([409, "NO_CAPACITY"]);
-  expect(grown.body.error.message).toMatch(/8 backends more; the cluster has 0 of its 32/);
+  expect(grown.body.error.message).toMatch(/8 backends more; the host has 0 of its 32/);
   expect((await call(system, "GET", path)).body.data.size).toBe("small");
 });
 

@@ -31,7 +31,7 @@ afterAll(() => host?.stop());
 const run = (text: string) =>
   it.asTenant("proj_ledger", roles.login, (client) => client.query(text));
 
-/** Gives scratch clusters a disk of their own, of so many KiB, while something is done. */
+/** Gives scratch hosts a disk of their own, of so many KiB, while something is done. */
 async function withDisk<Result>(kibibytes: number, work: () => Promise<Result>): Promise<Result> {
   const scratch = join(host.config.directory, "scratch");
   const options = `size=${kibibytes}k,mode=700,uid=65534,gid=65534`;
@@ -49,9 +49,7 @@ describe.runIf(process.getuid?.() === 0)("a disk that is full", () => {
     await withDisk(kibibytes, async () => {
       const { status } = await it.start(target, oid);
       expect(status).toMatchObject({ state: "failed", step });
-      expect(status.error).toMatch(
-        /^The disk that holds the cluster's directory scratch\/ was full/,
-      );
+      expect(status.error).toMatch(/^The disk that holds the host's directory scratch\/ was full/);
       expect(status.error).toContain("Make room on the host's disk, then restore again.");
       expect(status.error).not.toContain(host.config.directory);
       expect(status.passed_over).toEqual([]);

@@ -192,7 +192,7 @@ describe("a session that holds up the queue of NOTIFY", () => {
 });
 
 describe("the host program", () => {
-  test("reports its cluster", async () => {
+  test("reports its host", async () => {
     const response = await host.command("status", {});
     const body = (await response.json()) as { report: unknown };
     const report = StatusReport.parse(body.report);

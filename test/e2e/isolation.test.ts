@@ -15,7 +15,7 @@ beforeAll(async () => {
   await query(theirs, "insert into secret values ('theirs')");
 });
 
-/** My login at another database of the cluster. */
+/** My login at another database of the host. */
 function at(database: string, url = mine): string {
   const changed = new URL(url);
   changed.pathname = `/${database}`;
@@ -120,7 +120,7 @@ describe("in its own database a tenant", () => {
   });
 });
 
-test("nothing of the cluster is open to everybody", async () => {
+test("nothing of the host is open to everybody", async () => {
   const [row] = await operatorQuery(
     system,
     `select count(*)::int as open from pg_database

@@ -42,14 +42,14 @@ async function expectNoOrphan(): Promise<void> {
   expect(projects.map(({ id }) => id).sort()).toEqual(
     databases.map(({ project_id }) => project_id).sort(),
   );
-  const inCluster = await tenantObjects(system);
+  const inHost = await tenantObjects(system);
   const names = databases.map(({ database }) => database).sort();
-  expect(inCluster.databases).toEqual(names);
-  expect(inCluster.roles.filter((name) => name.startsWith("own_"))).toEqual(
+  expect(inHost.databases).toEqual(names);
+  expect(inHost.roles.filter((name) => name.startsWith("own_"))).toEqual(
     names.map((name) => name.replace("proj_", "own_")),
   );
-  expect(inCluster.roles).toHaveLength(2 * names.length);
-  const { body } = await call(system, "GET", "/admin/clusters");
+  expect(inHost.roles).toHaveLength(2 * names.length);
+  const { body } = await call(system, "GET", "/admin/hosts");
   expect(body.data[0].databases_count).toBe(names.length);
   const operations = await listAll(system, "/operations");
   expect(operations.filter(({ status }) => status !== "succeeded")).toEqual([]);

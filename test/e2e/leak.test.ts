@@ -3,10 +3,10 @@
 import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Query, SqlPool } from "../../src/cluster/sql.ts";
-import { tenantSql } from "../../src/cluster/tenant.ts";
-import { twinSql } from "../../src/cluster/twin.ts";
 import { sizeLimits } from "../../src/database/size.ts";
+import type { Query, SqlPool } from "../../src/host/sql.ts";
+import { tenantSql } from "../../src/host/tenant.ts";
+import { twinSql } from "../../src/host/twin.ts";
 import { connected, query, until } from "../support/client.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";
 import { startLoad } from "../support/load.ts";

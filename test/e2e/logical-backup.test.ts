@@ -13,7 +13,7 @@ let url: string;
 // biome-ignore lint/suspicious/noExplicitAny: whatever JSON came.
 let backup: any;
 
-const dumps = () => readdirSync(join(system.home, "cluster/repository/dump"));
+const dumps = () => readdirSync(join(system.home, "host/repository/dump"));
 
 async function backedUp(databaseId: string, body: unknown = {}) {
   const begun = await call(system, "POST", `/databases/${databaseId}/backups`, { body });
@@ -65,7 +65,7 @@ describe("a backup on demand", () => {
   });
 
   test("is not readable on disk", () => {
-    const directory = join(system.home, "cluster/repository/dump");
+    const directory = join(system.home, "host/repository/dump");
     const file = readFileSync(join(directory, `${backup.id.slice(4)}.dump`));
     expect(file.toString("latin1")).not.toMatch(/PGDMP|ledger/);
   });
@@ -167,7 +167,7 @@ describe("a download", () => {
 
 test("a damaged archive is not restored, and says so", async () => {
   const damaged = await backedUp(id);
-  const path = join(system.home, `cluster/repository/dump/${damaged.id.slice(4)}.dump`);
+  const path = join(system.home, `host/repository/dump/${damaged.id.slice(4)}.dump`);
   const file = readFileSync(path);
   file.writeUInt8((file.at(200) ?? 0) ^ 1, 200);
   writeFileSync(path, file);

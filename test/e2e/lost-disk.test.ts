@@ -1,4 +1,4 @@
-// A cluster whose disk is gone: a new and empty one is never made in its place, and what was there
+// A host whose disk is gone: a new and empty one is never made in its place, and what was there
 // is served again once it is back.
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,12 +7,12 @@ import { operatorClient } from "../support/client.ts";
 import { type OwnSystem, startSystem } from "../support/system.ts";
 
 let system: OwnSystem;
-let cluster: string;
+let host: string;
 const lastWords = () => readFileSync(join(system.home, "log/host.log"), "utf8").slice(-4000);
 
 beforeAll(async () => {
   system = await startSystem();
-  cluster = join(system.home, "cluster");
+  host = join(system.home, "host");
   const client = await operatorClient(system);
   await client.query("create table public.kept as select 42 as n");
   await client.end();
@@ -22,29 +22,29 @@ afterAll(() => system?.remove());
 
 test("with its repository left, the repository is named", async () => {
   await system.stop();
-  renameSync(join(cluster, "data"), join(system.home, "data-away"));
+  renameSync(join(host, "data"), join(system.home, "data-away"));
   // As if the host had never been told which Postgres it is.
   const registered = join(system.home, "system-identifier");
   const identifier = readFileSync(registered, "utf8");
   rmSync(registered);
   await expect(system.start()).rejects.toThrow();
   expect(lastWords()).toContain(`the system identifier ${identifier.trim()}`);
-  expect(existsSync(join(cluster, "data/PG_VERSION"))).toBe(false);
+  expect(existsSync(join(host, "data/PG_VERSION"))).toBe(false);
   writeFileSync(registered, identifier);
 });
 
 test("with nothing left, the registered one is named", async () => {
-  renameSync(cluster, join(system.home, "cluster-away"));
+  renameSync(host, join(system.home, "host-away"));
   await expect(system.start()).rejects.toThrow();
   expect(lastWords()).toContain("is gone, which held the Postgres that is registered");
-  expect(existsSync(join(cluster, "data/PG_VERSION"))).toBe(false);
+  expect(existsSync(join(host, "data/PG_VERSION"))).toBe(false);
 });
 
 test("once it is back, everything is there", async () => {
-  rmSync(cluster, { recursive: true, force: true });
-  renameSync(join(system.home, "cluster-away"), cluster);
-  rmSync(join(cluster, "data"), { recursive: true, force: true });
-  renameSync(join(system.home, "data-away"), join(cluster, "data"));
+  rmSync(host, { recursive: true, force: true });
+  renameSync(join(system.home, "host-away"), host);
+  rmSync(join(host, "data"), { recursive: true, force: true });
+  renameSync(join(system.home, "data-away"), join(host, "data"));
   await system.start();
   const client = await operatorClient(system);
   expect((await client.query("select n from public.kept")).rows).toEqual([{ n: 42 }]);

@@ -24,7 +24,7 @@ describe("a project created with postgres", () => {
     expect(rows).toEqual([{ name: database.database }]);
   });
 
-  test("carries the customer's words to everything it owns, and to no name in the cluster", () => {
+  test("carries the customer's words to everything it owns, and to no name in the host", () => {
     const words = {
       external_user_id: "user-9",
       external_project_id: "site-3",

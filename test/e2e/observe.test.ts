@@ -286,7 +286,7 @@ test("a host that is silent is 503 in seconds, and a stream goes on once it spea
     expect(performance.now() - began).toBeLessThan(15_000);
     for (const { status, headers, body } of answers) {
       expect([status, headers.get("retry-after")]).toEqual([503, "5"]);
-      expect(body.error.code).toBe("CLUSTER_UNAVAILABLE");
+      expect(body.error.code).toBe("HOST_UNAVAILABLE");
     }
   } finally {
     for (const pid of halted) process.kill(pid, "SIGCONT");

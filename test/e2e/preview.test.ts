@@ -39,7 +39,7 @@ const isEnded = ({ body }: { readonly body: { readonly data: { readonly ended_at
 const ended = (restoreId: string, seconds = 30) =>
   until("its end", () => call(system, "GET", `/restores/${restoreId}`), isEnded, seconds);
 
-const scratches = () => readdirSync(join(system.home, "cluster", "scratch"));
+const scratches = () => readdirSync(join(system.home, "host", "scratch"));
 
 async function promoted(previewId: string, body: Record<string, unknown>) {
   const begun = await call(system, "POST", `/restores/${previewId}/promote`, { body });

@@ -1,4 +1,4 @@
-// What hands and tenants change in a cluster is made again what the rows say, by the cron.
+// What hands and tenants change in a host is made again what the rows say, by the cron.
 import { beforeAll, expect, test } from "vitest";
 import { defaultSettings } from "../../src/contract/setting.ts";
 import {
@@ -158,9 +158,9 @@ test(
 test(
   "what no row names is an alert that stands; after days it is put aside, and can be brought back",
   async () => {
-    const cluster = `/admin/clusters/${system.dev().cluster_id}`;
+    const host = `/admin/hosts/${system.dev().host_id}`;
     const names = ["own_byhand", "proj_byhand", "usr_byhand"];
-    const subjects = names.map((name) => `${system.dev().cluster_id}/${name}`);
+    const subjects = names.map((name) => `${system.dev().host_id}/${name}`);
     const open = async () =>
       (await alertsOf("kind=orphan"))
         .map(({ subject }) => subject)
@@ -170,12 +170,12 @@ test(
       const { databases, roles } = await tenantObjects(system);
       return [...databases, ...roles].filter((name) => name.endsWith("byhand")).sort();
     };
-    const trash = async () => (await call(system, "GET", `${cluster}/trash`)).body.data;
+    const trash = async () => (await call(system, "GET", `${host}/trash`)).body.data;
     /** Lets time pass for the alerts, and looks at once. */
     const pass = async (milliseconds: number) => {
       const older = "update alert set created_at = created_at - ? where kind = 'orphan'";
       changeRows(system, older, milliseconds);
-      await call(system, "POST", `${cluster}/reconcile`);
+      await call(system, "POST", `${host}/reconcile`);
     };
     await until("The alerts are open", open, (found) => found === subjects.join(), looks);
     await pass(dayMilliseconds);
@@ -185,14 +185,14 @@ test(
     const items: readonly { name: string; former_name: string }[] = await trash();
     expect(items.map(({ former_name }) => former_name).sort()).toEqual(names);
     for (const { name } of items) {
-      expect((await call(system, "POST", `${cluster}/trash/${name}/restore`)).status).toBe(200);
+      expect((await call(system, "POST", `${host}/trash/${name}/restore`)).status).toBe(200);
     }
     expect([await standing(), await trash()]).toEqual([names, []]);
     await until("They are orphans again", open, (found) => found === subjects.join(), looks);
     await pass(8 * dayMilliseconds);
     await until("They are put aside again", standing, (found) => found.length === 0, looks);
     for (const { name } of await trash()) {
-      expect((await call(system, "DELETE", `${cluster}/trash/${name}`)).status).toBe(204);
+      expect((await call(system, "DELETE", `${host}/trash/${name}`)).status).toBe(204);
     }
     expect(await trash()).toEqual([]);
     await until("The alerts are resolved", open, (found) => found === "", looks);

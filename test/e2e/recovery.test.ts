@@ -1,4 +1,4 @@
-// One database out of a shared cluster, back at a moment: exactly, beside its neighbours.
+// One database out of a shared host, back at a moment: exactly, beside its neighbours.
 import { randomUUID } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

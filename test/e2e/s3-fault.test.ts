@@ -97,7 +97,7 @@ async function rowsIn(recovery_id: string): Promise<number> {
   return rows[0].n;
 }
 
-describe("a damaged base backup beside the cluster", () => {
+describe("a damaged base backup beside the host", () => {
   test("is stood in for by the store's, which is nearer than an older one", async () => {
     repair = damageOf(labels.slice(-1));
     const { recovery_id, status } = await it.start(target, oid);
@@ -119,7 +119,7 @@ describe("a damaged base backup beside the cluster", () => {
   });
 });
 
-describe("with nothing whole beside the cluster", () => {
+describe("with nothing whole beside the host", () => {
   const faults = [
     ["forbids all", "forbid", /the key may not do that: let it list, read, write and delete/],
     ["fails at all", "fail", /The store could not be read: .*check that it is up, .*\[500\]/],

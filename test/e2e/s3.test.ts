@@ -1,4 +1,4 @@
-// Two repositories, beside the cluster and in an object store: one stands in for the other.
+// Two repositories, beside the host and in an object store: one stands in for the other.
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -160,7 +160,7 @@ describe("without the first repository", () => {
   });
 });
 
-/** Asks a store for its backups as another host of the same cluster would. */
+/** Asks a store for its backups as another host of the same host would. */
 function askedWith(change: Partial<NonNullable<HostConfig["backup"]["s3"]>>, key?: string) {
   const home = mkdtempSync(join(store.directory, "host-"));
   const s3 = { ...store.s3, ...change };

@@ -1,5 +1,5 @@
 // The whole journey of a dropped table, twice: with both repositories, and from the object store
-// after the one beside the cluster is gone.
+// after the one beside the host is gone.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -80,7 +80,7 @@ describe("a dropped table comes back at the same URL, and is undone,", () => {
 
   test("with a damaged base backup, which is told to the caller and to the operator", async () => {
     await inStore(await momentNow());
-    const backups = join(system.home, "cluster", "repository", "backup", "main");
+    const backups = join(system.home, "host", "repository", "backup", "main");
     // `latest` is a link to one of them.
     const files = filesIn(backups).filter((file) => /[FI]\/bundle\/\d+$/.test(file));
     const repair = all(files.map((file) => turnBits(file)));
@@ -96,7 +96,7 @@ describe("a dropped table comes back at the same URL, and is undone,", () => {
 
   test("from the store alone", async () => {
     await inStore(await momentNow());
-    rmSync(join(system.home, "cluster", "repository"), { recursive: true });
+    rmSync(join(system.home, "host", "repository"), { recursive: true });
     const restore = await restoreInPlace(moment);
     expect(restore).toMatchObject({ state: "succeeded", repository: 2, method: "stock" });
     expect(await rows()).toBe(300);

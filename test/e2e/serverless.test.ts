@@ -1,4 +1,4 @@
-// The edge's driver as it comes, pointed at a cluster by its documented configuration.
+// The edge's driver as it comes, pointed at a host by its documented configuration.
 import { Client, neon, neonConfig, Pool, types } from "@neondatabase/serverless";
 import { beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";

@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Query, SqlPool } from "../../src/cluster/sql.ts";
-import { storageSql } from "../../src/cluster/storage.ts";
-import { tenantSql } from "../../src/cluster/tenant.ts";
+import type { Query, SqlPool } from "../../src/host/sql.ts";
+import { storageSql } from "../../src/host/storage.ts";
+import { tenantSql } from "../../src/host/tenant.ts";
 import { until } from "../support/client.ts";
 import { startTestHost, type TestHost } from "../support/host.ts";
 

@@ -33,7 +33,7 @@ describe.each(["transaction", "session"])("the %s pooler", (mode) => {
     expect(rows).toEqual([{ one: 1 }]);
   });
 
-  test("has a certificate that the cluster's own authority vouches for", async () => {
+  test("has a certificate that the host's own authority vouches for", async () => {
     const { rows } = await one(urls[mode], { ca: await authorities(), servername: "localhost" });
     expect(rows).toEqual([{ one: 1 }]);
   });

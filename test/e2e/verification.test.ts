@@ -158,7 +158,7 @@ test("one that is ended leaves nothing, and is not known any more", async () => 
   const databases = [{ database_id: randomUUID(), database_oid: oid, login }];
   await it.report("verification.start", { verification_id, databases });
   await until(
-    "a scratch cluster",
+    "a scratch host",
     async () => it.scratchNames(),
     ({ length }) => length > 0,
   );

@@ -2,11 +2,11 @@
 // hosts hold.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { cluster } from "../../src/cluster/table.ts";
 import { holdOf } from "../../src/hold/find.ts";
 import { holdRepairs } from "../../src/hold/hold.ts";
-import { markClusters } from "../../src/hold/mark.ts";
+import { markHosts } from "../../src/hold/mark.ts";
 import { installation } from "../../src/hold/table.ts";
+import { host } from "../../src/host/table.ts";
 import { onCron } from "../../workers/cron.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { runToEnd } from "../support/run.ts";
@@ -49,20 +49,20 @@ describe("/admin/hold", () => {
 });
 
 describe("a host that has seen a later state of D1", () => {
-  const minute = () => markClusters(api.context);
-  const marks = { markConfirmed: cluster.markConfirmed, markPending: cluster.markPending };
+  const minute = () => markHosts(api.context);
+  const marks = { markConfirmed: host.markConfirmed, markPending: host.markPending };
 
   it("puts the hold on; nothing is removed until a person says so", async () => {
     await minute();
-    const [earlier] = await api.context.db.select(marks).from(cluster);
-    if (earlier === undefined) throw new Error("There is no cluster.");
+    const [earlier] = await api.context.db.select(marks).from(host);
+    if (earlier === undefined) throw new Error("There is no host.");
     for (let n = 0; n < 60; n++) await minute();
-    await api.context.db.update(cluster).set(earlier);
+    await api.context.db.update(host).set(earlier);
     // It is silent for longer than D1 was set back.
-    for (let n = 1; n < 90; n++) api.cluster.failAt(n, "before");
+    for (let n = 1; n < 90; n++) api.host.failAt(n, "before");
     for (let n = 0; n < 90; n++) await minute();
     expect(await holdOf(api.context)).toMatchObject({
-      reason: expect.stringContaining("brought back from an earlier time: the cluster"),
+      reason: expect.stringContaining("brought back from an earlier time: the host"),
       by: null,
     });
     await api.call("DELETE", path);
@@ -74,14 +74,14 @@ describe("a host that has seen a later state of D1", () => {
   it("puts it on also for a D1 that began anew", async () => {
     await minute();
     await api.context.db.delete(installation);
-    await api.context.db.update(cluster).set({ markConfirmed: null, markPending: null });
+    await api.context.db.update(host).set({ markConfirmed: null, markPending: null });
     await minute();
     expect((await holdOf(api.context))?.reason).toContain("another D1");
   });
 
   it("or has seen none does not, nor does one that was silent for a while", async () => {
     await minute();
-    api.cluster.failAt(1, "before");
+    api.host.failAt(1, "before");
     await minute();
     await minute();
     expect(await holdOf(api.context)).toBeNull();

@@ -1,12 +1,12 @@
 // A Worker and a D1 that do not belong together: what is wrong is named, and nothing is done.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { cluster } from "../../src/cluster/table.ts";
 import { readKeyring } from "../../src/core/seal.ts";
+import { host } from "../../src/host/table.ts";
 import type { Env } from "../../workers/context.ts";
 import { inspectInstallation, readSecretsOf } from "../../workers/installation.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
-import { clusterId } from "../support/seed.ts";
+import { hostId } from "../support/seed.ts";
 
 let api: TestApi;
 beforeEach(async () => {
@@ -67,7 +67,7 @@ describe("a D1", () => {
   });
 
   it("whose secrets the keys do not open is named by the key that is lost", async () => {
-    expect((await api.context.db.select().from(cluster)).map(({ id }) => id)).toEqual([clusterId]);
+    expect((await api.context.db.select().from(host)).map(({ id }) => id)).toEqual([hostId]);
     const other = (key: string) =>
       JSON.stringify({ current: key, keys: { [key]: btoa("o".repeat(32)) } });
     const known = (await readKeyring(String(whole.MIOSA_SEALING_KEYS))).current;

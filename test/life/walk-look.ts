@@ -3,7 +3,6 @@ import { and, eq, isNotNull, isNull, lte, ne } from "drizzle-orm";
 import { expect } from "vitest";
 import { organization } from "../../src/account/table.ts";
 import { alert, isOpen } from "../../src/alert/table.ts";
-import { cluster } from "../../src/cluster/table.ts";
 import { purgeDeleted } from "../../src/database/purge.ts";
 import { reconcile } from "../../src/database/reconcile.ts";
 import { isSame, settingsOf } from "../../src/database/setting.ts";
@@ -13,6 +12,7 @@ import { pullAllTransitions } from "../../src/database/suspend.ts";
 import { type DatabaseRow, database } from "../../src/database/table.ts";
 import { compareDumps } from "../../src/dump/expire.ts";
 import { dump } from "../../src/dump/table.ts";
+import { host } from "../../src/host/table.ts";
 import { watchDeadlines } from "../../src/operation/overdue.ts";
 import { operation } from "../../src/operation/table.ts";
 import { purgeProjects } from "../../src/project/purge.ts";
@@ -65,7 +65,7 @@ export async function lookAtMoves(walk: Walk): Promise<void> {
   expect(busy).toEqual([...new Set(busy)]);
 }
 
-/** Everything has come to its end, and the cluster is what the rows say. */
+/** Everything has come to its end, and the host is what the rows say. */
 export async function lookAtAll(walk: Walk): Promise<void> {
   const { context } = walk.api;
   await walk.settle();
@@ -95,20 +95,20 @@ async function expectThings({ api }: Walk, placed: readonly DatabaseRow[]): Prom
   const previews = await standingPreviews(api);
   const names = placed.map(({ databaseName }) => databaseName);
   const things = [...names, ...formers, ...previews.map(({ previewName }) => previewName)];
-  expect([...api.cluster.databases.keys()].sort()).toEqual(things.sort());
+  expect([...api.host.databases.keys()].sort()).toEqual(things.sort());
   const roles = placed.flatMap(({ ownerRole, loginRole, storageState }) => [
     ownerRole,
     loginRole,
     ...(storageState === "full" ? [ownerRole.replace(/^own_/, "ro_")] : []),
   ]);
   const logins = previews.map(({ previewLogin }) => previewLogin);
-  expect([...api.cluster.roles.keys()].sort()).toEqual([...roles, ...logins].sort());
-  const lines = [...api.cluster.settings.keys(), ...api.cluster.held.keys()];
+  expect([...api.host.roles.keys()].sort()).toEqual([...roles, ...logins].sort());
+  const lines = [...api.host.settings.keys(), ...api.host.held.keys()];
   expect(lines.filter((name) => !names.includes(name))).toEqual([]);
   const recoveries = previews.map(({ id }) => id);
-  expect([...api.cluster.recoveries.keys()].sort()).toEqual(recoveries.sort());
+  expect([...api.host.recoveries.keys()].sort()).toEqual(recoveries.sort());
   const kept = api.context.db.select({ id: dump.id }).from(dump).where(eq(dump.state, "succeeded"));
-  const archives = [...api.cluster.dumps.keys()];
+  const archives = [...api.host.dumps.keys()];
   expect(archives).toEqual(expect.arrayContaining((await kept).map(({ id }) => id)));
 }
 
@@ -121,17 +121,17 @@ function standingPreviews({ context }: Walk["api"]) {
 }
 
 function expectState({ api }: Walk, row: DatabaseRow): void {
-  const held = api.cluster.held.get(row.databaseName) ?? "running";
+  const held = api.host.held.get(row.databaseName) ?? "running";
   expect(held, `${row.id} is ${row.state}`).toBe(row.state === "deleted" ? "stopped" : row.state);
-  const given = api.cluster.settings.get(row.databaseName);
+  const given = api.host.settings.get(row.databaseName);
   if (given !== undefined) expect(isSame(given, settingsOf(row)), row.id).toBe(true);
   const group = row.storageState === "full" ? row.ownerRole.replace(/^own_/, "ro_") : row.ownerRole;
-  expect(api.cluster.roles.get(row.loginRole)?.group, `${row.id}'s login`).toBe(group);
+  expect(api.host.roles.get(row.loginRole)?.group, `${row.id}'s login`).toBe(group);
 }
 
 async function expectCounts({ api }: Walk, placed: readonly DatabaseRow[]): Promise<void> {
   const { db } = api.context;
-  const [place] = await db.select().from(cluster);
+  const [place] = await db.select().from(host);
   expect(place?.databasesCount).toBe(placed.length);
   const backends = placed.map((row) => backendsOf(limitsOf(row)));
   expect(place?.backendsCount).toBe(backends.reduce((sum, one) => sum + one, 0));

@@ -131,21 +131,21 @@ async function onOperation(walk: Walk): Promise<void> {
 
 /** The host suspends an idle database, or a client wakes one. */
 async function onHost(walk: Walk): Promise<void> {
-  const { cluster, clock } = walk.api;
+  const { host, clock } = walk.api;
   const row = await someone(walk);
-  if (row === undefined || !cluster.databases.has(row.databaseName)) return;
-  const held = cluster.held.get(row.databaseName);
-  const suspends = (cluster.settings.get(row.databaseName)?.suspend_after_seconds ?? 0) > 0;
-  if (held === "suspended") cluster.move(row.databaseName, "woken", clock.now());
+  if (row === undefined || !host.databases.has(row.databaseName)) return;
+  const held = host.held.get(row.databaseName);
+  const suspends = (host.settings.get(row.databaseName)?.suspend_after_seconds ?? 0) > 0;
+  if (held === "suspended") host.move(row.databaseName, "woken", clock.now());
   else if (held === undefined && suspends) {
-    cluster.move(row.databaseName, "suspended", clock.now());
+    host.move(row.databaseName, "suspended", clock.now());
   }
 }
 
 /** Tenants write or delete until their databases are measured to be near a size's ceiling. */
 async function onStorage(walk: Walk): Promise<void> {
   const share = walk.pick([0.001, 0.5, 0.85, 1.1]) ?? 0;
-  walk.api.cluster.store(share * sizeLimits.small.storageBytesMax);
+  walk.api.host.store(share * sizeLimits.small.storageBytesMax);
   await walk.mortal(measureStorage);
 }
 

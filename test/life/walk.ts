@@ -28,7 +28,7 @@ export async function createWalk(seed: number) {
   /** Somebody's work, who may die of it; the rows say what is to be done then. */
   async function mortal(work: (context: Context) => Promise<unknown>): Promise<void> {
     const point = chance(12) ? { call: 1 + number(12), when: side() } : null;
-    if (chance(12)) api.cluster.failAt(1 + number(4), side());
+    if (chance(12)) api.host.failAt(1 + number(4), side());
     await work(api.createRunner(point).context).catch((error: unknown) => {
       if (!isCrash(error)) throw error;
     });
@@ -51,7 +51,7 @@ export async function createWalk(seed: number) {
 
   /** Lets everything come to its end, without a fault. */
   async function settle(): Promise<void> {
-    api.cluster.heal();
+    api.host.heal();
     for (let round = 0; round < roundsMax; round++) {
       const left = await active();
       if (left.length === 0) return;

@@ -8,7 +8,7 @@ import { readSettings } from "../../local/launch/settings.ts";
 
 const facts = {
   apiKey: "msk_a_key",
-  clusterId: "c",
+  hostId: "c",
   ports: { http: 1, transaction: 2, session: 3 },
   psql: "printf '%s\\n'",
 };

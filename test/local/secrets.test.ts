@@ -31,7 +31,7 @@ test("two installations share none", () => {
   expect(one.host_key.d).not.toBe(two.host_key.d);
   expect(one.certificate_key.d).not.toBe(two.certificate_key.d);
   expect(one.certificate_key.d).not.toBe(one.host_key.d);
-  expect(one.cluster_id).not.toBe(two.cluster_id);
+  expect(one.host_id).not.toBe(two.host_id);
 });
 
 test("the admin key has the form clients expect, the sealing key 32 bytes", () => {
@@ -60,7 +60,7 @@ test("an installation that is older than a secret keeps its others, and is given
 });
 
 test("a file that is damaged is named, kept, and not told", () => {
-  for (const text of ["", "{", "[]", '{"admin_key": "msk_a_secret", "cluster_id": 7}']) {
+  for (const text of ["", "{", "[]", '{"admin_key": "msk_a_secret", "host_id": 7}']) {
     writeFileSync(file(), text);
     const keep = () => keepSecrets(file());
     expect(keep).toThrow(file());
@@ -69,18 +69,18 @@ test("a file that is damaged is named, kept, and not told", () => {
   }
 });
 
-test.each(["D1", "the cluster"])("new ones are not made beside %s of lost ones", (what) => {
+test.each(["D1", "the host"])("new ones are not made beside %s of lost ones", (what) => {
   const paths = homePaths(home);
   refuseLostSecrets(paths);
   const { sealing_keys: _, ...rest } = keepSecrets(paths.secrets);
-  mkdirSync(what === "D1" ? join(paths.state, "v3") : join(paths.cluster, "data"), {
+  mkdirSync(what === "D1" ? join(paths.state, "v3") : join(paths.host, "data"), {
     recursive: true,
   });
   refuseLostSecrets(paths);
   writeFileSync(paths.secrets, JSON.stringify(rest));
   expect(() => refuseLostSecrets(paths)).toThrow("lacks sealing_keys");
   writeFileSync(paths.secrets, "{}");
-  expect(() => refuseLostSecrets(paths)).toThrow("lacks cluster_id, admin_key");
+  expect(() => refuseLostSecrets(paths)).toThrow("lacks host_id, admin_key");
   rmSync(paths.secrets);
   expect(() => refuseLostSecrets(paths)).toThrow(`${paths.secrets} is missing`);
 });

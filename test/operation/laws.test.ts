@@ -62,10 +62,10 @@ describe.each([...registry.values()])("$name", (definition) => {
     expect(end).toEqual(undisturbed.end);
   });
 
-  test("each call to the cluster may fail once, with the same end", async () => {
+  test("each call to the host may fail once, with the same end", async () => {
     const undisturbed = await play(definition);
     for (const failure of moments) {
-      for (let call = 1; call <= undisturbed.clusterCalls; call++) {
+      for (let call = 1; call <= undisturbed.hostCalls; call++) {
         const { status, end } = await play(definition, { refusal: { call, failure } });
         expect(status).toBe("succeeded");
         expect(end).toEqual(undisturbed.end);

@@ -38,7 +38,7 @@ it("filters by status and kind", async () => {
 });
 
 it("says why one failed, without an internal word", async () => {
-  for (let call = 1; call <= 60; call++) api.cluster.failAt(call, "before");
+  for (let call = 1; call <= 60; call++) api.host.failAt(call, "before");
   const body = { name: "Doomed", data: { postgres: true } };
   const made = (await api.call("POST", "/api/v1/projects", { body })).body.data;
   for (let turn = 0; turn < 40; turn++) {
@@ -63,14 +63,14 @@ it("is 400 for no UUID, 401 without a key, 403 without the scope, 404 for a stra
   expect((await api.call("GET", operations, { key: stranger })).body.total).toBe(0);
 });
 
-it("is canceled: what it did is taken back, and the cluster is as it was", async () => {
-  api.cluster.failAt(2, "before");
+it("is canceled: what it did is taken back, and the host is as it was", async () => {
+  api.host.failAt(2, "before");
   const body = { name: "Doomed", data: { postgres: true } };
   const made = (await api.call("POST", "/api/v1/projects", { body })).body.data;
   const path = `${operations}/${made.databases[0].operation_id}`;
   const { status, body: answer } = await api.call("POST", `${path}/cancel`);
   expect([status, answer.data.status]).toEqual([200, "canceled"]);
-  expect(api.cluster.databases.size).toBe(1);
+  expect(api.host.databases.size).toBe(1);
   const again = await api.call("POST", `${path}/cancel`);
   expect([again.status, again.body.error.code]).toEqual([409, "OPERATION_ENDED"]);
 });

@@ -23,7 +23,7 @@ it("tells an operation that is over once, as done, and ends", async () => {
 });
 
 it("tells each change of one that goes on, and ends when it does", async () => {
-  api.cluster.failAt(1, "before");
+  api.host.failAt(1, "before");
   const body = { name: "Slow", data: { postgres: true } };
   await api.call("POST", "/api/v1/projects", { body });
   const [{ id: slow, status, project_id: project }] = (await api.call("GET", "/api/v1/operations"))
@@ -44,7 +44,7 @@ it("tells each change of one that goes on, and ends when it does", async () => {
 });
 
 it("does not tell again what a client that comes back has seen", async () => {
-  api.cluster.failAt(1, "before");
+  api.host.failAt(1, "before");
   await api.call("POST", "/api/v1/projects", { body: { name: "Slow", data: { postgres: true } } });
   const [{ id: slow }] = (await api.call("GET", "/api/v1/operations")).body.data;
   const path = `/api/v1/operations/${slow}/stream`;

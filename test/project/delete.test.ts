@@ -84,7 +84,7 @@ describe("a deleted project", () => {
       expect((await api.call("GET", each)).status, each).toBe(404);
     }
     expect((await undelete()).status).toBe(404);
-    expect(api.cluster.isEmpty()).toBe(true);
+    expect(api.host.isEmpty()).toBe(true);
     const types = (await api.context.db.select().from(event)).map(({ type }) => type);
     expect(types.filter((type) => type.startsWith("project.")).slice(-2)).toEqual([
       "project.deleted",
@@ -109,7 +109,7 @@ describe("a deleted project", () => {
     expect((await api.call("DELETE", `${path}?grace_seconds=0`)).status).toBe(204);
     expect(await countOf()).toBe(1);
     expect((await api.call("GET", database)).status).toBe(404);
-    expect(api.cluster.isEmpty()).toBe(true);
+    expect(api.host.isEmpty()).toBe(true);
   });
 
   it("leaves its slug to another; then it comes back under a new one", async () => {
@@ -154,7 +154,7 @@ describe("a deleted project", () => {
   });
 
   it("takes along a database whose own deletion was canceled", async () => {
-    for (let call = 1; call <= 4; call++) api.cluster.failAt(call, "before");
+    for (let call = 1; call <= 4; call++) api.host.failAt(call, "before");
     const { status } = await api.call("DELETE", path);
     expect(status).toBe(202);
     const list = await api.call("GET", "/api/v1/operations?kind=database.delete");

@@ -34,24 +34,24 @@ describe("boot-env", () => {
   });
 
   it("of another environment makes its own database at the first call, and only then", async () => {
-    expect(api.cluster.databases.size).toBe(1);
+    expect(api.host.databases.size).toBe(1);
     const staging = await bootEnv("staging");
     expect(staging.status).toBe(200);
     const production = await bootEnv("production");
     expect(staging.body.data.env.DATABASE_URL).not.toBe(production.body.data.env.DATABASE_URL);
     expect((await bootEnv("staging")).body).toEqual(staging.body);
-    expect(api.cluster.databases.size).toBe(2);
+    expect(api.host.databases.size).toBe(2);
   });
 
   it("asked for by several at once makes one database, and all get the same", async () => {
     const answers = await Promise.all([1, 2, 3, 4].map(() => bootEnv("staging")));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect(new Set(answers.map(({ body }) => body.data.env.DATABASE_URL)).size).toBe(1);
-    expect(api.cluster.databases.size).toBe(2);
+    expect(api.host.databases.size).toBe(2);
   });
 
   it("answers 202 with the operation while the database is being made", async () => {
-    api.cluster.failAt(1, "before");
+    api.host.failAt(1, "before");
     const { status, body, headers } = await bootEnv("staging");
     expect(status).toBe(202);
     expect(body.data).toMatchObject({ environment: "staging", state: "provisioning" });
@@ -73,7 +73,7 @@ describe("boot-env", () => {
     environments = await environmentsOf({ name: "Plain" });
     const { status, body } = await bootEnv("staging");
     expect([status, body.data.env]).toEqual([200, {}]);
-    expect(api.cluster.databases.size).toBe(1);
+    expect(api.host.databases.size).toBe(1);
   });
 
   it("of an unknown environment is 404, and for a stranger too", async () => {

@@ -61,9 +61,9 @@ describe("POST /projects", () => {
     expect(second.body.data.workspace_id).toBe(first.body.data.workspace_id);
   });
 
-  it("names nothing of the customer in the cluster", async () => {
+  it("names nothing of the customer in the host", async () => {
     await create({ name: "Smile Dental", data: { postgres: true } });
-    const names = [...api.cluster.databases.keys(), ...api.cluster.roles.keys()].join(" ");
+    const names = [...api.host.databases.keys(), ...api.host.roles.keys()].join(" ");
     expect(names).not.toMatch(/smile|dental/i);
   });
 
@@ -152,7 +152,7 @@ describe("POST /projects", () => {
     expect([answer.status, answer.body.error.code]).toEqual([403, "QUOTA_EXCEEDED"]);
   });
 
-  it("says clearly when no cluster has room", async () => {
+  it("says clearly when no host has room", async () => {
     api = await createTestApi({ databasesMax: 1 });
     await create({ name: "First", data: { postgres: true } });
     const answer = await create({ name: "Second", data: { postgres: true } });
@@ -162,8 +162,8 @@ describe("POST /projects", () => {
     expect(body.total).toBe(1);
   });
 
-  it("answers provisioning when the cluster is slow, and finishes by itself", async () => {
-    api.cluster.failAt(1, "before");
+  it("answers provisioning when the host is slow, and finishes by itself", async () => {
+    api.host.failAt(1, "before");
     const { status, body } = await create({ name: "Slow", data: { postgres: true } });
     expect(status).toBe(201);
     expect(body.data.databases[0]).toMatchObject({ state: "provisioning", database_url: null });
@@ -278,13 +278,13 @@ describe("a project", () => {
   it("without grace is deleted with everything in it", async () => {
     expect((await api.call("DELETE", `${projects}/${id}?grace_seconds=0`)).status).toBe(204);
     expect((await api.call("GET", `${projects}/${id}`)).status).toBe(404);
-    expect(api.cluster.isEmpty()).toBe(true);
+    expect(api.host.isEmpty()).toBe(true);
     const { body } = await api.call("GET", "/api/v1/databases");
     expect(body.total).toBe(0);
   });
 
   it("is not deleted while one of its databases is made: 409 names the operation", async () => {
-    api.cluster.failAt(1, "before");
+    api.host.failAt(1, "before");
     const added = await api.call("POST", `${projects}/${id}/data-services`, {
       body: { type: "postgres", name: "analytics" },
     });

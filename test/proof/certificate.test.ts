@@ -5,7 +5,7 @@ import { readCertificateKey } from "../../src/core/certificate-key.ts";
 import { resultOf } from "../../src/proof/certificate.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { passedChecks } from "../support/fake-recovery.ts";
-import { clusterId } from "../support/seed.ts";
+import { hostId } from "../support/seed.ts";
 
 let api: TestApi;
 let databaseId: string;
@@ -17,10 +17,10 @@ beforeEach(async () => {
 });
 
 async function verified() {
-  const path = `/api/v1/admin/clusters/${clusterId}/verifications`;
+  const path = `/api/v1/admin/hosts/${hostId}/verifications`;
   const begun = await api.call("POST", path, { body: { database_id: databaseId } });
   expect(begun.status).toBe(202);
-  await api.context.drive(`cluster:${clusterId}`, 1000);
+  await api.context.drive(`host:${hostId}`, 1000);
   const { body } = await api.call("GET", `/api/v1/databases/${databaseId}/certificates`);
   return body.data[0];
 }
@@ -111,7 +111,7 @@ describe("a certificate", () => {
     };
     const labels = ["20260101-000000F", "20260102-000000F"];
     const baseBackups = async () => labels.map((label) => ({ label, ...backup }));
-    Object.assign(api.context.cluster, { baseBackups });
+    Object.assign(api.context.host, { baseBackups });
     const { body } = await api.call("GET", `/api/v1/databases/${databaseId}/backups`);
     const [second, first] = body.data;
     expect(first.proof).toEqual({ certificate_id: id, result: "passed", at: expect.any(String) });
@@ -142,8 +142,8 @@ test("a key that cannot sign is refused with words, and is not in them", async (
   await expect(refused).rejects.not.toThrow(d);
 });
 
-describe("POST /admin/clusters/:id/verifications", () => {
-  const path = `/api/v1/admin/clusters/${clusterId}/verifications`;
+describe("POST /admin/hosts/:id/verifications", () => {
+  const path = `/api/v1/admin/hosts/${hostId}/verifications`;
 
   it("is the operator's alone", async () => {
     const key = await api.addKey(["*"]);

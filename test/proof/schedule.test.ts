@@ -7,7 +7,7 @@ import {
 } from "../../src/proof/schedule.ts";
 import { certificate } from "../../src/proof/table.ts";
 import { createTestApi } from "../support/api.ts";
-import { clusterId } from "../support/seed.ts";
+import { hostId } from "../support/seed.ts";
 
 const hour = 3_600_000;
 const now = new Date("2026-01-08T00:00:00Z");
@@ -29,7 +29,7 @@ describe("a verification is due", () => {
     ["not before", ago(100), succeeded(23), false],
     ["an hour after one that failed", ago(100), failed(1), true],
     ["not at once after one that failed", ago(100), failed(0.5), false],
-    ["a day after the cluster was there", ago(24), undefined, true],
+    ["a day after the host was there", ago(24), undefined, true],
     ["not on its first day", ago(23), undefined, false],
   ])("%s", (_, since, last, due) => {
     expect(isVerificationDue(now, 24, since, last)).toBe(due);
@@ -47,7 +47,7 @@ it("takes the databases in turn, each within a week, those never verified first"
   for (let day = 0; day < 7; day++) {
     api.clock.advance(24 * 3600);
     await scheduleVerifications(api.context);
-    await api.context.drive(`cluster:${clusterId}`, 1000);
+    await api.context.drive(`host:${hostId}`, 1000);
     const rows = await api.context.db
       .select({ id: certificate.databaseId })
       .from(certificate)
@@ -65,7 +65,7 @@ it("begins none while there is nothing to verify, nor a second one beside the fi
   api.clock.advance(48 * 3600);
   await scheduleVerifications(api.context);
   const kinds = async () =>
-    (await api.call("GET", "/api/v1/operations?kind=cluster.verify_backup")).body.data.length;
+    (await api.call("GET", "/api/v1/operations?kind=host.verify_backup")).body.data.length;
   expect(await kinds()).toBe(0);
   await api.call("POST", "/api/v1/projects", { body: { name: "P", data: { postgres: true } } });
   await scheduleVerifications(api.context);

@@ -5,7 +5,7 @@ import { certificate } from "../../src/proof/table.ts";
 import { forgetCertificates, watchVerifications } from "../../src/proof/watch.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { passedChecks } from "../support/fake-recovery.ts";
-import { clusterId } from "../support/seed.ts";
+import { hostId } from "../support/seed.ts";
 
 const hour = 3600;
 
@@ -24,10 +24,10 @@ async function alerts() {
 }
 
 async function verified(checks: VerifiedDatabase["checks"]): Promise<void> {
-  api.cluster.things.checks = checks;
-  const path = `/api/v1/admin/clusters/${clusterId}/verifications`;
+  api.host.things.checks = checks;
+  const path = `/api/v1/admin/hosts/${hostId}/verifications`;
   await api.call("POST", path, { body: { database_id: databaseId } });
-  await api.context.drive(`cluster:${clusterId}`, 1000);
+  await api.context.drive(`host:${hostId}`, 1000);
 }
 
 const damaged = passedChecks.map((check) =>
@@ -58,26 +58,26 @@ it("what cannot be restored any more is no alert any more", async () => {
 it("a verification that could not be carried out certifies nothing and is an alert", async () => {
   const error = "The disk is full.";
   const failed = { state: "failed", error, versions: null, databases: [] } as const;
-  Object.assign(api.context.cluster, { verification: async () => failed });
+  Object.assign(api.context.host, { verification: async () => failed });
   await verified(passedChecks);
   const [open] = await alerts();
-  expect(open).toMatchObject({ subject: clusterId });
+  expect(open).toMatchObject({ subject: hostId });
   expect(open.message).toContain("The disk is full.");
   const { body } = await api.call("GET", `/api/v1/databases/${databaseId}/certificates`);
   expect(body.data).toEqual([]);
 });
 
-it("a cluster that was not verified for too long is an alert until it is", async () => {
+it("a host that was not verified for too long is an alert until it is", async () => {
   api.clock.advance(35 * hour);
   expect(await alerts()).toEqual([]);
   api.clock.advance(2 * hour);
-  expect(await alerts()).toMatchObject([{ subject: clusterId }]);
+  expect(await alerts()).toMatchObject([{ subject: hostId }]);
   await scheduleVerifications(api.context);
-  await api.context.drive(`cluster:${clusterId}`, 1000);
+  await api.context.drive(`host:${hostId}`, 1000);
   expect(await alerts()).toEqual([]);
 });
 
-it("a cluster that had nothing to verify is not late with its first database", async () => {
+it("a host that had nothing to verify is not late with its first database", async () => {
   await api.call("DELETE", `/api/v1/databases/${databaseId}?grace_seconds=0`);
   api.clock.advance(100 * hour);
   expect(await alerts()).toEqual([]);

@@ -4,7 +4,7 @@ import type { BaseBackup } from "../../src/contract/base-backup.ts";
 import type { RecoveryReport } from "../../src/contract/recovery.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { runToEnd } from "../support/run.ts";
-import { clusterId } from "../support/seed.ts";
+import { hostId } from "../support/seed.ts";
 
 const label = "20260101-060000F";
 const problem = `The base backup ${label}, or one it builds on, is damaged. (bundle/1)`;
@@ -30,9 +30,9 @@ beforeEach(async () => {
 
 /** Has recoveries end otherwise than they would. */
 function recoveriesEnd(change: Partial<RecoveryReport>): void {
-  const { cluster } = api.context;
-  const { recovery } = cluster;
-  Object.assign(cluster, {
+  const { host } = api.context;
+  const { recovery } = host;
+  Object.assign(host, {
     recovery: async (id: string, recoveryId: string) => {
       const found = await recovery(id, recoveryId);
       return found === null ? null : { ...found, ...change };
@@ -54,7 +54,7 @@ const alerts = async () =>
   (await api.call("GET", "/api/v1/admin/alerts?kind=backup_damaged")).body.data;
 
 function backupsAre(...left: Partial<BaseBackup>[]): void {
-  Object.assign(api.context.cluster, { baseBackups: async () => left });
+  Object.assign(api.context.host, { baseBackups: async () => left });
 }
 
 it("a restore says what its recovery passed over, and damage is an operator's alert", async () => {
@@ -67,7 +67,7 @@ it("a restore says what its recovery passed over, and damage is an operator's al
   ]);
   const [open, ...others] = await alerts();
   expect(others).toEqual([]);
-  expect(open).toMatchObject({ subject: `${clusterId}/${label}`, state: "open" });
+  expect(open).toMatchObject({ subject: `${hostId}/${label}`, state: "open" });
   expect(open.message).toContain(problem);
 });
 

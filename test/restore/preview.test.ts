@@ -66,7 +66,7 @@ describe("a preview", () => {
     expect(answer.headers.get("cache-control")).toBe("no-store");
     const { user, database } = answer.body.data;
     expect([user, database].join()).toMatch(/^pre_[a-z2-7]{20},preview_[a-z2-7]{20}$/);
-    expect(api.cluster.things.previews.get(id)?.settings).toEqual({
+    expect(api.host.things.previews.get(id)?.settings).toEqual({
       transaction: { pool_size: 4, client_connections_max: 100 },
       session: { pool_size: 4, client_connections_max: 4 },
       bytes_per_backend: 64 * 1024 ** 2,
@@ -90,7 +90,7 @@ describe("a preview", () => {
     expect((await onRestore("POST", id, "/promote", body, stranger)).status).toBe(404);
   });
 
-  it("is one of a database's and one of four of a cluster's", async () => {
+  it("is one of a database's and one of four of a host's", async () => {
     const { id } = await standing();
     const second = await begin();
     expect(second.status).toBe(409);
@@ -118,7 +118,7 @@ describe("a preview", () => {
         isOver: true,
       });
     }
-    expect(api.cluster.recoveries.size).toBe(0);
+    expect(api.host.recoveries.size).toBe(0);
     for (const [method, verb, body] of [
       ["GET", "/credentials", undefined],
       ["POST", "/promote", { mode: "new" }],
@@ -133,7 +133,7 @@ describe("a preview", () => {
     expect(state).toBe("running");
     const { body } = await onRestore("DELETE", id, "");
     expect(body.data).toMatchObject({ state: "failed" });
-    expect(api.cluster.recoveries.size).toBe(0);
+    expect(api.host.recoveries.size).toBe(0);
     expect((await begin()).status).toBe(201);
   });
 
@@ -155,7 +155,7 @@ describe("progress", () => {
 
   it("is told as bytes and WAL, with the position while others are first", async () => {
     const { id } = (await begin()).body.data;
-    const { recoveries } = api.cluster.things;
+    const { recoveries } = api.host.things;
     const ready = recoveries.get(id);
     if (ready === undefined) throw new Error("No recovery was begun.");
     let looks = 0;
@@ -193,22 +193,22 @@ describe("a promotion", () => {
       const { id } = await standing();
       const restore = await promoted(id, mode);
       expect(restore).toMatchObject({ state: "succeeded", mode, preview_id: id });
-      const calls = api.cluster.calls.map(({ name }) => name);
+      const calls = api.host.calls.map(({ name }) => name);
       expect(calls.filter((name) => name === "startRecovery")).toHaveLength(1);
       expect((await restoreOf(id)).ended_at).not.toBeNull();
-      expect([...api.cluster.recoveries.keys()]).toEqual([]);
+      expect([...api.host.recoveries.keys()]).toEqual([]);
     },
   );
 
   it("that fails leaves the preview as it was, for another one", async () => {
     const { id } = await standing();
-    const { recoveries } = api.cluster.things;
-    const { port } = api.cluster;
+    const { recoveries } = api.host.things;
+    const { port } = api.host;
     const load = port.loadRecovery;
     Object.assign(port, {
-      loadRecovery: async (clusterId: string, recoveryId: string, into: { database: string }) => {
+      loadRecovery: async (hostId: string, recoveryId: string, into: { database: string }) => {
         const found = recoveries.get(recoveryId);
-        if (found === undefined || clusterId === "") throw new Error("There is no recovery.");
+        if (found === undefined || hostId === "") throw new Error("There is no recovery.");
         const { database } = into;
         recoveries.set(recoveryId, { ...found, load: { database, state: "failed", error: "no" } });
       },
@@ -255,7 +255,7 @@ describe("the chore", () => {
     later(2);
     await run();
     expect((await restoreOf(id)).ended_at).not.toBeNull();
-    expect(api.cluster.recoveries.size).toBe(0);
+    expect(api.host.recoveries.size).toBe(0);
   });
 
   it("ends one whose database was deleted since, and lets one be of what was deleted", async () => {
@@ -272,7 +272,7 @@ describe("the chore", () => {
 
   it("says of one that its host has lost that it is over", async () => {
     const { id } = await standing();
-    api.cluster.things.recoveries.clear();
+    api.host.things.recoveries.clear();
     await run();
     const { ended_at, error_message } = await restoreOf(id);
     expect(ended_at).not.toBeNull();

@@ -14,7 +14,7 @@ beforeEach(async () => {
   created = api.clock.now().getTime();
   api.clock.advanceTo(new Date(created + 3_600_000));
   const span = (from: number, to: number) => ({ from: second(from), to: second(to) });
-  api.cluster.things.spans = [span(-60, 600), span(1200, 3600)];
+  api.host.things.spans = [span(-60, 600), span(1200, 3600)];
 });
 
 /** So many seconds after the database came to be. */

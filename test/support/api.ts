@@ -1,4 +1,4 @@
-// The whole API over a test's own ports: real D1, a cluster in memory, lanes run in this process.
+// The whole API over a test's own ports: real D1, a host in memory, lanes run in this process.
 import { env } from "cloudflare:workers";
 import { eq } from "drizzle-orm";
 import { expect } from "vitest";
@@ -44,7 +44,7 @@ function createDrive(context: Context) {
   };
 }
 
-/** An installation with one cluster, its API and keys of several kinds. */
+/** An installation with one host, its API and keys of several kinds. */
 export async function createTestApi(options: { readonly databasesMax?: number } = {}) {
   const test = await createTestContext();
   const context: Context = { ...test.context, drive: createDrive(test.context) };

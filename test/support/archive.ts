@@ -42,9 +42,9 @@ export function contentsOf(system: RunningSystem, archive: Archive): string {
 
 /** An archive of a database as somebody else's superuser makes it. */
 export function dumpedElsewhere(system: RunningSystem, database: string): Archive {
-  const cluster = join(system.home, "cluster");
-  const { user, password } = JSON.parse(readFileSync(join(cluster, "control.json"), "utf8"));
-  const socket = join(cluster, "run");
+  const host = join(system.home, "host");
+  const { user, password } = JSON.parse(readFileSync(join(host, "control.json"), "utf8"));
+  const socket = join(host, "run");
   const args = ["-Fc", "-h", socket, "-U", user, "-d", database] as const;
   return new Uint8Array(run(system, ["pg_dump", ...args], socket, { PGPASSWORD: password }));
 }

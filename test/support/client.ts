@@ -93,27 +93,27 @@ export async function query(url: string, text: string, values: readonly unknown[
   return rows as readonly Record<string, unknown>[];
 }
 
-/** A connection as the cluster's superuser, over the socket beside Postgres. */
+/** A connection as the host's superuser, over the socket beside Postgres. */
 export async function operatorClient(
   system: RunningSystem,
   database = "postgres",
 ): Promise<Client> {
-  const cluster = join(system.home, "cluster");
+  const host = join(system.home, "host");
   const Login = z.object({ user: z.string(), password: z.string() });
-  const login = Login.parse(JSON.parse(readFileSync(join(cluster, "control.json"), "utf8")));
-  const client = new Client({ ...login, host: join(cluster, "run"), database });
+  const login = Login.parse(JSON.parse(readFileSync(join(host, "control.json"), "utf8")));
+  const client = new Client({ ...login, host: join(host, "run"), database });
   await client.connect();
   return client;
 }
 
-/** The rows of one query as the cluster's superuser. */
+/** The rows of one query as the host's superuser. */
 export async function operatorQuery(system: RunningSystem, text: string, database?: string) {
   const client = await operatorClient(system, database);
   const { rows } = await client.query(text).finally(() => client.end());
   return rows as readonly Record<string, unknown>[];
 }
 
-/** Names of what tenants have in a cluster. Spares belong to nobody and are left out. */
+/** Names of what tenants have in a host. Spares belong to nobody and are left out. */
 export async function tenantObjects(system: RunningSystem) {
   const databases = await operatorQuery(
     system,

@@ -7,7 +7,7 @@ import { base64 } from "../../src/core/id.ts";
 import { readKeyring } from "../../src/core/seal.ts";
 import { type CrashPoint, createFuse, fusedD1, fusedPort } from "./crash.ts";
 import { fakeArchives } from "./fake-archive.ts";
-import { createFakeCluster } from "./fake-cluster.ts";
+import { createFakeHost } from "./fake-host.ts";
 import { createFakeInternet } from "./fake-internet.ts";
 import { createClock, createRandom } from "./source.ts";
 
@@ -20,13 +20,13 @@ export function keyringOf(...versions: [string, ...string[]]) {
 }
 
 /**
- * A context over empty tables with its instruments: clock, cluster, and what was nudged and logged.
+ * A context over empty tables with its instruments: clock, host, and what was nudged and logged.
  * The same calls give the same ids and names every time.
  */
 export async function createTestContext() {
   await emptyTables();
   const clock = createClock();
-  const cluster = createFakeCluster();
+  const host = createFakeHost();
   const random = createRandom(1);
   const nudges: string[] = [];
   const woken: string[] = [];
@@ -39,7 +39,7 @@ export async function createTestContext() {
     nudges.push(lane);
   };
 
-  /** A runner over the same rows and the same cluster, that dies at `point`. */
+  /** A runner over the same rows and the same host, that dies at `point`. */
   function createRunner(point: CrashPoint | null) {
     const { perform, hasCrashed } = createFuse(point);
     const context: Context = {
@@ -49,8 +49,8 @@ export async function createTestContext() {
       keyring,
       certificateKey,
       orphanDays: 7,
-      cluster: fusedPort(cluster.port, perform),
-      archives: fakeArchives(cluster.things),
+      host: fusedPort(host.port, perform),
+      archives: fakeArchives(host.things),
       outbound: internet.port,
       wake: (lanes) => {
         woken.push(...lanes);
@@ -74,7 +74,7 @@ export async function createTestContext() {
   const { context } = createRunner(null);
   /** Resolves when nothing is done beside requests any more. */
   const settled = () => Promise.all(beside);
-  return { context, clock, cluster, internet, nudges, woken, log, settled, createRunner };
+  return { context, clock, host, internet, nudges, woken, log, settled, createRunner };
 }
 export type TestContext = Awaited<ReturnType<typeof createTestContext>>;
 

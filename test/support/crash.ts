@@ -1,6 +1,6 @@
-// A runner that dies: after one chosen call to D1 or to a cluster nothing it does happens any more,
+// A runner that dies: after one chosen call to D1 or to a host nothing it does happens any more,
 // not even what its error handling would write.
-import type { ClusterPort } from "../../src/core/cluster-port.ts";
+import type { HostPort } from "../../src/core/host-port.ts";
 
 /** The runner is gone. */
 export class Crash extends Error {
@@ -35,8 +35,8 @@ export function createFuse(point: CrashPoint | null) {
 }
 type Perform = ReturnType<typeof createFuse>["perform"];
 
-/** A cluster port whose effects go through a fuse. */
-export function fusedPort(port: ClusterPort, perform: Perform): ClusterPort {
+/** A host port whose effects go through a fuse. */
+export function fusedPort(port: HostPort, perform: Perform): HostPort {
   return new Proxy(port, {
     get: (target, name) => {
       const effect = Reflect.get(target, name) as (...input: unknown[]) => Promise<unknown>;

@@ -1,9 +1,9 @@
 // Archives that go through a test's hands.
 import type { ArchivePort, Sent } from "../../src/core/archive-port.ts";
-import type { Things } from "./fake-cluster.ts";
+import type { Things } from "./fake-host.ts";
 import { aDump } from "./fake-recovery.ts";
 
-/** A port to the dumps of the cluster in memory; the content of each is `PGDMP`. */
+/** A port to the dumps of the host in memory; the content of each is `PGDMP`. */
 export function fakeArchives({ dumps }: Things): ArchivePort {
   return {
     fetch: async (_, dumpId) => {

@@ -1,7 +1,8 @@
-// What hands and tenants change in a cluster in memory, its inventory, and the repairs.
-import type { LocalClusterPort } from "../../src/cluster/port.ts";
-import type { FoundDatabase, FoundRole, TrashItem } from "../../src/core/cluster-port.ts";
-import type { Things } from "./fake-cluster.ts";
+// What hands and tenants change in a host in memory, its inventory, and the repairs.
+
+import type { FoundDatabase, FoundRole, TrashItem } from "../../src/core/host-port.ts";
+import type { LocalHostPort } from "../../src/host/port.ts";
+import type { Things } from "./fake-host.ts";
 
 /** What differs from what the effects have left. */
 export function createDrift() {
@@ -65,7 +66,7 @@ export function driftEffects(things: Things) {
       else roles.delete(name);
       trash.delete(name);
     },
-  } satisfies Partial<LocalClusterPort>;
+  } satisfies Partial<LocalHostPort>;
 }
 
 function rename({ roles, databases }: Things, kind: TrashItem["kind"], from: string, to: string) {

@@ -1,12 +1,13 @@
-// Backups and recoveries of the cluster in memory.
-import type { LocalClusterPort } from "../../src/cluster/port.ts";
+// Backups and recoveries of the host in memory.
+
 import type { ArchiveReport } from "../../src/contract/archive.ts";
 import type { BaseBackupReport } from "../../src/contract/base-backup.ts";
 import type { StoredDump } from "../../src/contract/dump.ts";
 import type { PreviewRequest } from "../../src/contract/preview.ts";
 import type { RecoveryReport } from "../../src/contract/recovery.ts";
 import type { VerificationReport, VerifiedDatabase } from "../../src/contract/verification.ts";
-import type { Things } from "./fake-cluster.ts";
+import type { LocalHostPort } from "../../src/host/port.ts";
+import type { Things } from "./fake-host.ts";
 
 /** How archiving goes where nothing was written. */
 export const idleArchive: ArchiveReport = {
@@ -93,7 +94,7 @@ export function verificationEffects(things: Things) {
     endVerification: async (id) => {
       verifications.delete(id);
     },
-  } satisfies Partial<LocalClusterPort>;
+  } satisfies Partial<LocalHostPort>;
 }
 
 /** What is kept of backups and recoveries. */
@@ -155,7 +156,7 @@ export function dumpEffects({ databases, dumps }: Things) {
       dumps.delete(dumpId);
     },
     dumps: async () => [...dumps.values()],
-  } satisfies Partial<LocalClusterPort>;
+  } satisfies Partial<LocalHostPort>;
 }
 
 /** The effects on them. */
@@ -205,5 +206,5 @@ export function recoveryEffects(things: Things) {
       databases.delete(name);
       roles.delete(login);
     },
-  } satisfies Partial<LocalClusterPort>;
+  } satisfies Partial<LocalHostPort>;
 }

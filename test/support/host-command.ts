@@ -19,11 +19,11 @@ export async function command<Name extends HostCommandName>(
 ): Promise<HostCommandReport<Name>> {
   const body = JSON.stringify({ command: name, input });
   const { host_key } = keepSecrets(join(system.home, "secrets.json"));
-  const { cluster_id, host_url } = system.dev();
+  const { host_id, host_url } = system.dev();
   const body_sha256 = createHash("sha256").update(body).digest("base64url");
   const token = await new SignJWT({ scope: "command", body_sha256, jti: randomUUID() })
     .setProtectedHeader({ alg: "EdDSA", kid: host_key.kid })
-    .setAudience(cluster_id)
+    .setAudience(host_id)
     .setIssuedAt()
     .setExpirationTime("60s")
     .sign(await importJWK(host_key, "EdDSA"));

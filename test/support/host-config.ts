@@ -3,7 +3,7 @@ import type { HostConfig } from "../../host/config.ts";
 /** A configuration that is valid and leads nowhere. */
 export function aConfig(directory = "/srv/miosa"): HostConfig {
   return {
-    cluster_id: "0195d3a0-0000-7000-8000-000000000001",
+    host_id: "0195d3a0-0000-7000-8000-000000000001",
     directory,
     binaries: {
       kind: "native",

@@ -68,8 +68,8 @@ function aJournal() {
   return { journal, transitions };
 }
 
-/** A cluster in memory with a database `proj_a` and the lifecycle over it. */
-export function aCluster(wanted: Record<string, Wanted> = {}) {
+/** A host in memory with a database `proj_a` and the lifecycle over it. */
+export function aHost(wanted: Record<string, Wanted> = {}) {
   const transaction = aPooler();
   const session = aPooler();
   const file = aFile(wanted);

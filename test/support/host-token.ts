@@ -12,7 +12,7 @@ export interface TokenChanges {
 }
 
 /** A control plane's key: its public half, and tokens signed with the other. */
-export async function createSigner(clusterId = "", kid = "key-1") {
+export async function createSigner(hostId = "", kid = "key-1") {
   const { publicKey, privateKey } = await generateKeyPair("EdDSA", { crv: "Ed25519" });
   const { x = "" } = await exportJWK(publicKey);
 
@@ -20,7 +20,7 @@ export async function createSigner(clusterId = "", kid = "key-1") {
     const iat = changes.iat ?? Math.floor(Date.now() / 1000);
     return new SignJWT({ jti: changes.jti ?? randomUUID(), ...claims })
       .setProtectedHeader({ alg: "EdDSA", kid: changes.kid ?? kid })
-      .setAudience(changes.aud ?? clusterId)
+      .setAudience(changes.aud ?? hostId)
       .setIssuedAt(iat)
       .setExpirationTime(changes.exp ?? iat + 60)
       .sign(privateKey);

@@ -121,7 +121,7 @@ async function makeConfig(directory: string, keys: HostConfig["control_keys"]) {
     freePort(),
   ]);
   return HostConfig.parse({
-    cluster_id: randomUUID(),
+    host_id: randomUUID(),
     directory,
     binaries: testBinaries(),
     listen: { address: "127.0.0.1", http_port, transaction_port, session_port },
@@ -158,7 +158,7 @@ function hostProcess(file: string, config: HostConfig, url: string) {
 /** Starts a host program and waits until it is ready. `changes` replace fields of its file. */
 export async function startTestHost(changes: Partial<HostConfig> = {}) {
   const home = makeDirectory();
-  const directory = join(home, "cluster");
+  const directory = join(home, "host");
   const signer = await createSigner();
   const config = { ...(await makeConfig(directory, [signer.publicJwk])), ...changes };
   const scheme = config.tls === undefined ? "http" : "https";
@@ -172,7 +172,7 @@ export async function startTestHost(changes: Partial<HostConfig> = {}) {
     input: HostCommandInput<Name>,
   ): Promise<Response> {
     const body = JSON.stringify({ command: name, input });
-    const token = await signer.command(body, { aud: config.cluster_id });
+    const token = await signer.command(body, { aud: config.host_id });
     const headers = { authorization: `Bearer ${token}` };
     return fetch(`${url}/commands`, { method: "POST", headers, body });
   }
@@ -189,7 +189,7 @@ export async function startTestHost(changes: Partial<HostConfig> = {}) {
     start,
     /** Sends the host program a signal. */
     signal,
-    sqlToken: (address: HostAddress) => signer.sql(address, { aud: config.cluster_id }),
+    sqlToken: (address: HostAddress) => signer.sql(address, { aud: config.host_id }),
     isHealthy: () => isHealthy(url),
     pid: (program: "postgres" | "transaction" | "session") => pidIn(directory, program),
     /** Ends the host program alone, as a crash would. */

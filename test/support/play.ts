@@ -6,7 +6,7 @@ import type { AnyOperation, Registry, Step } from "../../src/operation/define.ts
 import { registry } from "../../workers/registry.ts";
 import { createTestContext } from "./context.ts";
 import type { CrashPoint } from "./crash.ts";
-import type { Failure } from "./fake-cluster.ts";
+import type { Failure } from "./fake-host.ts";
 import { latest, runToEnd } from "./run.ts";
 import { scenarioOf } from "./scenario.ts";
 import { snapshot } from "./snapshot.ts";
@@ -64,7 +64,7 @@ export function canceledAt(at: string): Change {
 export interface Disturbance {
   readonly changes?: readonly Change[];
   readonly crash?: CrashPoint;
-  /** One call to the cluster, counted from the operation's first, that fails once. */
+  /** One call to the host, counted from the operation's first, that fails once. */
   readonly refusal?: { readonly call: number; readonly failure: Failure };
 }
 
@@ -74,8 +74,8 @@ export async function play(definition: AnyOperation, disturbance: Disturbance = 
   const test = await createTestContext();
   const { lane } = await scenario.begin(test);
   const { changes = [], crash, refusal } = disturbance;
-  const callsBefore = test.cluster.calls.length;
-  if (refusal !== undefined) test.cluster.failAt(refusal.call, refusal.failure);
+  const callsBefore = test.host.calls.length;
+  if (refusal !== undefined) test.host.failAt(refusal.call, refusal.failure);
   const changedRegistry = changed(definition, changes);
   const hasCrashed = await runToEnd(test, lane, {
     registry: changedRegistry,
@@ -90,7 +90,7 @@ export async function play(definition: AnyOperation, disturbance: Disturbance = 
     hasCrashed,
     isClean: await scenario.isClean(test),
     end: await snapshot(test),
-    clusterCalls: test.cluster.calls.length - callsBefore,
+    hostCalls: test.host.calls.length - callsBefore,
   };
 }
 export type Played = Awaited<ReturnType<typeof play>>;

@@ -30,7 +30,7 @@ function leftovers(): string[] {
 }
 
 /**
- * Ends what still runs for a directory, and has it removed in the background: a cluster of 200
+ * Ends what still runs for a directory, and has it removed in the background: a host of 200
  * databases is 60,000 files, which take half a minute.
  */
 export function removeRunDirectory(directory: string): void {

@@ -131,7 +131,7 @@ export function recoveringHost(host: TestHost) {
       const text = `select oid::int from pg_database where datname = '${database}'`;
       return (await sql("postgres", text))[0].oid;
     },
-    /** Names of the scratch clusters there are. */
+    /** Names of the scratch hosts there are. */
     scratchNames: () => readdirSync(join(host.config.directory, "scratch")),
   };
 }

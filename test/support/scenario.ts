@@ -5,7 +5,7 @@ export interface Scenario {
   /** Sets the stage and begins the operation; the lane it stands in, not yet driven. */
   readonly begin: (test: TestContext) => Promise<{ readonly lane: string }>;
   /**
-   * True when nothing is left that the operation makes, in the rows or in the cluster: after it was
+   * True when nothing is left that the operation makes, in the rows or in the host: after it was
    * unwound, and for an operation that takes something away, after it succeeded.
    */
   readonly isClean: (test: TestContext) => Promise<boolean>;

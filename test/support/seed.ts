@@ -1,21 +1,21 @@
-// What most verb tests stand on: an organization's actor, a cluster, a project with its database.
+// What most verb tests stand on: an organization's actor, a host, a project with its database.
 import { authenticate, sha256 } from "../../src/account/authenticate.ts";
 import { createFirstOrganization } from "../../src/account/bootstrap.ts";
-import { registerCluster } from "../../src/cluster/register.ts";
 import type { Context } from "../../src/core/context.ts";
 import type { DatabaseSize } from "../../src/database/size.ts";
+import { registerHost } from "../../src/host/register.ts";
 import { createProject } from "../../src/project/create.ts";
 import type { TestContext } from "./context.ts";
 import { runToEnd } from "./run.ts";
 
-export const clusterId = "019a0000-0000-7000-8000-00000000c1a5";
+export const hostId = "019a0000-0000-7000-8000-00000000c1a5";
 
-/** The operator's actor of a new installation with one cluster. */
+/** The operator's actor of a new installation with one host. */
 export async function anInstallation(context: Context, databasesMax = 300) {
   const key = "msk_a_test_0123456789";
   await createFirstOrganization(context, key, await sha256(key));
-  await registerCluster(context, {
-    id: clusterId,
+  await registerHost(context, {
+    id: hostId,
     name: "test",
     hostUrl: "http://127.0.0.1:1",
     publicHost: "127.0.0.1",

@@ -9,8 +9,8 @@ const drawn = new Set(["operation", "event"]);
 const isPassing = (table: string, column: string) =>
   passing.test(column) || (drawn.has(table) && column === "id");
 
-/** Everything that is: the rows of every table, and what the cluster holds. */
-export async function snapshot({ cluster }: TestContext) {
+/** Everything that is: the rows of every table, and what the host holds. */
+export async function snapshot({ host }: TestContext) {
   const names = await tableNames();
   const queries = names.map((name) => env.DB.prepare(`select * from ${name} order by 1`));
   const results = await env.DB.batch<Record<string, unknown>>(queries);
@@ -22,11 +22,11 @@ export async function snapshot({ cluster }: TestContext) {
   ]);
   return {
     rows: Object.fromEntries(rows),
-    roles: [...cluster.roles.keys()].sort(),
-    databases: [...cluster.databases].sort(),
-    settings: [...cluster.settings].sort(),
-    held: [...cluster.held].sort(),
-    recoveries: [...cluster.recoveries.keys()].sort(),
-    dumps: [...cluster.things.dumps.keys()].sort(),
+    roles: [...host.roles.keys()].sort(),
+    databases: [...host.databases].sort(),
+    settings: [...host.settings].sort(),
+    held: [...host.held].sort(),
+    recoveries: [...host.recoveries.keys()].sort(),
+    dumps: [...host.things.dumps.keys()].sort(),
   };
 }

@@ -1,5 +1,5 @@
 // A hostile tenant's clients, in a process of their own: node storm.ts NAME URL. They run below
-// everything else, since a tenant's clients take none of the cluster's cores.
+// everything else, since a tenant's clients take none of the host's cores.
 import { setPriority } from "node:os";
 import { pathToFileURL } from "node:url";
 import { query } from "./client.ts";

@@ -20,7 +20,7 @@ const DevFile = z.object({
   api_key: z.string(),
   root_url: z.string(),
   host_url: z.string(),
-  cluster_id: z.string(),
+  host_id: z.string(),
   ports: z.record(z.string(), z.int()),
   pids: z.record(z.string(), z.int()),
   pid_files: z.record(z.string(), z.string()),
@@ -79,9 +79,9 @@ interface SystemOptions {
   readonly backup?: unknown;
   /** How often cron triggers fire. */
   readonly cronSeconds?: number;
-  /** Backends of the cluster for tenants; by default room for the databases of all files. */
+  /** Backends of the host for tenants; by default room for the databases of all files. */
   readonly backendsMax?: number;
-  /** Databases the cluster takes; the launcher's own number if absent. */
+  /** Databases the host takes; the launcher's own number if absent. */
   readonly databasesMax?: number;
   /** Clients of one pooler: what a test needs, also where few files may be open. */
   readonly clientsMax?: number;

@@ -12,7 +12,7 @@ export const ladder = [
   "operation",
   "webhook",
   "usage",
-  "cluster",
+  "host",
   "hold",
   "backup",
   "environment",

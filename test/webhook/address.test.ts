@@ -87,7 +87,7 @@ const hostile = [
   "https://METADATA.GOOGLE.INTERNAL/",
   "https://instance-data.ec2.internal/",
   "https://metadata.packet.net/",
-  "https://kubernetes.default.svc.cluster.local/",
+  "https://kubernetes.default.svc.host.local/",
   "https://printer.local/",
   "https://router.lan/",
   "https://nas.home.arpa/",

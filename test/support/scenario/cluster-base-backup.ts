@@ -2,14 +2,14 @@ import { baseBackup } from "../../../src/backup/table.ts";
 import { beginBaseBackup } from "../../../src/backup/take.ts";
 import { commit } from "../../../src/core/batch.ts";
 import type { Scenario } from "../scenario.ts";
-import { anInstallation, clusterId } from "../seed.ts";
+import { anInstallation, hostId } from "../seed.ts";
 
-/** A cluster of which a full base backup is to be taken. */
+/** A host of which a full base backup is to be taken. */
 export const scenario: Scenario = {
   begin: async ({ context }) => {
     await anInstallation(context);
-    await commit(context, beginBaseBackup(context, clusterId, "full", 0).statements);
-    return { lane: `cluster:${clusterId}` };
+    await commit(context, beginBaseBackup(context, hostId, "full", 0).statements);
+    return { lane: `host:${hostId}` };
   },
   isClean: async ({ context: { db } }) => {
     const [row] = await db.select().from(baseBackup);

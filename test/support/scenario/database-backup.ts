@@ -16,7 +16,7 @@ export const scenario: Scenario = {
     await commit(context, begun.statements);
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster: made }) => {
+  isClean: async ({ context: { db }, host: made }) => {
     const [row] = await db.select().from(dump);
     return row?.state === "failed" && made.things.dumps.size === 0;
   },

@@ -15,7 +15,7 @@ export const scenario: Scenario = {
     await commit(context, beginConfigure(context, row, change, "test").statements);
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster: made }) => {
+  isClean: async ({ context: { db }, host: made }) => {
     const [row] = await db.select().from(database);
     if (row?.suspendAfterSeconds !== 0) return false;
     const given = made.settings.get(row.databaseName);

@@ -17,9 +17,9 @@ export const scenario: Scenario = {
     );
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster }) => {
+  isClean: async ({ context: { db }, host }) => {
     const [row] = await db.select().from(database);
-    return row?.state === "running" && row.purgeAt === null && cluster.held.size === 0;
+    return row?.state === "running" && row.purgeAt === null && host.held.size === 0;
   },
 };
 

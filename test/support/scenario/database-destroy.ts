@@ -1,10 +1,10 @@
 import { eq } from "drizzle-orm";
-import { cluster } from "../../../src/cluster/table.ts";
 import { commit } from "../../../src/core/batch.ts";
 import { beginDestroy } from "../../../src/database/destroy.ts";
 import { databasesOf } from "../../../src/database/find.ts";
+import { host } from "../../../src/host/table.ts";
 import type { Scenario } from "../scenario.ts";
-import { aRunningProject, clusterId } from "../seed.ts";
+import { aRunningProject, hostId } from "../seed.ts";
 
 /** A running database with pools of its own. */
 export const scenario: Scenario = {
@@ -15,8 +15,8 @@ export const scenario: Scenario = {
     }
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster: made }) => {
-    const [place] = await db.select().from(cluster).where(eq(cluster.id, clusterId));
+  isClean: async ({ context: { db }, host: made }) => {
+    const [place] = await db.select().from(host).where(eq(host.id, hostId));
     return made.isEmpty() && place?.databasesCount === 0;
   },
 };

@@ -15,7 +15,7 @@ export const scenario: Scenario = {
     await commit(test.context, [beginEndPreview(test.context, row, "test").statement]);
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster: made }) => {
+  isClean: async ({ context: { db }, host: made }) => {
     const [row] = await db.select().from(restore);
     const isOver = row?.endedAt !== null && row?.previewSlot === null;
     return isOver && made.recoveries.size === 0 && made.databases.size === 1;

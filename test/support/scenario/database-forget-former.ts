@@ -18,7 +18,7 @@ export const scenario: Scenario = {
     await commit(test.context, [beginForget(test.context, row, { id, asideName }).statement]);
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster: made }) => {
+  isClean: async ({ context: { db }, host: made }) => {
     const [row] = await db.select().from(restore);
     return row?.asideUntil === null && made.databases.size === 1;
   },

@@ -22,7 +22,7 @@ export async function beginAPreview(test: TestContext) {
 /** A running database that is to be looked at as it was. */
 export const scenario: Scenario = {
   begin: beginAPreview,
-  isClean: async ({ context: { db }, cluster: made }) => {
+  isClean: async ({ context: { db }, host: made }) => {
     const [row] = await db.select().from(restore);
     const isAlone = made.databases.size === 1 && made.recoveries.size === 0;
     return isAlone && row?.state === "failed" && row.previewSlot === null;

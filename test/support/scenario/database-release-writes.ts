@@ -21,9 +21,9 @@ export const scenario: Scenario = {
     await begin(test, "normal");
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster }) => {
+  isClean: async ({ context: { db }, host }) => {
     const [row] = await db.select().from(database);
-    const group = cluster.roles.get(row?.loginRole ?? "")?.group;
+    const group = host.roles.get(row?.loginRole ?? "")?.group;
     return row?.storageState === "full" && group === row.ownerRole.replace("own_", "ro_");
   },
 };

@@ -1,10 +1,10 @@
-import { cluster } from "../../../src/cluster/table.ts";
 import { commit } from "../../../src/core/batch.ts";
 import { beginConfigure } from "../../../src/database/configure.ts";
 import { databasesOf } from "../../../src/database/find.ts";
 import { changeOfSize } from "../../../src/database/resize.ts";
 import { settingsOf } from "../../../src/database/setting.ts";
 import { database } from "../../../src/database/table.ts";
+import { host } from "../../../src/host/table.ts";
 import type { Scenario } from "../scenario.ts";
 import { aRunningProject } from "../seed.ts";
 
@@ -18,9 +18,9 @@ export const scenario: Scenario = {
     }
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster: made }) => {
+  isClean: async ({ context: { db }, host: made }) => {
     const [row] = await db.select().from(database);
-    const [place] = await db.select().from(cluster);
+    const [place] = await db.select().from(host);
     if (row?.size !== "medium" || place?.backendsCount !== 16) return false;
     const given = made.settings.get(row.databaseName);
     return JSON.stringify(given) === JSON.stringify(settingsOf(row));

@@ -22,7 +22,7 @@ export async function beginInPlace(test: TestContext) {
 /** A running database that is to be as it was. */
 export const scenario: Scenario = {
   begin: beginInPlace,
-  isClean: async ({ context: { db }, cluster: made }) => {
+  isClean: async ({ context: { db }, host: made }) => {
     const [row] = await db.select().from(restore);
     const [source] = await db.select().from(database);
     const isAsBefore = [...made.databases.keys()].join() === source?.databaseName;

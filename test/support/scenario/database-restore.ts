@@ -1,14 +1,14 @@
 import { eq } from "drizzle-orm";
-import { cluster } from "../../../src/cluster/table.ts";
 import { commit } from "../../../src/core/batch.ts";
 import { attributionOf } from "../../../src/core/column.ts";
 import { database } from "../../../src/database/table.ts";
 import { listEnvironments } from "../../../src/environment/find.ts";
+import { host } from "../../../src/host/table.ts";
 import { beginRestoreNew } from "../../../src/restore/restore-new.ts";
 import { restore } from "../../../src/restore/table.ts";
 import { resolveTarget } from "../../../src/restore/target.ts";
 import type { Scenario } from "../scenario.ts";
-import { aRunningProject, clusterId } from "../seed.ts";
+import { aRunningProject, hostId } from "../seed.ts";
 
 /** A running database that is to be had as it was, beside itself. */
 export const scenario: Scenario = {
@@ -27,10 +27,10 @@ export const scenario: Scenario = {
     await commit(context, begun.statements);
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster: made }) => {
+  isClean: async ({ context: { db }, host: made }) => {
     const live = await db.select().from(database).where(eq(database.state, "running"));
     const [row] = await db.select().from(restore);
-    const [place] = await db.select().from(cluster).where(eq(cluster.id, clusterId));
+    const [place] = await db.select().from(host).where(eq(host.id, hostId));
     const isAlone = made.databases.size === 1 && made.recoveries.size === 0;
     const isCounted = place?.databasesCount === 1 && place.backendsCount === 16;
     return isAlone && live.length === 1 && row?.state === "failed" && isCounted;

@@ -17,7 +17,7 @@ export const scenario: Scenario = {
     await runLane(test.context, registry, lane);
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster: made }) => {
+  isClean: async ({ context: { db }, host: made }) => {
     const [row] = await db.select().from(database);
     return row !== undefined && made.roles.size === 2 && made.roles.has(row.loginRole);
   },

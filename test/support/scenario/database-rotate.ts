@@ -16,7 +16,7 @@ export const scenario: Scenario = {
     }
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster: made }) => {
+  isClean: async ({ context: { db }, host: made }) => {
     const [row] = await db.select().from(database);
     const isRotation = eq(operation.kind, "database.rotate");
     const [rotation] = await db.select().from(operation).where(isRotation);

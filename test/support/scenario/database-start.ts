@@ -21,8 +21,8 @@ export const scenario: Scenario = {
     await begin(test, "start");
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster }) => {
+  isClean: async ({ context: { db }, host }) => {
     const [row] = await db.select().from(database);
-    return row?.state === "stopped" && cluster.held.get(row.databaseName) === "stopped";
+    return row?.state === "stopped" && host.held.get(row.databaseName) === "stopped";
   },
 };

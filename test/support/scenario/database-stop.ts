@@ -19,8 +19,8 @@ export const scenario: Scenario = {
     await begin(test, "stop");
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster }) => {
+  isClean: async ({ context: { db }, host }) => {
     const [row] = await db.select().from(database);
-    return row?.state === "running" && cluster.held.size === 0;
+    return row?.state === "running" && host.held.size === 0;
   },
 };

@@ -22,9 +22,9 @@ export const scenario: Scenario = {
     await commit(context, beginUndelete(context, await read(), "test").statements);
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster }) => {
+  isClean: async ({ context: { db }, host }) => {
     const [row] = await db.select().from(database);
-    const isHeld = cluster.held.get(row?.databaseName ?? "") === "stopped";
+    const isHeld = host.held.get(row?.databaseName ?? "") === "stopped";
     return row?.state === "deleted" && row.purgeAt !== null && isHeld;
   },
 };

@@ -18,7 +18,7 @@ export const scenario: Scenario = {
     await commit(test.context, beginUndo(test.context, row, { id, asideName }, "test").statements);
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster: made }) => {
+  isClean: async ({ context: { db }, host: made }) => {
     const [row] = await db.select().from(restore);
     return row?.undoneAt !== null && made.databases.size === 2;
   },

@@ -12,7 +12,7 @@ export const scenario: Scenario = {
     await beginDestroy(test.context, found, request.requestId);
     return { lane };
   },
-  isClean: async ({ context: { db }, cluster: made }) => {
+  isClean: async ({ context: { db }, host: made }) => {
     const [owner] = await db.select().from(organization);
     return made.isEmpty() && owner?.projectsCount === 0;
   },
