@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs as root. `apt.sh update`, or `apt.sh install PACKAGE...`: installs without starting, now or
-# at the next boot, any server the packages bring, and without making their own Postgres host.
+# at the next boot, any server the packages bring, and without making their own Postgres cluster.
 set -eu
 umask 022
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8
@@ -13,11 +13,11 @@ fi
 shift
 
 policy=/usr/sbin/policy-rc.d
-host=/etc/postgresql-common/createhost.d/miosa-install.conf
+cluster=/etc/postgresql-common/createcluster.d/miosa-install.conf
 ours=
 
 cleanup() {
-  rm -f "$host"
+  rm -f "$cluster"
   if [ -n "$ours" ]; then rm -f "$policy"; fi
 }
 trap cleanup EXIT
@@ -25,8 +25,8 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-mkdir -p "$(dirname "$host")"
-printf 'create_main_host = false\n' >"$host"
+mkdir -p "$(dirname "$cluster")"
+printf 'create_main_cluster = false\n' >"$cluster"
 # One of ours that is already there was left by an install that was killed.
 if [ ! -e "$policy" ] || grep -q miosa-install "$policy"; then
   ours=yes

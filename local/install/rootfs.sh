@@ -59,9 +59,9 @@ with_mmdebstrap() {
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --essential-hook='mkdir -p "$1/etc/postgresql-common/createhost.d"' \
-    --essential-hook='echo "create_main_host = false" \
-      >"$1/etc/postgresql-common/createhost.d/none.conf"' \
+    --essential-hook='mkdir -p "$1/etc/postgresql-common/createcluster.d"' \
+    --essential-hook='echo "create_main_cluster = false" \
+      >"$1/etc/postgresql-common/createcluster.d/none.conf"' \
     trixie "$part" "$@"
 }
 

@@ -1,7 +1,6 @@
 // The last step of coming up: the facts for programs, and the lines to copy for people.
 import { join } from "node:path";
 import { readIfExists, writeAtomically } from "../../host/file.ts";
-import { readPid } from "../../host/process.ts";
 import { say } from "../install/command.ts";
 import { quote } from "../install/root.ts";
 import type { Ports } from "./ports.ts";
@@ -26,13 +25,6 @@ export function apiUrl(settings: Settings): string {
 /** Writes `dev.json` (0600) in one step: the system is up. */
 export function writeDevFile(settings: Settings, facts: Facts, own: OwnPids): void {
   const { host, dev } = homePaths(settings.home);
-  const shown = homePaths(settings.shown.home);
-  const pidFiles = {
-    postgres: "data/postmaster.pid",
-    pgbouncer_transaction: "run/transaction.pid",
-    pgbouncer_session: "run/session.pid",
-  };
-  const servers = Object.entries(pidFiles).map(([name, file]) => [name, readPid(join(host, file))]);
   const content = {
     api_url: apiUrl(settings),
     api_key: facts.apiKey,
@@ -40,11 +32,9 @@ export function writeDevFile(settings: Settings, facts: Facts, own: OwnPids): vo
     host_url: `http://127.0.0.1:${facts.ports.http}`,
     host_id: facts.hostId,
     ports: { api: settings.port, ...facts.ports },
-    pids: { launcher: process.pid, ...own, ...Object.fromEntries(servers) },
-    /** For processes that the host program may have started anew since. */
-    pid_files: Object.fromEntries(
-      Object.entries(pidFiles).map(([name, file]) => [name, join(shown.host, file)]),
-    ),
+    pids: { launcher: process.pid, ...own },
+    /** The host's directory as its own processes see it, by which they can be found. */
+    host_directory: host,
     directory: settings.shown.home,
     psql: facts.psql,
   };

@@ -52,27 +52,25 @@ export interface Registration {
   readonly public_host: string;
   readonly transaction_port: number;
   readonly session_port: number;
-  readonly control_user: string;
-  readonly control_password: string;
   readonly databases_max: number;
-  readonly backends_max: number;
+  readonly backends_max?: number;
   readonly ca_certificates: string | undefined;
 }
 
 /**
- * Adds the host, or tells the control plane where a known one is now; its system identifier.
+ * Adds the host, or tells the control plane where a known one is now.
  */
 export async function registerHost(
   apiUrl: string,
   apiKey: string,
   registration: Registration,
-): Promise<string | null> {
+): Promise<void> {
   const response = await request(`${apiUrl}/admin/hosts`, {
     method: "POST",
     headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
     body: JSON.stringify(registration),
   });
   const answer = await response.text();
-  if (response.ok) return JSON.parse(answer).data.system_identifier;
+  if (response.ok) return;
   throw new Error(`The host was not registered: ${response.status} ${answer.slice(0, 500)}`);
 }

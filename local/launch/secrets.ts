@@ -73,7 +73,7 @@ function read(file: string, text: string): object {
 export function refuseLostSecrets({ secrets, state, host }: HomePaths): void {
   const missing = missingIn(secrets);
   if (missing === null) return;
-  const there = [join(state, "v3"), join(host, "data")].filter((path) => existsSync(path));
+  const there = [join(state, "v3"), join(host, "record")].filter((path) => existsSync(path));
   if (there.length === 0) return;
   throw new Error(
     `${missing}, but ${there.join(" and ")} are of an installation whose keys were in ` +

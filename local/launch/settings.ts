@@ -1,7 +1,7 @@
 // What a start was asked for, from the environment, and where things are in the state directory.
 //
 // How backups are kept is in backup.json there, which nobody else should read (chmod 600), as it
-// holds the key of an object store; its fields are those of `backup` in host/config.ts:
+// holds the key of an object store; its fields are those of `backup` in host/program/config.ts:
 //
 //   {"s3": {"endpoint": "s3.eu-central-1.amazonaws.com", "region": "eu-central-1",
 //           "bucket": "…", "key": "…", "key_secret": "…"}}
@@ -9,8 +9,8 @@
 // `uri_style: "path"`, `port`, `prefix`, `address` and `ca_file` are for other stores.
 import { existsSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { BackupSettings, problemsOf } from "../../host/config.ts";
 import { readIfExists } from "../../host/file.ts";
+import { BackupSettings, problemsOf } from "../../host/program/config.ts";
 
 /** Paths as this process sees them; `shown` has them as the person who started it does. */
 export interface Settings {
@@ -147,12 +147,12 @@ export function homePaths(home: string) {
     /** Processes of this start, for the next one. */
     processes: join(home, "processes.json"),
     /** The host program's configuration and its directory. */
-    host: join(home, "host.json"),
-    /** Which Postgres was registered: host.json's `system_identifier`. */
-    systemIdentifier: join(home, "system-identifier"),
+    hostConfig: join(home, "host.json"),
+    host: join(home, "host"),
+    /** What a start of the former design, with one Postgres for all, left here. */
+    former: join(home, "cluster"),
     /** How backups are kept, from whoever runs this. */
     backup: join(home, "backup.json"),
-    host: join(home, "host"),
     /** D1 and Durable Objects; what `wrangler --persist-to` takes. */
     state: join(home, "state"),
     worker: join(home, "worker"),

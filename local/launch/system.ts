@@ -2,10 +2,10 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { findRunning } from "../../host/base/running.ts";
 import type { Binaries } from "../../host/config.ts";
-import { readIfExists, writeAtomically, writeIfChanged } from "../../host/file.ts";
-import { findProcess } from "../../host/process.ts";
-import { ControlLogin } from "../../src/contract/login.ts";
+import { writeAtomically } from "../../host/file.ts";
+import { Registration } from "../../host/program/registration.ts";
 import { say } from "../install/command.ts";
 import { announce, apiUrl, type Facts, writeDevFile } from "./announce.ts";
 import { answersAt, registerHost, waitFor } from "./api.ts";
@@ -22,7 +22,7 @@ const hostStopSeconds = 180;
 const workerStopSeconds = 10;
 const housekeepingMilliseconds = 60_000;
 const lifeSignMilliseconds = 10_000;
-// A first start makes a Postgres host; one after a crash recovers it.
+// A first start makes the template that all instances are copies of.
 const hostReadySeconds = 300;
 const workerReadySeconds = 60;
 
@@ -44,16 +44,14 @@ interface System {
   onPids: () => void;
 }
 
-const hostMain = join(import.meta.dirname, "../../host/main.ts");
+const hostMain = join(import.meta.dirname, "../../host/program/main.ts");
 const workerMain = join(import.meta.dirname, "worker.ts");
 
 function writeHostConfig(system: System, binaries: Binaries): void {
   const { settings, secrets, ports } = system;
-  const { host, host, systemIdentifier } = homePaths(settings.home);
-  const registered = readIfExists(systemIdentifier)?.trim();
+  const { hostConfig, host } = homePaths(settings.home);
   const config = {
     host_id: secrets.host_id,
-    ...(registered === undefined ? {} : { system_identifier: registered }),
     directory: host,
     binaries,
     listen: {
@@ -69,7 +67,7 @@ function writeHostConfig(system: System, binaries: Binaries): void {
     clients_max: settings.clientsMax,
     backup: readBackupSettings(settings.home),
   };
-  writeAtomically(host, `${JSON.stringify(config, null, 2)}\n`);
+  writeAtomically(hostConfig, `${JSON.stringify(config, null, 2)}\n`);
 }
 
 const childEnvironment = () => ({ PATH: process.env.PATH, TZ: "UTC", LANG: "C.UTF-8" });
@@ -86,15 +84,15 @@ const hostFlags = ["--max-semi-space-size=4", "--max-old-space-size=384"];
 
 async function startHost(system: System): Promise<void> {
   const { settings, ports, record, pids } = system;
-  const { host, log } = homePaths(settings.home);
+  const { hostConfig, log } = homePaths(settings.home);
   const kept = keepRunning({
     name: "host program",
-    args: [...hostFlags, hostMain, "--config", host],
+    args: [...hostFlags, hostMain, "--config", hostConfig],
     env: childEnvironment(),
     log: join(log, "host.log"),
     answers: () => answersAt(`http://127.0.0.1:${ports.http}/healthz`),
     onStart: (pid) => {
-      record.add("host program", host, pid);
+      record.add("host program", hostConfig, pid);
       pids.host = pid;
       system.onPids();
     },
@@ -105,7 +103,7 @@ async function startHost(system: System): Promise<void> {
   const sign = setInterval(() => {
     const seconds = Math.round((performance.now() - startedAt) / 1000);
     say(
-      `  ${seconds} s: Postgres is not ready yet; its log is in ${settings.shown.home}/host/log`,
+      `  ${seconds} s: the host is not ready yet; its log is ${settings.shown.home}/log/host.log`,
     );
   }, lifeSignMilliseconds);
   await orFails(ready, kept).finally(() => clearInterval(sign));
@@ -157,23 +155,20 @@ async function startWorker(system: System): Promise<void> {
 }
 
 async function register({ settings, secrets, ports }: System): Promise<void> {
-  const { host, systemIdentifier } = homePaths(settings.home);
-  const file = readFileSync(join(host, "control.json"), "utf8");
-  const login = ControlLogin.parse(JSON.parse(file));
-  const registered = await registerHost(apiUrl(settings), secrets.admin_key, {
+  const { host } = homePaths(settings.home);
+  const file = readFileSync(join(host, "host.json"), "utf8");
+  const { ca_certificates } = Registration.parse(JSON.parse(file));
+  await registerHost(apiUrl(settings), secrets.admin_key, {
     id: secrets.host_id,
     name: "local",
     host_url: `http://127.0.0.1:${ports.http}`,
     public_host: "127.0.0.1",
     transaction_port: ports.transaction,
     session_port: ports.session,
-    control_user: login.user,
-    control_password: login.password,
     databases_max: settings.databasesMax,
-    backends_max: login.backends_max,
-    ca_certificates: login.ca_certificates,
+    ...(settings.backendsMax === undefined ? {} : { backends_max: settings.backendsMax }),
+    ca_certificates,
   });
-  if (registered !== null) writeIfChanged(systemIdentifier, `${registered}\n`);
 }
 
 /** Logs long children's output within bounds, for as long as the system runs. */
@@ -191,9 +186,8 @@ async function choosePorts(settings: Settings): Promise<Ports> {
     home: settings.home,
     // A pooler that the host program is about to adopt.
     isOurs: (name) => {
-      const argument = join(host, "pooler", `${name}.ini`);
-      const identity = { program: "pgbouncer", argument };
-      return findProcess(join(host, "run", `${name}.pid`), identity) !== undefined;
+      const settingsFile = join(host, "pooler", `${name}.ini`);
+      return findRunning((words) => (words.includes(settingsFile) ? name : undefined)).size > 0;
     },
   });
   for (const name of moved) {
@@ -225,9 +219,7 @@ async function prepare(settings: Settings, ending: AbortSignal): Promise<System>
 async function bringUp(system: System, binaries: Binaries): Promise<Facts> {
   const { settings, secrets, ports, ending } = system;
   writeHostConfig(system, binaries);
-  say(
-    `Starting Postgres and PgBouncer (${ports.transaction} transaction, ${ports.session} session)`,
-  );
+  say(`Starting the host (${ports.transaction} transaction, ${ports.session} session)`);
   const { worker } = homePaths(settings.home);
   const control = async () => {
     if (await bundle(settings.repository, worker)) say("Built the Worker");

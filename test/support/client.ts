@@ -1,9 +1,6 @@
 // A client of the platform, and what an operator with psql sees.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client, type ClientConfig } from "pg";
-import { z } from "zod";
 import type { RunningSystem } from "./system.ts";
 
 /** How a call differs from a plain GET by the operator. */
@@ -91,40 +88,6 @@ export async function withSql<Result>(
 export async function query(url: string, text: string, values: readonly unknown[] = []) {
   const { rows } = await withSql(url, (client) => client.query(text, [...values]));
   return rows as readonly Record<string, unknown>[];
-}
-
-/** A connection as the host's superuser, over the socket beside Postgres. */
-export async function operatorClient(
-  system: RunningSystem,
-  database = "postgres",
-): Promise<Client> {
-  const host = join(system.home, "host");
-  const Login = z.object({ user: z.string(), password: z.string() });
-  const login = Login.parse(JSON.parse(readFileSync(join(host, "control.json"), "utf8")));
-  const client = new Client({ ...login, host: join(host, "run"), database });
-  await client.connect();
-  return client;
-}
-
-/** The rows of one query as the host's superuser. */
-export async function operatorQuery(system: RunningSystem, text: string, database?: string) {
-  const client = await operatorClient(system, database);
-  const { rows } = await client.query(text).finally(() => client.end());
-  return rows as readonly Record<string, unknown>[];
-}
-
-/** Names of what tenants have in a host. Spares belong to nobody and are left out. */
-export async function tenantObjects(system: RunningSystem) {
-  const databases = await operatorQuery(
-    system,
-    "select datname as name from pg_database where datname like 'proj\\_%' order by 1",
-  );
-  const roles = await operatorQuery(
-    system,
-    "select rolname as name from pg_roles where rolname ~ '^(own|usr)_' order by 1",
-  );
-  const names = (rows: readonly Record<string, unknown>[]) => rows.map(({ name }) => String(name));
-  return { databases: names(databases), roles: names(roles) };
 }
 
 /** Every row of a list of the API. */

@@ -7,6 +7,7 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { findRunning, type Running } from "../../host/base/running.ts";
 import { kill, makeRunDirectory, processesOf, removeRunDirectory } from "./process.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
@@ -23,7 +24,7 @@ const DevFile = z.object({
   host_id: z.string(),
   ports: z.record(z.string(), z.int()),
   pids: z.record(z.string(), z.int()),
-  pid_files: z.record(z.string(), z.string()),
+  host_directory: z.string(),
   /** The command that runs psql on this machine. */
   psql: z.string(),
 });
@@ -37,7 +38,6 @@ export type Program =
   | "host"
   | "worker"
   | "workerd"
-  | "postgres"
   | "pgbouncer_transaction"
   | "pgbouncer_session";
 
@@ -55,16 +55,26 @@ export function rootfsDirectory(): string {
   return process.env.MIOSA_ROOTFS ?? join(repository, ".miosa", "rootfs");
 }
 
+function unknown(program: Program): never {
+  throw new Error(`The process of ${program} is not known.`);
+}
+
+/** A pooler by its settings file, in a namespace whose first process it is. */
+function poolerOf(directory: string, mode: string): Running | undefined {
+  const settingsFile = join(directory, "pooler", `${mode}.ini`);
+  const isIt = ([path = "", ...words]: readonly string[]) =>
+    path.endsWith("/pgbouncer") && words.includes(settingsFile);
+  return findRunning((words) => (isIt(words) ? mode : undefined)).get(mode);
+}
+
 /** The system in a state directory. */
 export function systemIn(home: string): RunningSystem {
   const dev = () => DevFile.parse(JSON.parse(readFileSync(join(home, "dev.json"), "utf8")));
   const pid = (program: Program) => {
-    const { pids, pid_files } = dev();
-    const file = pid_files[program];
-    const text = file === undefined ? String(pids[program]) : readFileSync(file, "utf8");
-    const found = Number.parseInt(text, 10);
-    if (!(found > 1)) throw new Error(`The process of ${program} is not known.`);
-    return found;
+    const { pids, host_directory } = dev();
+    const mode = /^pgbouncer_(.+)$/.exec(program)?.[1];
+    if (mode === undefined) return pids[program] ?? unknown(program);
+    return poolerOf(host_directory, mode)?.pid ?? unknown(program);
   };
   return { home, dev, pid };
 }
