@@ -2,13 +2,14 @@
 import { type NeonDbError, neon, neonConfig } from "@neondatabase/serverless";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { connected, createProject, operatorQuery, query } from "../support/client.ts";
+import { connected, createProject, query } from "../support/client.ts";
 import { aimed, listOf, type Target } from "../support/escape/attack.ts";
 import { databaseAttacks } from "../support/escape/database.ts";
 import { aimedLogin, loginAttacks } from "../support/escape/login.ts";
 import { roleAttacks } from "../support/escape/role.ts";
 import { serverAttacks } from "../support/escape/server.ts";
 import { settingAttacks } from "../support/escape/setting.ts";
+import { operatorQuery } from "../support/operator.ts";
 import { system } from "../support/shared-system.ts";
 
 const statements = listOf(serverAttacks, roleAttacks, databaseAttacks, settingAttacks);
@@ -55,19 +56,18 @@ async function namesOf({ database_url: url }: Urls) {
   return { database: pathname.slice(1), login: String(row?.login), owner: String(row?.owner) };
 }
 
-/** All that the catalogs hold for the whole host about these two. */
+/** All that both instances hold beside what is in their databases. */
 async function shared() {
   const names = Object.values(target).map((name) => `'${name}'`);
-  return operatorQuery(
-    system,
-    `select to_jsonb(r) - 'oid' as fact from pg_authid r where rolname in (${names})
+  const text = `select to_jsonb(r) - 'oid' as fact from pg_authid r where rolname in (${names})
      union all select to_jsonb(d) - '{datfrozenxid,datminmxid}'::text[] from pg_database d
        where datname in (${names})
      union all select to_jsonb(m) from pg_auth_members m
        where member::regrole::text in (${names}) or roleid::regrole::text in (${names})
      union all select to_jsonb(s) from pg_db_role_setting s
-     union all select to_jsonb(p) from pg_parameter_acl p order by 1`,
-  );
+     union all select to_jsonb(p) from pg_parameter_acl p order by 1`;
+  const of = (database: string) => operatorQuery(system, database, text);
+  return [await of(target.myDatabase), await of(target.theirDatabase)];
 }
 
 async function attempt(url: string, text: string): Promise<unknown> {
@@ -147,7 +147,7 @@ test("in no database does the platform find a function of the tenant's", async (
   const text = `select format('%s%s', a, a) || lower(a) || concat(a, a) as said
     from (values ('X'::name)) as t(a)`;
   await expect(query(mine.database_url, text)).rejects.toThrow(`as ${target.myOwner}`);
-  expect(await operatorQuery(system, text, target.myDatabase)).toEqual([{ said: "XXxXX" }]);
+  expect(await operatorQuery(system, target.myDatabase, text)).toEqual([{ said: "XXxXX" }]);
 });
 
 test("nothing of it left a trace", async () => {

@@ -4,15 +4,8 @@ import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  call,
-  connected,
-  createProject,
-  operatorQuery,
-  query,
-  until,
-  withSql,
-} from "../support/client.ts";
+import { call, connected, createProject, query, until, withSql } from "../support/client.ts";
+import { operatorQuery, postgresOf } from "../support/operator.ts";
 import { processesOf } from "../support/process.ts";
 import { system as another } from "../support/shared-system.ts";
 import { type OwnSystem, type Program, rootfsDirectory, startSystem } from "../support/system.ts";
@@ -23,7 +16,6 @@ const programs: Program[] = [
   "host",
   "worker",
   "workerd",
-  "postgres",
   "pgbouncer_transaction",
   "pgbouncer_session",
 ];
@@ -87,18 +79,12 @@ async function aDatabase() {
   return { name, url, sessionUrl, credentials, get, change, post, suspended };
 }
 
-async function backendsOf(name: string): Promise<number> {
-  const rows = await operatorQuery(
-    system,
-    `select count(*)::int as n from pg_stat_activity where datname = '${name}'`,
-  );
-  return Number(rows[0]?.n);
-}
+const hasPostgres = (name: string) => postgresOf(system, name) !== undefined;
 
 const one = (url: string) => query(url, "select 1 as n");
 
 describe("a database that is stopped", () => {
-  test("has no backend, refuses with words, and answers when start says so", async () => {
+  test("has no process, refuses with words, and answers when start says so", async () => {
     const it = await aDatabase();
     await query(it.url, "create table kept as select 42 as n");
     const session = await connected(it.sessionUrl);
@@ -106,7 +92,7 @@ describe("a database that is stopped", () => {
     expect([status, body.data.state]).toEqual([200, "stopped"]);
     await expect(session.query("select 1")).rejects.toThrow();
     for (const url of [it.url, it.sessionUrl]) await expect(one(url)).rejects.toThrow(/disabled/);
-    expect(await backendsOf(it.name)).toBe(0);
+    expect(hasPostgres(it.name)).toBe(false);
     expect((await it.credentials()).url).toBe(it.url);
     const refused = await it.post("restart");
     expect([refused.status, refused.body.error.code]).toEqual([409, "INVALID_STATE"]);
@@ -139,13 +125,13 @@ test("a restart ends every connection, and the database answers after it", async
 });
 
 describe("a suspended database", () => {
-  test("has no backend; an open connection wakes it with no error, and the API tells", async () => {
+  test("has no process; an open connection wakes it with no error, and the API tells", async () => {
     const it = await aDatabase();
     await withSql(it.url, async (client) => {
       await client.query("create table kept as select 42 as n");
       expect((await it.change({ suspend_after_seconds: 5 })).status).toBe(200);
       await it.suspended();
-      expect(await backendsOf(it.name)).toBe(0);
+      expect(hasPostgres(it.name)).toBe(false);
       expect((await client.query("select n from kept")).rows).toEqual([{ n: 42 }]);
       await until("GET says that it runs", it.get, ({ state }) => state === "running", 10);
     });
@@ -193,7 +179,6 @@ test("a rotation repairs a password a tenant has changed, and ends its old sessi
   const it = await aDatabase();
   const session = await connected(it.sessionUrl);
   const login = new URL(it.url).username;
-  await session.query("set role none");
   await session.query(`alter role ${login} password 'my own'`);
   const { status, body } = await it.post("credentials/rotate", { overlap_seconds: 2 });
   expect(status).toBe(200);
@@ -205,7 +190,8 @@ test("a rotation repairs a password a tenant has changed, and ends its old sessi
       () => true,
     );
   await until("The old session ends", isOver, (over) => over);
-  const roles = await operatorQuery(system, `select from pg_roles where rolname = '${login}'`);
+  const text = `select from pg_roles where rolname = '${login}'`;
+  const roles = await operatorQuery(system, it.name, text);
   expect(roles).toEqual([]);
 });
 

@@ -5,7 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { connected, createProject, operatorQuery, query, until } from "../support/client.ts";
+import { connected, createProject, query, until } from "../support/client.ts";
+import { operatorQuery } from "../support/operator.ts";
 import { storms } from "../support/storm.ts";
 import { type OwnSystem, startSystem } from "../support/system.ts";
 
@@ -61,9 +62,8 @@ async function measure(milliseconds: number): Promise<number> {
 
 /** What still runs of the noisy one's; its clients may be gone. */
 function busy() {
-  const name = new URL(noisy.database_url).pathname.slice(1);
-  const text = "select pid from pg_stat_activity where state <> 'idle' and datname = ";
-  return operatorQuery(system, `${text}'${name}'`);
+  const text = "select pid from pg_stat_activity where state <> 'idle' and usename ~ '^usr_'";
+  return operatorQuery(system, noisy.database, text);
 }
 
 /** Lets a storm loose; what it returns ends it. */

@@ -1,16 +1,9 @@
 // What a caller sees of its own database: sessions, logs, metrics, and operations as they go.
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  call,
-  connected,
-  createProject,
-  operatorClient,
-  operatorQuery,
-  query,
-  until,
-} from "../support/client.ts";
+import { call, connected, createProject, query, until } from "../support/client.ts";
 import { follow } from "../support/follow.ts";
+import { operatorClient, operatorQuery } from "../support/operator.ts";
 import { system } from "../support/shared-system.ts";
 
 type Created = Awaited<ReturnType<typeof createProject>>["database"];
@@ -115,7 +108,8 @@ describe("sessions", () => {
       const pid = await pidOf(neighbour);
       const [platform] = await operatorQuery(
         system,
-        "select pid from pg_stat_activity where usename !~ '^usr_' limit 1",
+        mine.database,
+        "select pid from pg_stat_activity where usename is null limit 1",
       );
       const answers = [];
       for (const each of [999_999_999, pid, Number(platform?.pid)]) {

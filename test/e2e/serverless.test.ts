@@ -2,7 +2,8 @@
 import { Client, neon, neonConfig, Pool, types } from "@neondatabase/serverless";
 import { beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { call, createProject, operatorQuery, query, until } from "../support/client.ts";
+import { call, createProject, query, until } from "../support/client.ts";
+import { operatorQuery } from "../support/operator.ts";
 import { system } from "../support/shared-system.ts";
 
 let url: string;
@@ -140,6 +141,7 @@ describe("over HTTP", () => {
     const running = () =>
       operatorQuery(
         system,
+        new URL(url).pathname.slice(1),
         `select pid from pg_stat_activity where query like 'select ''slow''%' and state = 'active'`,
       );
     const refused = failure(slow);

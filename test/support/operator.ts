@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "pg";
-import { findRunning, type Running } from "../../host/base/running.ts";
+import { findRunning, isFirstOfBox, type Running } from "../../host/base/running.ts";
 import { platformPassword, platformRole } from "../../host/instance/fleet.ts";
 import { placeOf, socketPort } from "../../host/instance/place.ts";
 import type { RunningSystem } from "./system.ts";
@@ -56,8 +56,14 @@ export function hostObjects(system: RunningSystem) {
   return { databases: names(list("database")), instances: list("instance") };
 }
 
+/** The Postgres of an instance that runs; undefined when it has none. */
+export function serverOf(instance: string): Running | undefined {
+  const isIt = (words: readonly string[], pid: number) =>
+    words.includes(`--cluster_name=${instance}`) && isFirstOfBox(pid);
+  return findRunning((words, pid) => (isIt(words, pid) ? instance : undefined)).get(instance);
+}
+
 /** The Postgres of a database that runs; undefined when it has none. */
 export function postgresOf(system: RunningSystem, database: string): Running | undefined {
-  const word = `--cluster_name=${instanceOf(system, database)}`;
-  return findRunning((words) => (words.includes(word) ? "it" : undefined)).get("it");
+  return serverOf(instanceOf(system, database));
 }

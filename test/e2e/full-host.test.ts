@@ -1,7 +1,8 @@
 // A host that is full, with all its tenants at work at once.
 import type { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { call, connected, createProject, operatorQuery } from "../support/client.ts";
+import { call, connected, createProject } from "../support/client.ts";
+import { operatorQuery } from "../support/operator.ts";
 import { type OwnSystem, startSystem } from "../support/system.ts";
 
 const databasesMax = 4;
@@ -55,8 +56,9 @@ test("every client within its limits is served while all are at work", async () 
   };
   const served = await Promise.all(clients.map(work));
   expect(served).toHaveLength(100 * databasesMax);
-  const text = `select count(*)::int as busy from pg_stat_activity where datname like 'proj\\_%'`;
-  const [counted] = await operatorQuery(system, text);
-  expect(counted?.busy).toBe(backendsMax);
+  const text = "select count(*)::int as busy from pg_stat_activity where usename ~ '^usr_'";
+  for (const { database } of databases) {
+    expect(await operatorQuery(system, database, text)).toEqual([{ busy: 8 }]);
+  }
   await Promise.all(opened.map((client) => client.end()));
 });
