@@ -8,29 +8,33 @@ import {
   ended,
   sendArchive,
 } from "../support/archive.ts";
-import { call, createProject, operatorQuery, query } from "../support/client.ts";
+import { call, createProject, query } from "../support/client.ts";
+import { operatorQuery } from "../support/operator.ts";
 import { system } from "../support/shared-system.ts";
 
 let id: string;
 let url: string;
+/** The database whose instance holds the others for a while. */
+let elsewhere: string;
 
 /** An archive of what these statements made, in a database of which nothing is left. */
 async function archiveOf(...statements: string[]): Promise<Archive> {
+  const run = (text: string, inside = "postgres") =>
+    operatorQuery(system, elsewhere, text, inside);
   const roles = ["elsewhere_alice", "elsewhere_bob"];
-  for (const role of roles) await operatorQuery(system, `create role ${role}`);
-  await operatorQuery(system, "create database elsewhere template template0");
+  for (const role of roles) await run(`create role ${role}`);
+  await run("create database elsewhere template template0");
   try {
-    for (const text of statements) {
-      await operatorQuery(system, `set search_path = public; ${text}`, "elsewhere");
-    }
-    return dumpedElsewhere(system, "elsewhere");
+    for (const text of statements) await run(`set search_path = public; ${text}`, "elsewhere");
+    return dumpedElsewhere(system, elsewhere, "elsewhere");
   } finally {
-    await operatorQuery(system, "drop database elsewhere with (force)");
-    for (const role of roles) await operatorQuery(system, `drop role ${role}`);
+    await run("drop database elsewhere with (force)");
+    for (const role of roles) await run(`drop role ${role}`);
   }
 }
 
 beforeAll(async () => {
+  elsewhere = (await createProject(system, { name: "Elsewhere" })).database.database;
   const { database } = await createProject(system, { name: "Moving in" });
   [id, url] = [database.id, database.database_url];
   await query(url, "create table mine as select 1 as n");

@@ -2,7 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { platformRole } from "../../host/instance/fleet.ts";
 import { call } from "./client.ts";
+import { superuserOf } from "./operator.ts";
 import type { RunningSystem } from "./system.ts";
 
 /** Bytes that can be sent. */
@@ -40,12 +42,14 @@ export function contentsOf(system: RunningSystem, archive: Archive): string {
   }
 }
 
-/** An archive of a database as somebody else's superuser makes it. */
-export function dumpedElsewhere(system: RunningSystem, database: string): Archive {
-  const host = join(system.home, "host");
-  const { user, password } = JSON.parse(readFileSync(join(host, "control.json"), "utf8"));
-  const socket = join(host, "run");
-  const args = ["-Fc", "-h", socket, "-U", user, "-d", database] as const;
+/** An archive of a database in an instance, as its superuser makes it. */
+export function dumpedElsewhere(
+  system: RunningSystem,
+  instance: string,
+  database: string,
+): Archive {
+  const { socket, password } = superuserOf(system, instance);
+  const args = ["-Fc", "-h", socket, "-U", platformRole, "-d", database] as const;
   return new Uint8Array(run(system, ["pg_dump", ...args], socket, { PGPASSWORD: password }));
 }
 

@@ -21,16 +21,21 @@ export function instanceOf(system: RunningSystem, database: string): string {
   return name;
 }
 
+/** How the host's superuser gets in to the instance of a database. */
+export function superuserOf(system: RunningSystem, database: string) {
+  const directory = hostDirectory(system);
+  const secret: string = json(join(directory, "secret.json")).host_secret;
+  const { door, socket } = placeOf(directory, instanceOf(system, database));
+  return { door, socket, password: platformPassword({ secret }, database) };
+}
+
 /** A connection as the host's superuser to the instance of a database. */
 export async function operatorClient(
   system: RunningSystem,
   database: string,
   inside = "postgres",
 ): Promise<Client> {
-  const directory = hostDirectory(system);
-  const secret: string = json(join(directory, "secret.json")).host_secret;
-  const { door } = placeOf(directory, instanceOf(system, database));
-  const password = platformPassword({ secret }, database);
+  const { door, password } = superuserOf(system, database);
   const at = { host: door, port: socketPort, database: inside };
   const client = new Client({ ...at, user: platformRole, password });
   client.on("error", () => undefined);
@@ -38,9 +43,14 @@ export async function operatorClient(
   return client;
 }
 
-/** The rows of one query as the host's superuser, in the database itself. */
-export async function operatorQuery(system: RunningSystem, database: string, text: string) {
-  const client = await operatorClient(system, database, database);
+/** The rows of one query as the host's superuser, in the database itself or another one. */
+export async function operatorQuery(
+  system: RunningSystem,
+  database: string,
+  text: string,
+  inside = database,
+) {
+  const client = await operatorClient(system, database, inside);
   const { rows } = await client.query(text).finally(() => client.end());
   return rows as readonly Record<string, unknown>[];
 }
