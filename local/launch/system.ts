@@ -11,6 +11,7 @@ import { announce, apiUrl, type Facts, writeDevFile } from "./announce.ts";
 import { answersAt, registerHost, waitFor } from "./api.ts";
 import { bundle } from "./bundle.ts";
 import { type Kept, keepRunning } from "./child.ts";
+import { exportD1 } from "./d1-export.ts";
 import { createRecord } from "./leftover.ts";
 import { cutLog } from "./log-file.ts";
 import { isFree, keepPorts, type Ports } from "./ports.ts";
@@ -21,6 +22,7 @@ import { homePaths, readBackupSettings, type Settings } from "./settings.ts";
 const hostStopSeconds = 180;
 const workerStopSeconds = 10;
 const housekeepingMilliseconds = 60_000;
+const exportMilliseconds = 3_600_000;
 const lifeSignMilliseconds = 10_000;
 // A first start makes the template that all instances are copies of.
 const hostReadySeconds = 300;
@@ -171,6 +173,19 @@ async function register({ settings, secrets, ports }: System): Promise<void> {
   });
 }
 
+/** Copies D1 now and every hour, for as long as the system runs. */
+function keepExporting({ settings, secrets }: System): void {
+  const copy = async () => {
+    try {
+      await exportD1(settings.home, secrets);
+    } catch (error) {
+      say(`D1 was not copied: ${error instanceof Error ? error.message : error}`);
+    }
+  };
+  void copy();
+  setInterval(copy, exportMilliseconds).unref();
+}
+
 /** Logs long children's output within bounds, for as long as the system runs. */
 function keepHouse(settings: Settings): void {
   const { log } = homePaths(settings.home);
@@ -260,6 +275,7 @@ export async function runSystem(
     system.onPids();
     announce(settings, facts, (performance.now() - startedAt) / 1000);
     keepHouse(settings);
+    keepExporting(system);
     await new Promise((resolve) => ending.addEventListener("abort", resolve, { once: true }));
   } catch (error) {
     if (!ending.aborted) throw error;
