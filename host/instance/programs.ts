@@ -1,7 +1,7 @@
 // Where the programs are, and what of the machine is needed to run them: read-only, nothing else.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Binaries } from "../config.ts";
+import type { Binaries } from "../base/binaries.ts";
 
 /** Where Debian has Postgres 17. */
 const debianPostgres = "/usr/lib/postgresql/17/bin";
