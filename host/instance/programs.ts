@@ -14,6 +14,7 @@ export interface Programs {
   /** Directory of `postgres` and `initdb`. */
   readonly postgres: string;
   readonly pgbouncer: string;
+  readonly pgbackrest: string;
   /** What makes a program not wait for disks, as a variable; none without libeatmydata. */
   readonly withoutSync: Readonly<Record<string, string>>;
 }
@@ -40,5 +41,6 @@ export function programsOf(binaries: Binaries): Programs {
     mounts: ["--ro-bind", join(root, "usr"), "/usr", ...etc, ...links],
     postgres: isNative ? binaries.postgres : debianPostgres,
     pgbouncer: isNative ? binaries.pgbouncer : "/usr/sbin/pgbouncer",
+    pgbackrest: isNative ? binaries.pgbackrest : "/usr/bin/pgbackrest",
   };
 }

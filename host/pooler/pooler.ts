@@ -1,7 +1,6 @@
 // One PgBouncer as a process: its box, its start, adoption and end. It outlives the host program, as
 // the Postgres behind it do.
 import { statSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClientConfig } from "pg";
 import {
@@ -79,8 +78,6 @@ export interface Pooler {
   readonly console: Session;
   /** How to open another session with its console. */
   readonly consoleLogin: ClientConfig;
-  /** The socket of clients that are on this machine. */
-  readonly socket: string;
   /** Where its output goes. */
   readonly log: string;
   find(): Running | undefined;
@@ -175,10 +172,11 @@ export function createPooler(options: PoolerOptions): Pooler {
     consoleLogin,
     find,
     apply,
-    socket: join(files.socketDirectory, `.s.PGSQL.${port}`),
     log: files.log,
     renew: (next) => {
       certificate = next;
+      // Its file is the other pooler's, too, which may have written it.
+      isStale = true;
     },
     async start(lines) {
       if (find() !== undefined) await endUnfit();
