@@ -62,6 +62,8 @@ export const BackupSettings = z.strictObject({
   s3: S3.optional(),
 });
 
+export type BackupSettings = z.infer<typeof BackupSettings>;
+
 /** Numbers of users beside those of databases: the template's, the poolers', copies in the making. */
 const spareUids = 100;
 

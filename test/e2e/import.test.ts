@@ -19,8 +19,7 @@ let elsewhere: string;
 
 /** An archive of what these statements made, in a database of which nothing is left. */
 async function archiveOf(...statements: string[]): Promise<Archive> {
-  const run = (text: string, inside = "postgres") =>
-    operatorQuery(system, elsewhere, text, inside);
+  const run = (text: string, inside = "postgres") => operatorQuery(system, elsewhere, text, inside);
   const roles = ["elsewhere_alice", "elsewhere_bob"];
   for (const role of roles) await run(`create role ${role}`);
   await run("create database elsewhere template template0");

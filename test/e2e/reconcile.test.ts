@@ -47,7 +47,10 @@ beforeAll(async () => {
     spec: smallSpec(username, verifier),
   });
   await command(system, "database.stop", { database: stopped.name });
-  await command(system, "database.create", { database: orphan, spec: smallSpec("usr_byhand", await verifierOf(password, 4096)) });
+  await command(system, "database.create", {
+    database: orphan,
+    spec: smallSpec("usr_byhand", await verifierOf(password, 4096)),
+  });
 }, 120_000);
 
 test(
@@ -65,7 +68,11 @@ test(
 test(
   "a database that was stopped by hand runs again",
   async () => {
-    const served = () => query(stopped.url, "select 1 as one").then(() => true, () => false);
+    const served = () =>
+      query(stopped.url, "select 1 as one").then(
+        () => true,
+        () => false,
+      );
     await until("It is served", served, Boolean, looks);
   },
   testMilliseconds,

@@ -18,7 +18,6 @@ const stains = [
   "set timezone = 'Asia/Tokyo'",
   "listen stain",
   `select pg_try_advisory_lock_shared(${stainedKey})`,
-  "set role none",
 ];
 
 const look = `
