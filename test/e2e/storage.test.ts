@@ -25,17 +25,18 @@ beforeAll(async () => {
 test(
   "takes reads and deletes at its ceiling, and nothing that adds",
   async () => {
-    const { storage_used_mb: used } = await until(
+    const { storage } = await until(
       "A measure of what it takes",
       fresh,
-      (found) => found.storage_used_mb > 40,
+      (found) => found.storage.used_bytes > 40 * megabyte,
       looks,
     );
+    const ceiling = Math.floor(storage.used_bytes / megabyte);
     const { status, text } = await call(system, "PATCH", `/admin/databases/${database.id}/limits`, {
-      body: { storage_bytes_max: Math.floor(used * megabyte), storage_bytes: 16 * megabyte },
+      body: { storage_mb: ceiling, storage_mb_max: ceiling },
     });
     expect(status, text).toBe(200);
-    await until("It is full", fresh, (found) => found.storage_state === "full", looks);
+    await until("It is full", fresh, (found) => found.storage.state === "full", looks);
     await expect(query(url, "insert into kept values (0, 'x')")).rejects.toThrow();
     await expect(query(url, "create table more as select 1 as n")).rejects.toThrow();
     expect(await query(url, "select count(*)::int as n from kept")).toEqual([{ n: 60_000 }]);
@@ -47,7 +48,7 @@ test(
   "is as before once there is room",
   async () => {
     await query(url, "delete from kept where n > 100");
-    await until("It has room", fresh, (found) => found.storage_state !== "full", 2 * looks);
+    await until("It has room", fresh, (found) => found.storage.state !== "full", 2 * looks);
     await query(url, "insert into kept values (0, 'x')");
     expect(await query(url, "select count(*)::int as n from kept")).toEqual([{ n: 101 }]);
   },
