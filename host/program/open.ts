@@ -17,7 +17,7 @@ import { planOf } from "../plan.ts";
 import { createPair, type Pair } from "../pooler/pair.ts";
 import { createWal } from "../wal/wal.ts";
 import { type HostConfig, layout } from "./config.ts";
-import { makePoolers, type Mode, modes, type Poolers } from "./poolers.ts";
+import { type Mode, makePoolers, modes, type Poolers } from "./poolers.ts";
 import { keepRegistration } from "./registration.ts";
 import { keepSecrets } from "./secret.ts";
 import { runTool } from "./tool.ts";
@@ -60,13 +60,17 @@ export async function openGround(config: HostConfig) {
   return {
     ...{ config, secrets, identity, plan: planOf(config), startedAt: new Date() },
     fleet: fleetOf(config, secrets.host_secret),
+    incidents: openIncidents(paths.incidents, Date.now),
     files: openDatabaseFiles(directory),
     journal: openJournal(paths.transitions),
   };
 }
 export type Ground = Awaited<ReturnType<typeof openGround>>;
 
-async function startPoolers(ground: Ground, linesFor: Parameters<typeof createPair>[0]["linesFor"]) {
+async function startPoolers(
+  ground: Ground,
+  linesFor: Parameters<typeof createPair>[0]["linesFor"],
+) {
   const { config, secrets, fleet, plan } = ground;
   const { instances, links, bells } = fleetPlaces(fleet);
   const poolers: Poolers = await makePoolers({

@@ -1,7 +1,8 @@
 // Programs of the host's own that see nothing of a tenant's: where a root file system has them,
 // they see that and one directory.
-import { type CommandLine, run } from "../base/spawn.ts";
+
 import type { Binaries } from "../base/binaries.ts";
+import { type CommandLine, run } from "../base/spawn.ts";
 import { programsOf } from "../instance/programs.ts";
 
 /** Runs one to its end. `path` is what the box shows. @returns what it said */
