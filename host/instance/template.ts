@@ -19,7 +19,8 @@ export const templateName = "miosa_template";
 
 /**
  * The role dumps are made by: it reads everything, whatever row security says, and changes nothing.
- * It logs in while a dump is made, and the tenant has no say about it.
+ * It logs in while a dump is made, and the tenant has no say about it. Everything is verifiers, too:
+ * the platform's are of passwords with 256 random bits, which nobody guesses.
  */
 export const dumpRole = "miosa_dump";
 

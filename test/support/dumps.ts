@@ -9,10 +9,7 @@ import { until } from "./client.ts";
 import type { openTestDatabases } from "./databases.ts";
 
 /** Opens the dumps of a host. */
-export function openTestDumps({
-  fleet,
-  keeper,
-}: Awaited<ReturnType<typeof openTestDatabases>>) {
+export function openTestDumps({ fleet, keeper }: Awaited<ReturnType<typeof openTestDatabases>>) {
   const directory = join(fleet.directory, "dump");
   const store = openDumpStore(directory, "a key only tests know, of a good length");
   const awake = createAwake(keeper);
