@@ -2,10 +2,10 @@
 //
 //   node host/program/main.ts --config FILE        the file: host/program/config.ts
 //
-// Processes   a postgres for each database that runs, in a box of its own; pgbouncer twice, for pool
-//             mode transaction and session. They outlive a host program that is killed: the next
-//             one adopts them. SIGTERM and SIGINT stop all, SIGHUP takes a renewed certificate into
-//             use.
+// Processes   a postgres for each database that runs, in a box of its own; pgbouncer twice, for
+//             pool mode transaction and session. They outlive a host program that is killed: the
+//             next one adopts them. SIGTERM and SIGINT stop all, SIGHUP takes a renewed certificate
+//             into use.
 // Ports       listen.transaction_port, listen.session_port: PgBouncer, for tenants.
 //             listen.http_port: GET /healthz, POST /commands, GET and PUT /dumps/:id; for tenants
 //             POST /sql and WebSocket /v2 (HTTPS with `tls`).
