@@ -99,9 +99,7 @@ function createProof({ use, isProven }: ReturnType<typeof createSqlPool>, shares
   };
 }
 
-/**
- * Answers /sql by the transaction pooler at `target`; `admission` throws until the host has started.
- */
+/** Answers /sql by the pooler at `target`; `admission` throws until the host has started. */
 export function createSqlHttp(
   target: SqlTarget,
   admission: () => Admission,

@@ -1,5 +1,5 @@
-// One PgBouncer as a process: its box, its start, adoption and end. It outlives the host program, as
-// the Postgres behind it do.
+// One PgBouncer as a process: its box, its start, adoption and end. It outlives the host program,
+// as the Postgres behind it do.
 import { statSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClientConfig } from "pg";
@@ -92,13 +92,9 @@ export interface Pooler {
   stop(): Promise<void>;
 }
 
-/** Makes one; nothing is started yet. */
-export function createPooler(options: PoolerOptions): Pooler {
-  const { directory, mode, port } = options;
-  let { certificate } = options;
-  // A former host program may have ended between a write and the RELOAD.
-  let isStale = true;
-  const files = filesOf(directory, mode);
+/** One as a process, whoever started it. */
+function createProcess(options: PoolerOptions, files: PoolerFiles) {
+  const { mode, port } = options;
   const { name: user, password } = options.console;
   const at = { host: files.socketDirectory, port, database: "pgbouncer" };
   const consoleLogin = { ...at, user, password };
@@ -117,13 +113,7 @@ export function createPooler(options: PoolerOptions): Pooler {
       () => false,
     );
 
-  /** What runs, when anybody could stop it with one packet; undefined for one that is new enough. */
-  async function findTooOld(): Promise<string | undefined> {
-    const [row] = await console.query<{ version: string }>("SHOW VERSION");
-    const version = findVersion(row?.version ?? "") ?? "unknown";
-    return isAtLeast(version, pgbouncerMinimum) ? undefined : version;
-  }
-
+  /** Starts it; resolves when it answers. */
   async function begin(): Promise<void> {
     await requireFreePort(options.address, port, `listen.${mode}_port`);
     const launched = launch(commandLine(options, files), files.log);
@@ -140,27 +130,6 @@ export function createPooler(options: PoolerOptions): Pooler {
       }
       await delay(lookMilliseconds);
     }
-    const version = await findTooOld();
-    if (version === undefined) return;
-    await stop();
-    // CVE-2026-107349, CVE-2026-19888: no login is needed for it.
-    throw new Error(`PgBouncer ${version} is too old: install ${pgbouncerMinimum} or newer.`);
-  }
-
-  async function apply(lines: readonly Line[]): Promise<void> {
-    if (writeFiles(options, files, certificate, lines)) isStale = true;
-    if (!isStale) return;
-    await console.query("RELOAD");
-    isStale = false;
-  }
-
-  /** Ends one that listens elsewhere, or that is of an older version. */
-  async function endUnfit(): Promise<void> {
-    const before = listening(readIfExists(files.settings) ?? "");
-    const wanted = listening(settingsText(options, files));
-    // One that does not answer is healed by who watches it.
-    const version = await findTooOld().catch(() => undefined);
-    if (before !== wanted || version !== undefined) await stop();
   }
 
   async function stop(): Promise<void> {
@@ -172,24 +141,59 @@ export function createPooler(options: PoolerOptions): Pooler {
     if (!(await endsWithin(pooler, stopSeconds))) await endNow(pooler);
   }
 
+  return { console, consoleLogin, find, begin, stop };
+}
+
+/** The version of one that anybody could stop with one packet; undefined when it is new enough. */
+async function findTooOld(console: Session): Promise<string | undefined> {
+  const [row] = await console.query<{ version: string }>("SHOW VERSION");
+  const version = findVersion(row?.version ?? "") ?? "unknown";
+  return isAtLeast(version, pgbouncerMinimum) ? undefined : version;
+}
+
+/** Makes one; nothing is started yet. */
+export function createPooler(options: PoolerOptions): Pooler {
+  const files = filesOf(options.directory, options.mode);
+  const { console, consoleLogin, find, begin, stop } = createProcess(options, files);
+  let { certificate } = options;
+  // A former host program may have ended between a write and the RELOAD.
+  let isStale = true;
+
+  async function apply(lines: readonly Line[]): Promise<void> {
+    if (writeFiles(options, files, certificate, lines)) isStale = true;
+    if (!isStale) return;
+    await console.query("RELOAD");
+    isStale = false;
+  }
+
+  /** Ends one that listens elsewhere, or that is of an older version. */
+  async function endUnfit(): Promise<void> {
+    const before = listening(readIfExists(files.settings) ?? "");
+    // One that does not answer is healed by who watches it.
+    const version = await findTooOld(console).catch(() => undefined);
+    const isUnfit = before !== listening(settingsText(options, files)) || version !== undefined;
+    if (isUnfit) await stop();
+  }
+
+  async function start(lines: readonly Line[]): Promise<void> {
+    if (find() !== undefined) await endUnfit();
+    if (find() !== undefined) return apply(lines);
+    writeFiles(options, files, certificate, lines);
+    await begin();
+    isStale = false;
+    const version = await findTooOld(console);
+    if (version === undefined) return;
+    await stop();
+    // CVE-2026-107349, CVE-2026-19888: no login is needed for it.
+    throw new Error(`PgBouncer ${version} is too old: install ${pgbouncerMinimum} or newer.`);
+  }
+
   return {
-    console,
-    consoleLogin,
-    find,
-    apply,
-    log: files.log,
+    ...{ console, consoleLogin, find, apply, start, stop, log: files.log },
     renew: (next) => {
       certificate = next;
       // Its file is the other pooler's, too, which may have written it.
       isStale = true;
     },
-    async start(lines) {
-      if (find() !== undefined) await endUnfit();
-      if (find() !== undefined) return apply(lines);
-      writeFiles(options, files, certificate, lines);
-      await begin();
-      isStale = false;
-    },
-    stop,
   };
 }

@@ -62,9 +62,7 @@ export const BackupSettings = z.strictObject({
   s3: S3.optional(),
 });
 
-export type BackupSettings = z.infer<typeof BackupSettings>;
-
-/** Numbers of users beside those of databases: the template's, the poolers', copies in the making. */
+/** Users beside those of databases: the template's, the poolers', copies in the making. */
 const spareUids = 100;
 
 /** The configuration file of one host program, as JSON. */
@@ -101,7 +99,7 @@ export const HostConfig = z
       })
       .optional(),
     databases_max: z.int().min(1).max(5000).default(300),
-    /** Backends of all databases, and clients of one pooler, in place of what host/plan.ts plans. */
+    /** Backends of all, and clients of one pooler, in place of what host/plan.ts plans. */
     backends_max: z.int().min(smallBackends).max(50_000).optional(),
     clients_max: z.int().min(100).max(1_000_000).optional(),
     /**

@@ -12,8 +12,8 @@ function isFormer(directory: string): boolean {
 export function refuseFormer(directory: string): void {
   if (!isFormer(directory)) return;
   throw new Error(
-    `${directory} holds one Postgres for all databases, as an earlier version kept them; here each ` +
-      "has its own. Nothing was changed. Dump its databases with that version, give this one " +
-      "another directory, and restore them there.",
+    `${directory} holds one Postgres for all databases, as an earlier version kept them; here ` +
+      "each has its own. Nothing was changed. Dump its databases with that version, give this " +
+      "one another directory, and restore them there.",
   );
 }

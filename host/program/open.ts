@@ -60,6 +60,7 @@ export async function openGround(config: HostConfig) {
   return {
     ...{ config, secrets, identity, plan: planOf(config), startedAt: new Date() },
     fleet: fleetOf(config, secrets.host_secret),
+    incidents: openIncidents(paths.incidents, Date.now),
     files: openDatabaseFiles(directory),
     journal: openJournal(paths.transitions),
   };

@@ -1,2 +1,2 @@
-/** Version of what a control plane and a host of instances say to each other; see ../protocol.ts. */
+/** Version of what is said between a control plane and a host of instances: see ../protocol.ts. */
 export const protocolVersion = 3;
