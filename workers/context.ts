@@ -6,7 +6,7 @@ import { messageOf } from "../src/core/error.ts";
 import type { OutboundPort } from "../src/core/outbound-port.ts";
 import type { Keyring } from "../src/core/seal.ts";
 import { archivePort } from "../src/host/archive.ts";
-import { hostPort } from "../src/host/port.ts";
+import { hostPort } from "../src/host/command.ts";
 import type { HostKey } from "../src/host/token.ts";
 import { checkInstallation, readSecretsOf } from "./installation.ts";
 import type { Lane } from "./lane.ts";
@@ -30,8 +30,11 @@ export interface Env {
   readonly MIOSA_RESOLVER_URL?: string;
   /** Development only: opens webhooks to http://127.0.0.1, but for these ports, as `8787,20001`. */
   readonly MIOSA_WEBHOOK_LOOPBACK?: string;
-  /** Days an orphan stays before it goes to the trash; 0 is for ever. 7 when absent. */
+  /** Days an orphan stays before it is stopped; 0 is for ever. 7 when absent. */
   readonly MIOSA_ORPHAN_DAYS?: string;
+  /** Databases each host has ready for whoever asks next, at least and at most; 2 and 20. */
+  readonly MIOSA_SPARES_MIN?: string;
+  readonly MIOSA_SPARES_MAX?: string;
   /** Development only: the address all requests come from, where no header can be believed. */
   readonly MIOSA_CLIENT_ADDRESS?: string;
 }
@@ -66,6 +69,7 @@ export async function createContext(env: Env): Promise<Context> {
   const { keyring, hostKey, certificateKey } = opened;
   const db = drizzle(env.DB);
   const laneOf = (name: string) => env.LANE.getByName(name);
+  const access = { hostKey, fetch: fetch.bind(globalThis), now, random };
   return {
     db,
     now,
@@ -73,8 +77,9 @@ export async function createContext(env: Env): Promise<Context> {
     keyring,
     certificateKey,
     orphanDays: Number(env.MIOSA_ORPHAN_DAYS ?? orphanDaysDefault),
-    host: hostPort((hostId, call) => laneOf(`host:${hostId}`).perform(call)),
-    archives: archivePort({ db }, { hostKey, fetch: fetch.bind(globalThis), now, random }),
+    spares: sparesOf(env),
+    host: hostPort({ db }, access),
+    archives: archivePort({ db }, access),
     outbound: outboundOf(env),
     wake: (lanes) => waitUntil(wakeAll(laneOf, lanes)),
     nudge: async (lane, delaySeconds = 0) => {
@@ -92,6 +97,13 @@ export async function createContext(env: Env): Promise<Context> {
 }
 
 const orphanDaysDefault = 7;
+const sparesDefault = { min: 2, max: 20 };
+
+function sparesOf({ MIOSA_SPARES_MIN, MIOSA_SPARES_MAX }: Env): Context["spares"] {
+  const max = Number(MIOSA_SPARES_MAX ?? sparesDefault.max);
+  return { min: Math.min(Number(MIOSA_SPARES_MIN ?? sparesDefault.min), max), max };
+}
+
 const publicResolver = "https://cloudflare-dns.com/dns-query";
 
 function outboundOf(env: Env): OutboundPort {
