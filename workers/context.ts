@@ -6,7 +6,7 @@ import { messageOf } from "../src/core/error.ts";
 import type { OutboundPort } from "../src/core/outbound-port.ts";
 import type { Keyring } from "../src/core/seal.ts";
 import { archivePort } from "../src/host/archive.ts";
-import { hostPort } from "../src/host/port.ts";
+import { hostPort } from "../src/host/command.ts";
 import type { HostKey } from "../src/host/token.ts";
 import { checkInstallation, readSecretsOf } from "./installation.ts";
 import type { Lane } from "./lane.ts";
@@ -66,6 +66,7 @@ export async function createContext(env: Env): Promise<Context> {
   const { keyring, hostKey, certificateKey } = opened;
   const db = drizzle(env.DB);
   const laneOf = (name: string) => env.LANE.getByName(name);
+  const access = { hostKey, fetch: fetch.bind(globalThis), now, random };
   return {
     db,
     now,
@@ -73,8 +74,8 @@ export async function createContext(env: Env): Promise<Context> {
     keyring,
     certificateKey,
     orphanDays: Number(env.MIOSA_ORPHAN_DAYS ?? orphanDaysDefault),
-    host: hostPort((hostId, call) => laneOf(`host:${hostId}`).perform(call)),
-    archives: archivePort({ db }, { hostKey, fetch: fetch.bind(globalThis), now, random }),
+    host: hostPort({ db }, access),
+    archives: archivePort({ db }, access),
     outbound: outboundOf(env),
     wake: (lanes) => waitUntil(wakeAll(laneOf, lanes)),
     nudge: async (lane, delaySeconds = 0) => {

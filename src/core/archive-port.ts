@@ -1,5 +1,5 @@
-// Archives on their way between a caller and a host's host. Streams, which is why they are no
-// effects of the host's port: those cross to its lane object as JSON.
+// Archives on their way between a caller and a host. Streams, which is why they are no commands:
+// those are JSON.
 import type { StoredDump } from "../contract/dump.ts";
 
 /** An archive as it comes. */

@@ -41,9 +41,35 @@ export class TerminalError extends Error {
   }
 }
 
-/** The host of an effect was not reached, so that nothing of it was begun there. */
+/** A host was not reached, so that it has surely not begun what it was to do. */
 export class Unreached extends Error {
   override readonly name = "Unreached";
+}
+
+/** A host said no: `status` and `code` are its own, such as 404 `unknown_database`. */
+export class HostRefusal extends Error {
+  override readonly name = "HostRefusal";
+  readonly status: number;
+  readonly code: string;
+
+  constructor(command: string, status: number, code: string, message: string) {
+    super(`The host refused ${command}: ${status} ${code}: ${message}`);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** What a host answers; null when it refuses with this code of its own. */
+export async function unlessRefused<Result>(
+  code: string,
+  asked: Promise<Result>,
+): Promise<Result | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof HostRefusal && error.code === code) return null;
+    throw error;
+  }
 }
 
 /** What was thrown, in words. A broken WebSocket throws an event, which has none of its own. */

@@ -1,10 +1,10 @@
-// Archives to and from a host's host.
+// Archives to and from a host.
 import { StoredDump } from "../contract/dump.ts";
 import { HostError } from "../contract/protocol.ts";
 import type { ArchivePort } from "../core/archive-port.ts";
 import type { Context } from "../core/context.ts";
 import { getHost } from "./find.ts";
-import type { HostAccess } from "./host.ts";
+import type { HostAccess } from "./command.ts";
 import { dumpToken } from "./token.ts";
 
 /** The port over signed requests. */

@@ -1,64 +1,80 @@
-// A host in memory: it keeps what the effects leave behind, and fails when it is told to.
-
-import type { StoredDump } from "../../src/contract/dump.ts";
+// Hosts in memory: they keep what commands leave behind, and fail when they are told to.
+import { canonicalJson } from "../../src/contract/canonical.ts";
 import type { Incident } from "../../src/contract/incident.ts";
+import type {
+  HostCommandInput,
+  HostCommandName,
+  HostCommandReport,
+} from "../../src/contract/instance/command.ts";
+import type { HostDatabase } from "../../src/contract/instance/database.ts";
+import { protocolVersion } from "../../src/contract/instance/protocol.ts";
+import type { DatabaseSession } from "../../src/contract/instance/session.ts";
+import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
 import type { LogLine } from "../../src/contract/log.ts";
 import type { Mark } from "../../src/contract/mark.ts";
 import type { MetricPoint } from "../../src/contract/metric.ts";
-import { protocolVersion } from "../../src/contract/protocol.ts";
-import type { RecoveryReport } from "../../src/contract/recovery.ts";
-import { type DatabaseSettings, defaultSettings } from "../../src/contract/setting.ts";
 import type { Transition } from "../../src/contract/transition.ts";
-import type { DatabaseSession, HostFacts, HostPort } from "../../src/core/host-port.ts";
-import { type LocalHostPort, portOf } from "../../src/host/port.ts";
-import { createDrift, driftEffects } from "./fake-drift.ts";
-import {
-  createRecoveries,
-  dumpEffects,
-  recoveryEffects,
-  verificationEffects,
-} from "./fake-recovery.ts";
+import { HostRefusal, Unreached } from "../../src/core/error.ts";
+import type { HostFacts, HostPort } from "../../src/core/host-port.ts";
+import { createRecoveries, recoveryHandlers } from "./fake-recovery.ts";
+import { isVerifiedBy } from "./fake-verifier.ts";
 
 /** Whether a call that fails has had its effect. */
 export type Failure = "before" | "after";
 
-// What an empty database takes on disk.
-const databaseBytes = 8_000_000;
+/** What a host does for each command. */
+export type Handlers<Names extends HostCommandName = HostCommandName> = {
+  [Name in Names]: (
+    input: HostCommandInput<Name>,
+    hostId: string,
+  ) => Promise<HostCommandReport<Name>>;
+};
 
 /** One call that was made. */
 export interface HostCallRecord {
-  readonly name: keyof HostPort;
+  readonly name: HostCommandName | "checkReady" | "prove";
   readonly hostId: string;
 }
 
-/** A role; whoever has a verifier logs in, as a member of its group. */
-export interface FakeRole {
-  readonly verifier: string | null;
-  readonly group: string | null;
+/** A database as its host has it. */
+export interface FakeDatabase {
+  readonly hostId: string;
+  readonly spec: DatabaseSpec;
+  readonly state: HostDatabase["state"];
+  readonly detail: string | null;
 }
 
-/** What is there, as an operator would find it with SQL and on the host. */
-export interface HostState {
-  readonly roles: ReadonlyMap<string, FakeRole>;
-  readonly databases: ReadonlyMap<string, { readonly owner: string }>;
-  readonly settings: ReadonlyMap<string, DatabaseSettings>;
-  /** Databases that are stopped or suspended. */
-  readonly held: ReadonlyMap<string, "stopped" | "suspended">;
-  /** What is being recovered. */
-  readonly recoveries: ReadonlyMap<string, RecoveryReport>;
-  readonly dumps: ReadonlyMap<string, StoredDump>;
-}
-
-/** The same for the effects, which change it. */
+/** The same for the handlers, which change it. */
 export type Things = ReturnType<typeof createThings>;
+
+// What an empty database takes on disk.
+const dataBytes = 8_000_000;
+
+const status: HostFacts = {
+  postgres_version: "17.6",
+  pgbouncer_version: "1.26.1",
+  pgbackrest_version: "2.55.1",
+  started_at: "2026-01-01T00:00:00.000Z",
+  disk_free_bytes: 50e9,
+  disk_total_bytes: 100e9,
+  memory_total_bytes: 64e9,
+  memory_available_bytes: 60e9,
+  processors: 8,
+  protocol: protocolVersion,
+  identity: "8a1f0000-0000-4000-8000-000000000001",
+  databases_max: 2000,
+  backends_max: 2400,
+  instances: 0,
+  instances_running: 0,
+  listen: { public_host: "127.0.0.1", transaction_port: 6432, session_port: 6433 },
+};
 
 function createThings() {
   return {
-    bytes: databaseBytes,
-    roles: new Map<string, FakeRole>(),
-    databases: new Map<string, { readonly owner: string }>(),
-    settings: new Map<string, DatabaseSettings>(),
-    held: new Map<string, "stopped" | "suspended">(),
+    bytes: { data: dataBytes, wal: 0 },
+    databases: new Map<string, FakeDatabase>(),
+    /** Instances that were put aside, with the database each was. */
+    aside: new Map<string, FakeDatabase & { readonly database: string }>(),
     transitions: [] as Transition[],
     /** What an observer of any database sees. */
     seen: {
@@ -67,168 +83,205 @@ function createThings() {
       sessions: [] as DatabaseSession[],
     },
     ...createRecoveries(),
-    ...createDrift(),
-    /** Why it does not answer; null when it does. */
+    /** Why it is not ready; null when it is. */
     problem: null as string | null,
-    facts: {
-      systemIdentifier: "7500000000000000001",
-      backendsMax: 2400,
-      diskFreeBytes: 50e9,
-      diskTotalBytes: 100e9,
-      protocol: protocolVersion,
-    } as HostFacts,
+    /** Hosts that are not reached. */
+    away: new Set<string>(),
+    facts: status,
     mark: null as Mark | null,
     incidents: [] as Incident[],
   };
 }
 
-/** @throws Error when there is no such database. */
-function mustExist({ databases }: Things, name: string): void {
-  if (!databases.has(name)) throw new Error("The database does not exist.");
+/** @throws HostRefusal 404 when a host has no such database. */
+export function mustExist({ databases }: Things, name: string, hostId: string): FakeDatabase {
+  const found = databases.get(name);
+  if (found?.hostId === hostId) return found;
+  throw new HostRefusal("a command", 404, "unknown_database", `There is no ${name}.`);
 }
 
-function regroup(roles: Map<string, FakeRole>, from: string, to: string): void {
-  for (const [name, role] of roles) {
-    if (role.group === from) roles.set(name, { ...role, group: to });
-  }
+function changed(
+  things: Things,
+  name: string,
+  hostId: string,
+  change: Partial<FakeDatabase>,
+): Record<string, never> {
+  things.databases.set(name, { ...mustExist(things, name, hostId), detail: null, ...change });
+  return {};
 }
 
-function tenantEffects(things: Things) {
-  const { roles, databases, held } = things;
-  const createLogin: LocalHostPort["createLogin"] = async (spec) => {
-    roles.set(spec.loginRole, { verifier: spec.verifier, group: spec.ownerRole });
+/** SHA-256 of a spec's canonical JSON, in hexadecimal. */
+async function digestOf(spec: DatabaseSpec): Promise<string> {
+  const bytes = new TextEncoder().encode(canonicalJson(spec));
+  return Buffer.from(await crypto.subtle.digest("SHA-256", bytes)).toString("hex");
+}
+
+async function foundDatabase(
+  things: Things,
+  [database, { spec, state, detail }]: [string, FakeDatabase],
+): Promise<HostDatabase> {
+  return {
+    database,
+    state,
+    detail,
+    spec_sha256: await digestOf(spec),
+    system_identifier: "7500000000000000001",
+    data_bytes: things.bytes.data,
+    wal_bytes: things.bytes.wal,
+    measured_at: "2026-01-01T00:00:00.000Z",
   };
-  return {
-    createDatabase: async (spec) => {
-      roles.set(spec.ownerRole, { verifier: null, group: null });
-      await createLogin(spec);
-      databases.set(spec.databaseName, { owner: spec.ownerRole });
-    },
-    dropDatabase: async ({ databaseName, ownerRole, loginRole }) => {
-      databases.delete(databaseName);
-      roles.delete(loginRole);
-      roles.delete(ownerRole.replace(/^own_/, "ro_"));
-      roles.delete(ownerRole);
-    },
-    createLogin,
-    dropLogin: async ({ loginRole }) => {
-      roles.delete(loginRole);
-    },
-    measure: async (name) => {
-      mustExist(things, name);
-      return things.bytes;
-    },
-    holdWrites: async ({ ownerRole }) => {
-      const reader = ownerRole.replace(/^own_/, "ro_");
-      roles.set(reader, { verifier: null, group: null });
-      regroup(roles, ownerRole, reader);
-    },
-    releaseWrites: async ({ ownerRole }) => {
-      const reader = ownerRole.replace(/^own_/, "ro_");
-      regroup(roles, reader, ownerRole);
-      roles.delete(reader);
-    },
-    compact: async () => undefined,
-    limitTemporary: async () => undefined,
-    measureAll: async () =>
-      Object.fromEntries([...databases.keys()].map((name) => [name, things.bytes])),
-    probe: async (text) => {
-      const url = new URL(text);
-      const name = url.pathname.slice(1);
-      mustExist(things, name);
-      if (held.get(name) === "stopped") throw new Error("It is stopped.");
-      if (!roles.has(url.username)) throw new Error("The role does not exist.");
-    },
-    sessions: async () => things.seen.sessions,
-    signalSession: async (_, pid) => things.seen.sessions.some((session) => session.pid === pid),
-    checkReady: async () => {
-      if (things.problem !== null) throw new Error(things.problem);
-    },
-    facts: async () => things.facts,
-    prove: async () => things.facts,
-  } satisfies Partial<LocalHostPort>;
 }
 
-function hostEffects(things: Things) {
-  const { settings, held } = things;
+function noAnswer(words: string): HostRefusal {
+  return new HostRefusal("database.probe", 409, "no_answer", words);
+}
+
+// What is made twice has its last spec; a copy has one of its own.
+function makingHandlers(
+  things: Things,
+): Handlers<"database.create" | "database.configure" | "database.remove" | "database.branch"> {
+  const { databases, aside } = things;
   return {
-    configureDatabase: async (name, wanted) => {
-      settings.set(name, wanted);
+    "database.create": async ({ database, spec }, hostId) => {
+      const { state = "running" } = databases.get(database) ?? {};
+      databases.set(database, { hostId, spec, state, detail: null });
+      return {};
     },
-    forgetDatabase: async (name) => {
-      settings.delete(name);
-      held.delete(name);
+    "database.configure": async ({ database, spec }, hostId) =>
+      changed(things, database, hostId, { spec }),
+    "database.remove": async ({ database }) => {
+      databases.delete(database);
+      for (const [instance, it] of aside) if (it.database === database) aside.delete(instance);
+      return {};
     },
-    stopDatabase: async (name) => {
-      mustExist(things, name);
-      held.set(name, "stopped");
+    "database.branch": async ({ source, database, spec }, hostId) => {
+      mustExist(things, source, hostId);
+      databases.set(database, { hostId, spec, state: "running", detail: null });
+      return {};
     },
-    startDatabase: async (name) => {
-      mustExist(things, name);
-      held.delete(name);
+  };
+}
+
+function databaseHandlers(
+  things: Things,
+): Handlers<Extract<HostCommandName, `database.${string}` | "inventory">> {
+  const { databases, aside, bytes, seen } = things;
+  return {
+    ...makingHandlers(things),
+    "database.stop": async ({ database }, hostId) =>
+      changed(things, database, hostId, { state: "stopped" }),
+    "database.start": async ({ database }, hostId) =>
+      changed(things, database, hostId, { state: "running" }),
+    "database.restart": async ({ database }, hostId) => changed(things, database, hostId, {}),
+    "database.probe": async ({ login }, hostId) => {
+      const { state, spec } = mustExist(things, login.database, hostId);
+      if (state === "stopped" || state === "failed") throw noAnswer(`It is ${state}.`);
+      const known = spec.logins.find(({ name }) => name === login.user);
+      if (known === undefined) throw noAnswer("There is no such login.");
+      if (!(await isVerifiedBy(known.verifier, login.password))) throw noAnswer("Wrong password.");
+      return {};
     },
-    hostDatabases: async () =>
-      [...new Set([...settings.keys(), ...held.keys()])].map((database) => ({
-        database,
-        state: held.get(database) ?? "running",
-        settings: settings.get(database) ?? defaultSettings,
-      })),
-    mark: async (mark, expected, adopt) => {
+    "database.compact": async ({ database }, hostId) => changed(things, database, hostId, {}),
+    "database.measure": async ({ database }, hostId) => {
+      mustExist(things, database, hostId);
+      return { data_bytes: bytes.data, wal_bytes: bytes.wal };
+    },
+    inventory: async (_, hostId) => ({
+      databases: await Promise.all(
+        [...databases]
+          .filter(([, each]) => each.hostId === hostId)
+          .map((each) => foundDatabase(things, each)),
+      ),
+      aside: [...aside]
+        .filter(([, each]) => each.hostId === hostId)
+        .map(([instance, { database }]) => ({ database, instance, bytes: bytes.data })),
+    }),
+    "database.logs": async ({ after = "0" }) => ({
+      lines: seen.lines.slice(Number(after)),
+      cursor: String(seen.lines.length),
+    }),
+    "database.metrics": async () => ({ points: seen.points }),
+  };
+}
+
+function hostHandlers(
+  things: Things,
+): Handlers<"status" | "mark" | "incidents" | "report" | "session.list" | "session.signal"> {
+  const { seen } = things;
+  return {
+    status: async () => things.facts,
+    mark: async ({ mark, expected, adopt }) => {
       const known = things.mark;
       if (adopt || known === null || expected.includes(known.state)) things.mark = mark;
       return { known };
     },
-    incidents: async (afterSeq) => ({
-      incidents: things.incidents.filter(({ seq }) => seq > afterSeq),
+    incidents: async ({ after_seq }) => ({
+      incidents: things.incidents.filter(({ seq }) => seq > after_seq),
       last_seq: things.incidents.length,
     }),
-    transitions: async (afterSeq) => things.transitions.filter(({ seq }) => seq > afterSeq),
-    logs: async (_, { after = "0" }) => ({
-      lines: things.seen.lines.slice(Number(after)),
-      cursor: String(things.seen.lines.length),
+    report: async ({ after_seq }) => ({
+      transitions: things.transitions.filter(({ seq }) => seq > after_seq),
+      last_seq: things.transitions.length,
     }),
-    metrics: async () => things.seen.points,
-  } satisfies Partial<LocalHostPort>;
+    "session.list": async () => ({ sessions: seen.sessions }),
+    "session.signal": async ({ pid }) => ({
+      is_done: seen.sessions.some((session) => session.pid === pid),
+    }),
+  };
 }
 
-/** The host suspends or wakes a database by itself, and notes when. */
+/** The host puts a database to sleep or wakes it by itself, and notes when. */
 function move(things: Things, database: string, to: Transition["to"], at: Date): void {
-  const { held, transitions } = things;
-  if (to === "suspended") held.set(database, "suspended");
-  else held.delete(database);
+  const { databases, transitions } = things;
+  const found = databases.get(database);
+  if (found === undefined) throw new Error(`There is no ${database}.`);
+  databases.set(database, { ...found, state: to === "suspended" ? "asleep" : "running" });
   transitions.push({ seq: transitions.length + 1, database, to, at: at.toISOString() });
 }
 
 /** A host port over memory. */
 export function createFakeHost() {
   const things = createThings();
-  const { roles, databases, settings, held, recoveries, dumps } = things;
-  const state: HostState = { roles, databases, settings, held, recoveries, dumps };
-  const effects: LocalHostPort = {
-    ...tenantEffects(things),
-    ...hostEffects(things),
-    ...recoveryEffects(things),
-    ...dumpEffects(things),
-    ...verificationEffects(things),
-    ...driftEffects(things),
+  const handlers: Handlers = {
+    ...databaseHandlers(things),
+    ...hostHandlers(things),
+    ...recoveryHandlers(things),
   };
   const calls: HostCallRecord[] = [];
   const failures = new Map<number, Failure>();
 
-  const port = portOf((name) => async (hostId, ...input) => {
+  async function performed<Result>(
+    name: HostCallRecord["name"],
+    hostId: string,
+    effect: () => Promise<Result>,
+  ): Promise<Result> {
     calls.push({ name, hostId });
     const failure = failures.get(calls.length);
+    if (things.away.has(hostId)) throw new Unreached("The host was not reached.");
     if (failure === "before") throw new Error("The host did not answer.");
-    const effect = effects[name] as (...rest: unknown[]) => Promise<unknown>;
-    const result = await effect(...input);
+    const result = await effect();
     if (failure === "after") throw new Error("The host's answer was lost.");
     return result;
-  });
+  }
+
+  const port: HostPort = {
+    command: (hostId, name, input) =>
+      performed(name, hostId, () => handlers[name](input as never, hostId)),
+    prove: (hostId) => performed("prove", hostId, async () => things.facts),
+    checkReady: (hostId) =>
+      performed("checkReady", hostId, async () => {
+        if (things.problem !== null) throw new Error(things.problem);
+      }),
+  };
+  const { databases, aside, recoveries, dumps } = things;
 
   return {
     port,
     calls: calls as readonly HostCallRecord[],
-    ...state,
+    databases: databases as ReadonlyMap<string, FakeDatabase>,
+    aside,
+    recoveries,
+    dumps,
     /** Lets the n-th call from now fail: before its effect, or after it. */
     failAt: (call: number, failure: Failure) => {
       failures.set(calls.length + call, failure);
@@ -236,13 +289,13 @@ export function createFakeHost() {
     /** No call fails any more. */
     heal: () => failures.clear(),
     /** Sets what every database is measured to take. */
-    store: (bytes: number) => {
-      things.bytes = bytes;
+    store: (data: number, wal = 0) => {
+      Object.assign(things.bytes, { data, wal });
     },
     move: (database: string, to: Transition["to"], at: Date) => move(things, database, to, at),
-    /** Somebody's hand or SQL made something else of the things. */
+    /** Somebody's hand made something else of the things. */
     things,
     seen: things.seen,
-    isEmpty: () => Object.values(state).every((things) => things.size === 0),
+    isEmpty: () => [databases, aside, recoveries, dumps].every(({ size }) => size === 0),
   };
 }

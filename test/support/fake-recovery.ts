@@ -1,24 +1,16 @@
-// Backups and recoveries of the host in memory.
-
-import type { ArchiveReport } from "../../src/contract/archive.ts";
-import type { BaseBackupReport } from "../../src/contract/base-backup.ts";
+// Backups, recoveries, dumps and verifications of the hosts in memory.
+import type { BaseBackup, BaseBackupReport } from "../../src/contract/base-backup.ts";
 import type { StoredDump } from "../../src/contract/dump.ts";
-import type { PreviewRequest } from "../../src/contract/preview.ts";
-import type { RecoveryReport } from "../../src/contract/recovery.ts";
+import type { BackupProblem } from "../../src/contract/instance/backup.ts";
+import type { HostCommandName } from "../../src/contract/instance/command.ts";
+import type {
+  PreviewRequest,
+  RecoveryReport,
+  RecoveryRequest,
+} from "../../src/contract/instance/recovery.ts";
 import type { VerificationReport, VerifiedDatabase } from "../../src/contract/verification.ts";
-import type { LocalHostPort } from "../../src/host/port.ts";
-import type { Things } from "./fake-host.ts";
-
-/** How archiving goes where nothing was written. */
-export const idleArchive: ArchiveReport = {
-  last_archived_wal: null,
-  last_archived_at: null,
-  unarchived_since: null,
-  failed_count: 0,
-  wal_bytes: 0,
-  written_since_backup_bytes: null,
-  store: null,
-};
+import { HostRefusal } from "../../src/core/error.ts";
+import { type Handlers, mustExist, type Things } from "./fake-host.ts";
 
 const begun = "2026-01-01T00:00:00.000Z";
 // It was made at once.
@@ -34,21 +26,18 @@ const aRecovery: RecoveryReport = {
   recovery_id: "019a7c5e-8f00-7000-8000-000000000000",
   state: "ready",
   position: 0,
-  step: "admit",
+  step: "replay",
   step_milliseconds: {},
   bytes_total: 1,
   bytes_restored: 1,
   backup_label: "20260101-000000F",
-  method: "filtered",
   repository: 1,
   start_lsn: "0/1",
   replayed_lsn: "0/1",
   reached_at: "2026-01-01T00:00:00.000000Z",
   evidence: "recovery stopping before commit of transaction 1, time 2026-01-01",
   passed_over: [],
-  database: null,
   error: null,
-  load: null,
 };
 
 const checkNames = ["restore", "content", "indexes", "checksums", "repository"] as const;
@@ -79,58 +68,24 @@ function aVerified(database_id: string, checks: VerifiedDatabase["checks"]): Ver
   };
 }
 
-/** The effects on verifications. */
-export function verificationEffects(things: Things) {
-  const { verifications } = things;
-  return {
-    startVerification: async (id, targets) => {
-      const databases = targets.map(({ database_id }) => aVerified(database_id, things.checks));
-      const versions = { postgres: "17.6", pgbackrest: "2.55.1", host: "0.1.0" };
-      const done = databases.length;
-      const over = { state: "succeeded", done, error: null, versions, databases } as const;
-      if (!verifications.has(id)) verifications.set(id, over);
-    },
-    verification: async (id) => verifications.get(id) ?? null,
-    endVerification: async (id) => {
-      verifications.delete(id);
-    },
-  } satisfies Partial<LocalHostPort>;
-}
-
 /** What is kept of backups and recoveries. */
 export function createRecoveries() {
   return {
     backups: new Set<string>(),
+    baseBackups: [] as BaseBackup[],
+    backupProblems: [] as BackupProblem[],
     /** Each is over at once. */
     verifications: new Map<string, VerificationReport>(),
     /** What the next verifications find. */
     checks: passedChecks,
     recoveries: new Map<string, RecoveryReport>(),
+    requests: new Map<string, RecoveryRequest>(),
     previews: new Map<string, PreviewRequest>(),
-    oids: new Map<string, number>(),
     /** What can be recovered. */
     spans: [{ from: "2000-01-01T00:00:00.000Z", to: "2100-01-01T00:00:00.000Z" }],
     /** Each is whole at once. */
     dumps: new Map<string, StoredDump>(),
   };
-}
-
-// Numbers are given when somebody asks: a rename takes them along.
-function oidOf({ databases, oids }: Things, name: string): number | null {
-  if (!databases.has(name)) return null;
-  const oid = oids.get(name) ?? 16_384 + oids.size;
-  oids.set(name, oid);
-  return oid;
-}
-
-function rename(things: Things, from: string, to: string): void {
-  const oid = oidOf(things, from);
-  const found = things.databases.get(from);
-  if (found === undefined || oid === null) return;
-  things.databases.delete(from);
-  things.oids.delete(from);
-  things.databases.set(to, found);
-  things.oids.set(to, oid);
 }
 
 /** A dump as a host keeps it. */
@@ -139,72 +94,167 @@ export function aDump(dumpId: string, madeWith = "pg_dump (PostgreSQL) 17.6"): S
   return { dump_id: dumpId, size_bytes: 5, sha256: "a".repeat(64), stored_at, made_with: madeWith };
 }
 
-/** The effects on dumps. */
-export function dumpEffects({ databases, dumps }: Things) {
+function unknown(code: string): HostRefusal {
+  return new HostRefusal("a command", 404, code, "There is none of this id.");
+}
+
+/** What there is, or a refusal. */
+function found<Thing>(thing: Thing | undefined, code: string): Thing {
+  if (thing === undefined) throw unknown(code);
+  return thing;
+}
+
+type BackupCommand =
+  | `base_backup${string}`
+  | "backup.problems"
+  | "recovery_window"
+  | "restore_point.create";
+
+function backupHandlers(things: Things): Handlers<Extract<HostCommandName, BackupCommand>> {
+  const { backups } = things;
   return {
-    startDump: async (dumpId, { database }) => {
-      if (!databases.has(database)) throw new Error("The database does not exist.");
-      if (!dumps.has(dumpId)) dumps.set(dumpId, aDump(dumpId));
+    "base_backup.start": async ({ backup_id, database }, hostId) => {
+      mustExist(things, database, hostId);
+      backups.add(backup_id);
+      return {};
     },
-    dump: async (dumpId) => {
-      const stored = dumps.get(dumpId);
-      if (stored === undefined) return null;
+    "base_backup.status": async ({ backup_id }) =>
+      found(backups.has(backup_id) ? aBackup : undefined, "unknown_backup"),
+    base_backups: async () => ({ base_backups: things.baseBackups }),
+    "backup.problems": async () => ({ problems: things.backupProblems }),
+    recovery_window: async () => ({ spans: things.spans }),
+    "restore_point.create": async ({ database }, hostId) => {
+      mustExist(things, database, hostId);
+      return { lsn: "0/1", at: begun };
+    },
+  };
+}
+
+function verificationHandlers(
+  things: Things,
+): Handlers<Extract<HostCommandName, `verification.${string}`>> {
+  const { verifications } = things;
+  return {
+    "verification.start": async ({ verification_id, databases }) => {
+      const verified = databases.map(({ database_id }) => aVerified(database_id, things.checks));
+      const versions = { postgres: "17.6", pgbackrest: "2.55.1", host: "0.1.0" };
+      const done = verified.length;
+      const over = {
+        state: "succeeded",
+        done,
+        error: null,
+        versions,
+        databases: verified,
+      } as const;
+      if (!verifications.has(verification_id)) verifications.set(verification_id, over);
+      return {};
+    },
+    "verification.status": async ({ verification_id }) =>
+      found(verifications.get(verification_id), "unknown_verification"),
+    "verification.end": async ({ verification_id }) => {
+      verifications.delete(verification_id);
+      return {};
+    },
+  };
+}
+
+function dumpHandlers(things: Things): Handlers<Extract<HostCommandName, `dump${string}`>> {
+  const { dumps } = things;
+  return {
+    "dump.start": async ({ dump_id, database }, hostId) => {
+      mustExist(things, database, hostId);
+      if (!dumps.has(dump_id)) dumps.set(dump_id, aDump(dump_id));
+      return {};
+    },
+    "dump.status": async ({ dump_id }) => {
+      const stored = found(dumps.get(dump_id), "unknown_dump");
       const bytes_done = stored.size_bytes;
       return { state: "succeeded", position: 0, bytes_done, error: null, stored };
     },
-    removeDump: async (dumpId) => {
-      dumps.delete(dumpId);
+    "dump.remove": async ({ dump_id }) => {
+      dumps.delete(dump_id);
+      return {};
     },
-    dumps: async () => [...dumps.values()],
-  } satisfies Partial<LocalHostPort>;
+    dumps: async () => ({ dumps: [...dumps.values()] }),
+  };
 }
 
-/** The effects on them. */
-export function recoveryEffects(things: Things) {
-  const { databases, roles, backups, recoveries, previews } = things;
+function asideHandlers(
+  things: Things,
+): Handlers<"recovery.exchange" | "aside.bring_back" | "aside.remove"> {
+  const { databases, aside, requests } = things;
+  let asides = 0;
+  const putAside = (database: string, hostId: string) => {
+    const instance = `${database}.${++asides}`;
+    aside.set(instance, { ...mustExist(things, database, hostId), database });
+    return { instance };
+  };
   return {
-    oidOf: async (name) => oidOf(things, name),
-    createTwin: async (name, owner) => {
-      databases.set(name, { owner });
+    "recovery.exchange": async ({ recovery_id }, hostId) => {
+      const { database } = found(requests.get(recovery_id), "unknown_recovery");
+      return putAside(database, hostId);
     },
-    dropTwin: async (name) => {
-      databases.delete(name);
+    "aside.bring_back": async ({ database, instance }, hostId) => {
+      const { spec, state, detail } = found(aside.get(instance), "unknown_instance");
+      const former = putAside(database, hostId);
+      aside.delete(instance);
+      databases.set(database, { hostId, spec, state, detail });
+      return former;
     },
-    swapDatabases: async ({ live, twin, aside }) => {
-      if (!databases.has(twin) && !databases.has(aside)) throw new Error("There is no twin.");
-      if (!databases.has(twin)) return;
-      rename(things, live, aside);
-      rename(things, twin, live);
+    "aside.remove": async ({ instance }) => {
+      aside.delete(instance);
+      return {};
     },
-    startBaseBackup: async (backupId) => {
-      backups.add(backupId);
+  };
+}
+
+function recoveriesOf(
+  things: Things,
+): Handlers<Extract<HostCommandName, `recovery.${string}` | `aside.${string}`>> {
+  const { databases, recoveries, requests, previews } = things;
+  return {
+    ...asideHandlers(things),
+    "recovery.start": async ({ recovery_id, request }) => {
+      if (recoveries.has(recovery_id)) return {};
+      recoveries.set(recovery_id, { ...aRecovery, recovery_id });
+      requests.set(recovery_id, request);
+      return {};
     },
-    baseBackup: async (backupId) => (backups.has(backupId) ? aBackup : null),
-    baseBackups: async () => [],
-    expireBackups: async () => true,
-    archiveStatus: async () => idleArchive,
-    recoveryWindow: async () => things.spans,
-    restorePoint: async () => ({ lsn: "0/1", at: "2026-01-01T00:00:00.000Z" }),
-    startRecovery: async (recoveryId) => {
-      if (!recoveries.has(recoveryId)) recoveries.set(recoveryId, aRecovery);
+    "recovery.status": async ({ recovery_id }) =>
+      found(recoveries.get(recovery_id), "unknown_recovery"),
+    "recovery.open": async ({ recovery_id, preview }) => {
+      found(recoveries.get(recovery_id), "unknown_recovery");
+      previews.set(recovery_id, preview);
+      return {};
     },
-    recovery: async (recoveryId) => recoveries.get(recoveryId) ?? null,
-    loadRecovery: async (recoveryId, { database }) => {
-      if (!databases.has(database)) throw new Error("The database does not exist.");
-      const load = { database, state: "succeeded", error: null } as const;
-      recoveries.set(recoveryId, { ...aRecovery, load });
+    "recovery.adopt": async ({ recovery_id, database, spec }, hostId) => {
+      found(recoveries.get(recovery_id), "unknown_recovery");
+      databases.set(database, { hostId, spec, state: "running", detail: null });
+      return {};
     },
-    openPreview: async (recoveryId, preview) => {
-      if (!recoveries.has(recoveryId)) throw new Error("There is no such recovery.");
-      previews.set(recoveryId, preview);
-      databases.set(preview.name, { owner: preview.login });
-      roles.set(preview.login, { verifier: preview.verifier, group: null });
+    "recovery.copy_tables": async ({ tables }) => ({ rows: tables.map(() => 1) }),
+    "recovery.end": async ({ recovery_id }) => {
+      recoveries.delete(recovery_id);
+      requests.delete(recovery_id);
+      previews.delete(recovery_id);
+      return {};
     },
-    endRecovery: async (recoveryId) => {
-      recoveries.delete(recoveryId);
-      const { name = "", login = "" } = previews.get(recoveryId) ?? {};
-      databases.delete(name);
-      roles.delete(login);
-    },
-  } satisfies Partial<LocalHostPort>;
+  };
+}
+
+type PastCommand =
+  | BackupCommand
+  | `recovery.${string}`
+  | `aside.${string}`
+  | `dump${string}`
+  | `verification.${string}`;
+
+/** What the hosts do with the past. */
+export function recoveryHandlers(things: Things): Handlers<Extract<HostCommandName, PastCommand>> {
+  return {
+    ...backupHandlers(things),
+    ...recoveriesOf(things),
+    ...dumpHandlers(things),
+    ...verificationHandlers(things),
+  };
 }

@@ -9,7 +9,7 @@ const drawn = new Set(["operation", "event"]);
 const isPassing = (table: string, column: string) =>
   passing.test(column) || (drawn.has(table) && column === "id");
 
-/** Everything that is: the rows of every table, and what the host holds. */
+/** Everything that is: the rows of every table, and what the hosts hold. */
 export async function snapshot({ host }: TestContext) {
   const names = await tableNames();
   const queries = names.map((name) => env.DB.prepare(`select * from ${name} order by 1`));
@@ -22,11 +22,9 @@ export async function snapshot({ host }: TestContext) {
   ]);
   return {
     rows: Object.fromEntries(rows),
-    roles: [...host.roles.keys()].sort(),
-    databases: [...host.databases].sort(),
-    settings: [...host.settings].sort(),
-    held: [...host.held].sort(),
+    databases: [...host.databases].sort(([one], [other]) => (one < other ? -1 : 1)),
+    aside: [...host.aside.keys()].sort(),
     recoveries: [...host.recoveries.keys()].sort(),
-    dumps: [...host.things.dumps.keys()].sort(),
+    dumps: [...host.dumps.keys()].sort(),
   };
 }
