@@ -1,7 +1,7 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { idColumn, seqColumn, timeColumn, timeColumns } from "../core/column.ts";
 
-/** An archive of one database that its host's host keeps: made there, or sent by the caller. */
+/** An archive of one database that its host keeps: made there, or sent by the caller. */
 export const dump = sqliteTable(
   "dump",
   {

@@ -2,10 +2,11 @@
 // was recovered takes the place of the one that served, which is put aside and can be brought back.
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
+import { unlessRefused } from "../core/error.ts";
 import { newId } from "../core/id.ts";
 import { laneOf } from "../database/create.ts";
 import { loadDatabase } from "../database/load.ts";
-import { specOf } from "../database/spec.ts";
+import { applySpec } from "../database/spec.ts";
 import type { DatabaseRow } from "../database/table.ts";
 import { begin, type Do, defineOperation, goTo, next, type Undo } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
@@ -50,17 +51,9 @@ const exchange: Do<InPlaceInput> = async (context, { input, operationId, attempt
 };
 
 // What serves now was of another size and had other logins, perhaps.
-async function configure(context: Context, databaseId: string): Promise<void> {
-  const { row } = await loadDatabase(context, databaseId);
-  const spec = await specOf(context, row);
-  await context.host.command(row.hostId, "database.configure", {
-    database: row.databaseName,
-    spec,
-  });
-}
-
-const settle: Do<InPlaceInput> = async (context, { input }) => {
-  await configure(context, input.databaseId);
+const settle: Do<{ readonly databaseId: string }> = async (context, { input }) => {
+  const { row } = await loadDatabase(context, input.databaseId);
+  await applySpec(context, row);
   return next();
 };
 
@@ -105,11 +98,6 @@ const exchangeBack: Do<UndoInput> = async (context, { input, operationId, attemp
   );
 };
 
-const settleBack: Do<UndoInput> = async (context, { input }) => {
-  await configure(context, input.databaseId);
-  return next();
-};
-
 /** `database.undo_restore`: what was put aside serves again, and what served is put aside. */
 export const undoRestore = defineOperation<UndoInput>({
   name: "database.undo_restore",
@@ -117,7 +105,7 @@ export const undoRestore = defineOperation<UndoInput>({
   deadlineMinutes: 60,
   attemptsMax: 20,
   pointOfNoReturn: "exchangeBack",
-  steps: { exchangeBack: { do: exchangeBack }, settleBack: { do: settleBack } },
+  steps: { exchangeBack: { do: exchangeBack }, settle: { do: settle } },
 });
 
 const ForgetInput = z.object({
@@ -130,7 +118,9 @@ type ForgetInput = z.infer<typeof ForgetInput>;
 
 const removeAside: Do<ForgetInput> = async (context, { input }) => {
   const { hostId, databaseName: database, instance } = input;
-  await context.host.command(hostId, "aside.remove", { database, instance });
+  // It went with its database, when that is gone.
+  const removed = context.host.command(hostId, "aside.remove", { database, instance });
+  await unlessRefused("unknown_database", removed);
   return next(changeRestore(context, input.restoreId, { asideUntil: null }));
 };
 

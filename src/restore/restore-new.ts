@@ -57,12 +57,12 @@ const remove: Undo<RestoreInput> = async (context, { input }) => {
 };
 
 const publish: Do<RestoreInput> = async (context, { input, operationId }) => {
-  const found = await loadDatabase(context, input.databaseId);
-  await probeDatabase(context, found);
+  const { row } = await loadDatabase(context, input.databaseId);
+  await probeDatabase(context, row);
   const data = { restore_id: input.restoreId };
   return next(
-    changeDatabase(context, found.row.id, { state: "running" }),
-    recordEvent(context, "database.running", found.row, { operationId, data }),
+    changeDatabase(context, row.id, { state: "running" }),
+    recordEvent(context, "database.running", row, { operationId, data }),
   );
 };
 
@@ -121,7 +121,13 @@ export async function beginRestoreNew(
     { lane: laneOf(projectId), ...owner, resourceId: databaseId, requestId },
     { ...recovering, databaseId, databaseName },
   );
-  const begun = { id: restoreId, databaseId, operationId: operation.id, mode: "new", owner } as const;
+  const begun = {
+    id: restoreId,
+    databaseId,
+    operationId: operation.id,
+    mode: "new",
+    owner,
+  } as const;
   return {
     restoreId,
     databaseId,

@@ -6,8 +6,7 @@ import { type RestoreRow, restore } from "./table.ts";
 import type { ResolvedTarget } from "./target.ts";
 
 /** What a new restore is, beyond its source and its target. */
-export interface NewRestore
-  extends Pick<RestoreRow, "id" | "databaseId" | "operationId" | "mode"> {
+export interface NewRestore extends Pick<RestoreRow, "id" | "databaseId" | "operationId" | "mode"> {
   /** Whose it is, when what it makes is not of its source's project. */
   readonly owner?: Pick<RestoreRow, "organizationId" | "workspaceId" | "projectId">;
   /** What only its mode has. */
