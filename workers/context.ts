@@ -30,8 +30,11 @@ export interface Env {
   readonly MIOSA_RESOLVER_URL?: string;
   /** Development only: opens webhooks to http://127.0.0.1, but for these ports, as `8787,20001`. */
   readonly MIOSA_WEBHOOK_LOOPBACK?: string;
-  /** Days an orphan stays before it goes to the trash; 0 is for ever. 7 when absent. */
+  /** Days an orphan stays before it is stopped; 0 is for ever. 7 when absent. */
   readonly MIOSA_ORPHAN_DAYS?: string;
+  /** Databases each host has ready for whoever asks next, at least and at most; 2 and 20. */
+  readonly MIOSA_SPARES_MIN?: string;
+  readonly MIOSA_SPARES_MAX?: string;
   /** Development only: the address all requests come from, where no header can be believed. */
   readonly MIOSA_CLIENT_ADDRESS?: string;
 }
@@ -74,6 +77,7 @@ export async function createContext(env: Env): Promise<Context> {
     keyring,
     certificateKey,
     orphanDays: Number(env.MIOSA_ORPHAN_DAYS ?? orphanDaysDefault),
+    spares: sparesOf(env),
     host: hostPort({ db }, access),
     archives: archivePort({ db }, access),
     outbound: outboundOf(env),
@@ -93,6 +97,13 @@ export async function createContext(env: Env): Promise<Context> {
 }
 
 const orphanDaysDefault = 7;
+const sparesDefault = { min: 2, max: 20 };
+
+function sparesOf({ MIOSA_SPARES_MIN, MIOSA_SPARES_MAX }: Env): Context["spares"] {
+  const max = Number(MIOSA_SPARES_MAX ?? sparesDefault.max);
+  return { min: Math.min(Number(MIOSA_SPARES_MIN ?? sparesDefault.min), max), max };
+}
+
 const publicResolver = "https://cloudflare-dns.com/dns-query";
 
 function outboundOf(env: Env): OutboundPort {

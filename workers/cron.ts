@@ -12,6 +12,8 @@ import { measureStorage } from "../src/database/measure.ts";
 import { purgeDeleted } from "../src/database/purge.ts";
 import { reconcile } from "../src/database/reconcile.ts";
 import { resealDatabases } from "../src/database/reseal.ts";
+import { forgetSpares } from "../src/database/spare.ts";
+import { tendSpares } from "../src/database/spare-tend.ts";
 import { pullAllTransitions } from "../src/database/suspend.ts";
 import { compareDumps, expireDumps } from "../src/dump/expire.ts";
 import { holdOf } from "../src/hold/find.ts";
@@ -38,6 +40,7 @@ type Chore = (context: Context) => Promise<unknown>;
 const chores: readonly Chore[] = [
   // Whether D1 is as old as the hosts know it: before anything is repaired or removed.
   markHosts,
+  forgetStaleSpares,
   // Work whose nudge was lost, and work that is late.
   sweep,
   (context) => watchDeadlines(context, registry),
@@ -49,6 +52,8 @@ const chores: readonly Chore[] = [
   nudgeSealers,
   // What the hosts have against what the rows say.
   reconcile,
+  // Databases nobody has asked for yet.
+  tendSpares,
   // What hosts did by themselves, and what was deleted long enough ago.
   pullAllTransitions,
   measureStorage,
@@ -75,8 +80,7 @@ const chores: readonly Chore[] = [
   resealDatabases,
   purgeWebhooks,
   resealWebhooks,
-  // Looks in on each host, whose lane then also makes spares and clears away what a dead maker
-  // left.
+  // Looks in on each host.
   watchHosts,
 ];
 
@@ -85,6 +89,11 @@ function unlessHeld(chore: Chore): Chore {
   return async (context) => {
     if ((await holdOf(context)) === null) await chore(context);
   };
+}
+
+/** A D1 that was brought back from an earlier time names spares that are tenants' by now. */
+async function forgetStaleSpares(context: Context): Promise<void> {
+  if ((await holdOf(context))?.by === null) await forgetSpares(context);
 }
 
 function onceAQuarter(chore: Chore): Chore {

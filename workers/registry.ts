@@ -7,6 +7,7 @@ import { holdWrites, releaseWrites } from "../src/database/hold.ts";
 import { restart, start, stop } from "../src/database/pause.ts";
 import { provision } from "../src/database/provision.ts";
 import { retireLogin, rotate } from "../src/database/rotate.ts";
+import { makeSpare, removeSpare } from "../src/database/spare-make.ts";
 import { undelete } from "../src/database/undelete.ts";
 import { takeDump } from "../src/dump/take.ts";
 import { registryOf } from "../src/operation/define.ts";
@@ -21,6 +22,8 @@ import { restoreTables } from "../src/restore/tables.ts";
 /** Every operation of the system. */
 export const registry = registryOf(
   provision,
+  makeSpare,
+  removeSpare,
   configure,
   resize,
   stop,

@@ -7,8 +7,8 @@ export type Statement = BatchItem<"sqlite">;
 const followUps = new WeakMap<Statement, (result: unknown) => void>();
 
 /** Has `follow` called with what the statement returned, once it is committed. */
-export function followedBy<Result>(
-  statement: Statement & PromiseLike<Result>,
+export function followedBy<Result = unknown>(
+  statement: Statement | (Statement & PromiseLike<Result>),
   follow: (result: Result) => void,
 ): Statement {
   followUps.set(statement, (result) => follow(result as Result));

@@ -24,8 +24,10 @@ export interface Context {
   readonly keyring: Keyring;
   /** Signs certificates of restores. */
   readonly certificateKey: CertificateKey;
-  /** Days an orphan stays before it goes to the trash; 0 is for ever. */
+  /** Days an orphan stays before it is stopped; 0 is for ever. */
   readonly orphanDays: number;
+  /** Databases each host has ready for whoever asks next; as many as are asked for, within these. */
+  readonly spares: { readonly min: number; readonly max: number };
   readonly host: HostPort;
   readonly archives: ArchivePort;
   readonly outbound: OutboundPort;

@@ -1,5 +1,5 @@
 // Backends of a host are counted before they are used: the sum over its databases never exceeds
-// what its Postgres has, so no client within its limits is refused, whoever else is busy.
+// what it has memory for, so no client within its limits is refused, whoever else is busy.
 import { and, eq, notInArray, type SQL, sql } from "drizzle-orm";
 import { planLimitsOf } from "../account/plan.ts";
 import { clientsPerBackend } from "../contract/pool.ts";

@@ -120,7 +120,7 @@ async function driven(c: HonoContext<RouteEnv>, id: string, operationId: string 
 
 const pauses = {
   stop: {
-    summary: "Stop a database: no backend, no compute charge, data kept",
+    summary: "Stop a database: no process, no compute charge, data kept",
     description: "Clients are refused until it is started; its credentials stay.",
   },
   start: {
@@ -128,8 +128,10 @@ const pauses = {
     description: "It answers queries when this says that it runs.",
   },
   restart: {
-    summary: "Restart a database: every connection ends",
-    description: "Data, settings and credentials stay.",
+    summary: "Restart a database: its Postgres is a new one",
+    description:
+      "Data, settings and credentials stay. Clients of the transaction port wait meanwhile; " +
+      "sessions of the session port end.",
   },
 } as const;
 
@@ -201,7 +203,7 @@ databaseChangeRoutes.openapi(
     summary: "Rotate the credentials",
     description:
       "The answer holds the new ones. The old ones work on for `overlap_seconds` (default 300, " +
-      "0 for none); then their sessions end.",
+      "0 for none); then their sessions end. Of more than three old ones the oldest ends early.",
     tags: ["databases"],
     security: needs("databases:write"),
     request: {
@@ -242,8 +244,8 @@ const PublicNetworking = z
   })
   .openapi("PublicNetworking");
 
-function renderNetworking({ row, host }: PlacedDatabase): z.infer<typeof PublicNetworking> {
-  const { publicHost: host, transactionPort: port } = host;
+function renderNetworking({ row, host: home }: PlacedDatabase): z.infer<typeof PublicNetworking> {
+  const { publicHost: host, transactionPort: port } = home;
   return { enabled: true, supported: true, host, port, allowlist: row.allowedAddresses };
 }
 

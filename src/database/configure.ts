@@ -16,8 +16,8 @@ import { backendsFor, holdBackends } from "./backend.ts";
 import { changeDatabase, moveDatabase } from "./change.ts";
 import { laneOf } from "./create.ts";
 import { loadDatabase } from "./load.ts";
-import { applySettings } from "./setting.ts";
 import { databaseSizes } from "./size.ts";
+import { applySpec } from "./spec.ts";
 import type { DatabaseRow } from "./table.ts";
 
 const Limits = z.record(z.string(), z.number());
@@ -55,13 +55,13 @@ function keep(context: Context, row: DatabaseRow, change: SettingChange): Statem
 
 const apply: Do<ConfigureInput> = async (context, { input }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await applySettings(context, changed(row, input.change));
+  await applySpec(context, changed(row, input.change));
   return next();
 };
 
 const restore: Undo<ConfigureInput> = async (context, { input }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await applySettings(context, row);
+  await applySpec(context, row);
   return keep(context, row, {});
 };
 

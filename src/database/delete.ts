@@ -27,13 +27,13 @@ const DeleteInput = z.object({
 type DeleteInput = z.infer<typeof DeleteInput>;
 
 const holdClients: Do<DeleteInput> = async (context, { input }) => {
-  await context.host.stopDatabase(input.hostId, input.databaseName);
+  await context.host.command(input.hostId, "database.stop", { database: input.databaseName });
   return next();
 };
 
 const admitAgain: Undo<DeleteInput> = async (context, { input }) => {
   if (input.from === "running") {
-    await context.host.startDatabase(input.hostId, input.databaseName);
+    await context.host.command(input.hostId, "database.start", { database: input.databaseName });
   }
   const asBefore = { state: input.from, deletedWithProject: false };
   return [changeDatabase(context, input.databaseId, asBefore)];
@@ -119,7 +119,7 @@ export async function deleteDatabase(
     await commit(context, [moveDatabase(context, row, "deleted", sooner(purgeAt))]);
     return { operationId: null, database: await loadDatabase(context, row.id) };
   }
-  // Of one that failed nothing is left in the host that could come back.
+  // Of one that failed nothing is left on the host that could come back.
   const isFinal = graceSeconds === 0 || row.state === "failed";
   const { operationId, statements } = isFinal
     ? beginDestroy(context, row, requestId)

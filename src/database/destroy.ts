@@ -1,4 +1,5 @@
-// Takes a database away for good. Law: nothing in the host outlives its row.
+// Takes a database away for good. Law: nothing of it outlives its row but its backups, which its
+// host keeps for their window.
 import { type SQL, sql } from "drizzle-orm";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
@@ -19,15 +20,9 @@ const DestroyInput = z.object({
 });
 type DestroyInput = z.infer<typeof DestroyInput>;
 
-const drop: Do<DestroyInput> = async (context, { input }) => {
+const remove: Do<DestroyInput> = async (context, { input, operationId }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await context.host.dropDatabase(row.hostId, namesOf(row));
-  return next();
-};
-
-const forget: Do<DestroyInput> = async (context, { input, operationId }) => {
-  const { row } = await loadDatabase(context, input.databaseId);
-  await context.host.forgetDatabase(row.hostId, row.databaseName);
+  await context.host.command(row.hostId, "database.remove", { database: row.databaseName });
   const now = context.now();
   const isNew = row.deletedAt === null || input.hasPlace === false;
   const fact = { deletedAt: row.deletedAt ?? now, purgeAt: row.purgeAt ?? now };
@@ -39,21 +34,14 @@ const forget: Do<DestroyInput> = async (context, { input, operationId }) => {
   );
 };
 
-function namesOf({ databaseName, ownerRole, loginRole }: DatabaseRow) {
-  return { databaseName, ownerRole, loginRole };
-}
-
-/** `database.destroy`: connections end, then the database, its roles and its pooler lines go. */
+/** `database.destroy`: connections end, then its instance and its lines of the poolers go. */
 export const destroy = defineOperation<DestroyInput>({
   name: "database.destroy",
   input: DestroyInput,
   deadlineMinutes: 60,
   attemptsMax: 20,
-  pointOfNoReturn: "drop",
-  steps: {
-    drop: { do: drop },
-    forget: { do: forget },
-  },
+  pointOfNoReturn: "remove",
+  steps: { remove: { do: remove } },
 });
 
 /**
@@ -96,7 +84,7 @@ function beginWhen(context: Context, row: DatabaseRow, requestId: string | null,
     },
     { databaseId: row.id, hasPlace: row.state !== "failed" },
   );
-  // What another has by now, the name, one that failed gives up.
+  // A failed database releases its name, because another may already use it.
   const end = row.state === "failed" ? { deletedAt: context.now() } : {};
   const move = moveDatabase(context, row, "deleting", end, condition);
   return { operationId: operation.id, statements: [move, operation.statement] };

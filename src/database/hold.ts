@@ -7,6 +7,7 @@ import { recordEvent } from "../webhook/event.ts";
 import { changeDatabase, moveDatabase } from "./change.ts";
 import { laneOf } from "./create.ts";
 import { loadDatabase } from "./load.ts";
+import { applySpec } from "./spec.ts";
 import type { StorageState } from "./storage.ts";
 import type { DatabaseRow } from "./table.ts";
 
@@ -18,25 +19,15 @@ const HoldInput = z.object({
 });
 type HoldInput = z.infer<typeof HoldInput>;
 
-const hold: Do<HoldInput> = async (context, { input }) => {
+const apply: Do<HoldInput> = async (context, { input }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await context.host.holdWrites(row.hostId, row);
+  await applySpec(context, { ...row, storageState: input.to });
   return next();
 };
 
-const release: Do<HoldInput> = async (context, { input }) => {
+const restore: Undo<HoldInput> = async (context, { input }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await context.host.releaseWrites(row.hostId, row);
-  return next();
-};
-
-const undoHold: Undo<HoldInput> = async (context, step) => {
-  await release(context, step);
-  return [];
-};
-
-const undoRelease: Undo<HoldInput> = async (context, step) => {
-  await hold(context, step);
+  await applySpec(context, row);
   return [];
 };
 
@@ -52,18 +43,18 @@ const publish: Do<HoldInput> = async (context, { input, operationId }) => {
 
 const limits = { deadlineMinutes: 30, attemptsMax: 20, input: HoldInput };
 
-/** `database.hold_writes`: sessions end; what logs in again reads and deletes. */
+/** `database.hold_writes`: its clients read and delete, and add nothing. */
 export const holdWrites = defineOperation<HoldInput>({
   ...limits,
   name: "database.hold_writes",
-  steps: { hold: { do: hold, undo: undoHold }, publish: { do: publish } },
+  steps: { hold: { do: apply, undo: restore }, publish: { do: publish } },
 });
 
-/** `database.release_writes`: the logins are their owner's again. */
+/** `database.release_writes`: they write again. */
 export const releaseWrites = defineOperation<HoldInput>({
   ...limits,
   name: "database.release_writes",
-  steps: { release: { do: release, undo: undoRelease }, publish: { do: publish } },
+  steps: { release: { do: apply, undo: restore }, publish: { do: publish } },
 });
 
 /** Begins to hold a database's writes, or to let them go, for the state it is to have. */

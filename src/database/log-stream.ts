@@ -31,7 +31,8 @@ export async function streamLogs(
   const after = await openCursor(context, row, lastEventId);
   let wanted: LogRequest = after === null ? request : { lines: linesPerLook, after };
   const look = async (): Promise<Look> => {
-    const { lines, cursor } = await context.host.logs(row.hostId, row.databaseName, wanted);
+    const input = { database: row.databaseName, ...wanted };
+    const { lines, cursor } = await context.host.command(row.hostId, "database.logs", input);
     wanted = { lines: linesPerLook, after: cursor };
     const events = lines.map((line) => ({ type: "log", data: renderLine(line) }));
     const last = events.pop();

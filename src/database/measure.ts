@@ -1,6 +1,6 @@
-// Measures what databases take on disk, all of a host at once, and has each climb its ladder.
-
+// Reads what databases take on disk, all of a host at once, and has each climb its ladder.
 import { and, eq, inArray, isNotNull, sql } from "drizzle-orm";
+import type { HostDatabase } from "../contract/instance/database.ts";
 import { commit, type Statement, violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";
@@ -32,10 +32,11 @@ export async function measureStorage(context: Context): Promise<void> {
 async function measureHost(context: Context, hostId: string): Promise<void> {
   const rows = await measurable(context, hostId);
   await compactFull(context, rows);
-  const bytes = await context.host.measureAll(hostId);
+  const { databases } = await context.host.command(hostId, "inventory", {});
+  const bytes = new Map(databases.map((each) => [each.database, bytesOf(each)]));
   const measured = rows.flatMap((row) => {
-    const usedBytes = bytes[row.databaseName];
-    return usedBytes === undefined ? [] : [{ row, usedBytes }];
+    const usedBytes = bytes.get(row.databaseName) ?? null;
+    return usedBytes === null ? [] : [{ row, usedBytes }];
   });
   const statements = measured.flatMap(({ row, usedBytes }) => follow(context, row, usedBytes));
   const changed = measured.filter(({ row, usedBytes }) => isNews(row, usedBytes));
@@ -44,6 +45,11 @@ async function measureHost(context: Context, hostId: string): Promise<void> {
     await commit(context, statements.slice(at, at + batchMax));
   }
   for (const { row, usedBytes } of measured) await holdOrRelease(context, row, usedBytes);
+}
+
+// Its WAL is the tenant's as much as its data; null where the host has not measured yet.
+function bytesOf({ data_bytes, wal_bytes }: HostDatabase): number | null {
+  return data_bytes === null || wal_bytes === null ? null : data_bytes + wal_bytes;
 }
 
 // In the other states an operation is under way, and nobody writes.
@@ -124,8 +130,7 @@ function set(context: Context, row: DatabaseRow, change: Partial<DatabaseRow>): 
 async function holdOrRelease(context: Context, row: DatabaseRow, usedBytes: number): Promise<void> {
   const { state } = nextOf(row, usedBytes);
   const isTurn = (state === "full") !== (row.storageState === "full");
-  // Into one that is stopped nobody gets, not even to change what its logins may.
-  if (!isTurn || row.state === "stopped") return;
+  if (!isTurn) return;
   try {
     await commit(context, beginHold(context, row, state, usedBytes));
   } catch (error) {
@@ -139,7 +144,8 @@ async function compactFull(context: Context, rows: readonly DatabaseRow[]): Prom
   for (const row of rows) {
     if (row.storageState !== "full" || row.state === "stopped") continue;
     try {
-      await context.host.compact(row.hostId, row);
+      const { hostId, databaseName: database } = row;
+      await context.host.command(hostId, "database.compact", { database });
     } catch (error) {
       const message = messageOf(error);
       context.log({ level: "warning", message, database: row.id });

@@ -40,7 +40,10 @@ databaseObserveRoutes.openapi(
     const { context, actor } = c.var;
     const { row } = await findDatabase(context, actor, c.req.valid("param").id);
     await permit(context, row, "observe");
-    const sessions = await ask(() => context.host.sessions(row.hostId, row.databaseName));
+    const { hostId, databaseName: database } = row;
+    const { sessions } = await ask(() =>
+      context.host.command(hostId, "session.list", { database }),
+    );
     return c.json({ data: sessions.map(renderSession), total: sessions.length }, 200);
   },
 );
@@ -79,9 +82,11 @@ for (const signal of ["cancel", "terminate"] as const) {
       const { id, pid } = c.req.valid("param");
       const { row } = await findDatabase(context, actor, id);
       await permit(context, row, "observe");
-      const { hostId, databaseName } = row;
-      const isTold = await ask(() => context.host.signalSession(hostId, databaseName, pid, signal));
-      if (!isTold) throw notFound("session");
+      const { hostId, databaseName: database } = row;
+      const { is_done } = await ask(() =>
+        context.host.command(hostId, "session.signal", { database, pid, signal }),
+      );
+      if (!is_done) throw notFound("session");
       return c.json({ data: { pid, signal } }, 200);
     },
   );
@@ -107,7 +112,8 @@ databaseObserveRoutes.openapi(
     await permit(context, row, "observe");
     const { lines = 100, since } = c.req.valid("query");
     const request = { lines, ...(since === undefined ? {} : { since }) };
-    const found = await ask(() => context.host.logs(row.hostId, row.databaseName, request));
+    const input = { database: row.databaseName, ...request };
+    const found = await ask(() => context.host.command(row.hostId, "database.logs", input));
     const logs = found.lines.map(renderLine);
     return c.json(
       { data: { database_id: row.id, logs }, lines: logs.map(({ line }) => line) },
@@ -164,8 +170,9 @@ databaseObserveRoutes.openapi(
     const { row } = found;
     await permit(context, row, "observe");
     const { window } = c.req.valid("query");
-    const { hostId, databaseName } = row;
-    const points = await ask(() => context.host.metrics(hostId, databaseName, window.seconds));
+    const { hostId, databaseName: database } = row;
+    const input = { database, window_seconds: window.seconds };
+    const { points } = await ask(() => context.host.command(hostId, "database.metrics", input));
     return c.json({ data: renderMetrics(found, window, points, context.now()) }, 200);
   },
 );

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
+import type { DatabaseSession } from "../contract/instance/session.ts";
 import type { LogLine as HostLine } from "../contract/log.ts";
 import type { MetricPoint } from "../contract/metric.ts";
-import type { DatabaseSession } from "../core/host-port.ts";
 import { Time } from "../core/schema.ts";
 import type { PlacedDatabase } from "./find.ts";
 import { renderDatabase } from "./schema.ts";
@@ -30,11 +30,11 @@ export function renderSession(session: DatabaseSession): z.infer<typeof Session>
     application_name: session.application,
     state: session.state,
     wait: session.wait,
-    blocked_by: session.blockedBy,
+    blocked_by: session.blocked_by,
     query: session.query,
-    age_seconds: session.ageSeconds,
-    transaction_seconds: session.transactionSeconds,
-    query_seconds: session.querySeconds,
+    age_seconds: session.age_seconds,
+    transaction_seconds: session.transaction_seconds,
+    query_seconds: session.query_seconds,
   };
 }
 

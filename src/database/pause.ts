@@ -1,5 +1,5 @@
 // Stop, start and restart: what the host does first, then what the API says. Data is kept; a
-// stopped database has no backend and refuses clients until it is started.
+// stopped database has no process and refuses clients until it is started.
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import {
@@ -27,19 +27,27 @@ const PauseInput = z.object({
 type PauseInput = z.infer<typeof PauseInput>;
 
 const holdClients: Do<PauseInput> = async (context, { input }) => {
-  await context.host.stopDatabase(input.hostId, input.databaseName);
+  await context.host.command(input.hostId, "database.stop", { database: input.databaseName });
   return next();
 };
 
 const admitClients: Do<PauseInput> = async (context, { input }) => {
-  await context.host.startDatabase(input.hostId, input.databaseName);
+  await context.host.command(input.hostId, "database.start", { database: input.databaseName });
+  return next();
+};
+
+// One that sleeps is woken: its Postgres is a new one then.
+const renew: Do<PauseInput> = async (context, { input }) => {
+  const { hostId, databaseName: database, from } = input;
+  const verb = from === "suspended" ? "database.start" : "database.restart";
+  await context.host.command(hostId, verb, { database });
   return next();
 };
 
 // A suspended one runs after it: the start that takes a stop back also wakes.
 const admitAgain: Undo<PauseInput> = async (context, { input, operationId }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await context.host.startDatabase(input.hostId, input.databaseName);
+  await context.host.command(input.hostId, "database.start", { database: input.databaseName });
   return [
     changeDatabase(context, row.id, { state: "running" }),
     ...wake(context, row, input, operationId),
@@ -49,7 +57,7 @@ const admitAgain: Undo<PauseInput> = async (context, { input, operationId }) => 
 const holdAgain: Undo<PauseInput> = async (context, { input, operationId }) => {
   const { row } = await loadDatabase(context, input.databaseId);
   if (input.from === "stopped") {
-    await context.host.stopDatabase(input.hostId, input.databaseName);
+    await context.host.command(input.hostId, "database.stop", { database: input.databaseName });
   }
   const state = input.from === "stopped" ? "stopped" : "running";
   return [changeDatabase(context, row.id, { state }), ...wake(context, row, input, operationId)];
@@ -91,9 +99,9 @@ function wake(context: Context, row: DatabaseRow, { from }: PauseInput, operatio
 
 /** The row, once a query through the pooler with the very URL was answered. */
 async function answering(context: Context, { databaseId }: PauseInput): Promise<DatabaseRow> {
-  const placed = await loadDatabase(context, databaseId);
-  await probeDatabase(context, placed);
-  return placed.row;
+  const { row } = await loadDatabase(context, databaseId);
+  await probeDatabase(context, row);
+  return row;
 }
 
 const limits = { deadlineMinutes: 10, attemptsMax: 20, input: PauseInput };
@@ -118,14 +126,13 @@ export const start = defineOperation<PauseInput>({
   },
 });
 
-/** `database.restart`: every connection and backend is a new one. */
+/** `database.restart`: its Postgres is a new one, and clients of the transaction port wait. */
 export const restart = defineOperation<PauseInput>({
   ...limits,
   name: "database.restart",
-  pointOfNoReturn: "holdClients",
+  pointOfNoReturn: "renew",
   steps: {
-    holdClients: { do: holdClients },
-    admitClients: { do: admitClients },
+    renew: { do: renew },
     publish: { do: publishRestarted },
   },
 });

@@ -11,26 +11,23 @@ import { type Do, defineOperation, goTo, next, type Undo, unreached } from "../o
 import { recordEvent } from "../webhook/event.ts";
 import { heldBackends } from "./backend.ts";
 import { changeDatabase } from "./change.ts";
-import { openPassword, scramVerifier } from "./credential.ts";
 import { loadDatabase } from "./load.ts";
-import { applySettings, isDefault } from "./setting.ts";
+import { probeDatabase } from "./probe.ts";
+import { specOf } from "./spec.ts";
 import type { DatabaseRow } from "./table.ts";
-import { urlsOf } from "./url.ts";
 
 // Beside the id, what no one changes while this is the database's one active operation.
-const ProvisionInput = z.object({
-  databaseId: z.string(),
-  databaseName: z.string(),
-  ownerRole: z.string(),
-  loginRole: z.string(),
-});
+const ProvisionInput = z.object({ databaseId: z.string(), databaseName: z.string() });
 type ProvisionInput = z.infer<typeof ProvisionInput>;
 
 const create: Do<ProvisionInput> = async (context, step) => {
   const { row } = await loadDatabase(context, step.input.databaseId);
-  const verifier = await scramVerifier(context, await openPassword(context, row));
+  const { hostId, databaseName: database } = row;
   try {
-    await context.host.createDatabase(row.hostId, { ...namesOf(step.input), verifier });
+    // A command that got no answer may have been begun; a host that is silent before it, has not.
+    await context.host.checkReady(hostId);
+    const spec = await specOf(context, row);
+    await context.host.command(hostId, "database.create", { database, spec });
   } catch (error) {
     const neverBegan = step.attempt <= 1 || step.lastCode === unreached;
     if (!(error instanceof Unreached) || !neverBegan) throw error;
@@ -58,9 +55,9 @@ async function placeElsewhere(context: Context, row: DatabaseRow, error: Unreach
 }
 
 // Undone last: nothing of the database is left, so its place is free again.
-const drop: Undo<ProvisionInput> = async (context, { input, failure, operationId }) => {
+const remove: Undo<ProvisionInput> = async (context, { input, failure, operationId }) => {
   const { row } = await loadDatabase(context, input.databaseId);
-  await context.host.dropDatabase(row.hostId, namesOf(input));
+  await context.host.command(row.hostId, "database.remove", { database: row.databaseName });
   const errorMessage = failure?.message ?? null;
   return [
     changeDatabase(context, row.id, { state: "failed", errorMessage }),
@@ -69,28 +66,14 @@ const drop: Undo<ProvisionInput> = async (context, { input, failure, operationId
   ];
 };
 
-// Sets its limits and proves it: the probe is the pooler's first look at the database.
 const publish: Do<ProvisionInput> = async (context, { input, operationId }) => {
-  const { row, host } = await loadDatabase(context, input.databaseId);
-  if (!isDefault(row)) await applySettings(context, row);
-  const { databaseUrl } = await urlsOf(context, row, host);
-  const oid = await context.host.oidOf(row.hostId, input.databaseName);
-  await context.host.probe(row.hostId, databaseUrl);
+  const { row } = await loadDatabase(context, input.databaseId);
+  await probeDatabase(context, row);
   return next(
-    changeDatabase(context, row.id, { state: "running", oid }),
+    changeDatabase(context, row.id, { state: "running" }),
     recordEvent(context, "database.running", row, { operationId }),
   );
 };
-
-const close: Undo<ProvisionInput> = async (context, { input }) => {
-  const { row } = await loadDatabase(context, input.databaseId);
-  await context.host.forgetDatabase(row.hostId, input.databaseName);
-  return [];
-};
-
-function namesOf({ databaseName, ownerRole, loginRole }: ProvisionInput) {
-  return { databaseName, ownerRole, loginRole };
-}
 
 /** `database.provision`: from a row to a URL that answers. */
 export const provision = defineOperation<ProvisionInput>({
@@ -99,7 +82,7 @@ export const provision = defineOperation<ProvisionInput>({
   deadlineMinutes: 10,
   attemptsMax: 20,
   steps: {
-    create: { do: create, undo: drop },
-    publish: { do: publish, undo: close },
+    create: { do: create, undo: remove },
+    publish: { do: publish },
   },
 });

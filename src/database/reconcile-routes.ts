@@ -19,8 +19,8 @@ reconcileRoutes.openapi(
     operationId: "hosts.reconcile",
     summary: "Compare a host with what its rows say, now",
     description:
-      "Drift is repaired, unless repairs are held; what no row names is told, and put aside when " +
-      "it is old enough. Nothing is dropped.",
+      "Drift is repaired, unless repairs are held; what no row names is told, and stopped when it " +
+      "is old enough. Nothing is removed.",
     tags: ["admin"],
     security: needs("admin:write"),
     request: { params: IdParameters },

@@ -2,6 +2,7 @@
 // before the rows, and a row is there before its effect, so what no row names is nobody's.
 
 import { and, count, eq, inArray, notInArray, type SQL, sql } from "drizzle-orm";
+import type { AnySQLiteColumn } from "drizzle-orm/sqlite-core";
 import { type NewAlert, openAlerts, raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { type AlertKind, type AlertRow, alert } from "../alert/table.ts";
 import { commit, type Statement } from "../core/batch.ts";
@@ -12,22 +13,26 @@ import { allHosts } from "../host/find.ts";
 import { correctCount } from "../host/place.ts";
 import type { HostRow } from "../host/table.ts";
 import { isActive, operation } from "../operation/table.ts";
-import { type Drift, driftsOf, type Found, foundOf, type Wanted } from "./drift.ts";
+import { type Drift, driftsOf, type Found, isCheap, isOurs, type Wanted } from "./drift.ts";
 import {
   goneStates,
   namesInUse,
   orphanAlerts,
   orphanSubject,
   orphansOf,
-  putAsideOrphans,
+  stopOrphans,
 } from "./orphan.ts";
 import { repairDrifts } from "./repair.ts";
-import { differsFromHost, matchHosts } from "./suspend.ts";
-import { database } from "./table.ts";
+import { confirmSpares } from "./spare.ts";
+import { leaveSpare } from "./spare-make.ts";
+import { differsFromHost, matchHost } from "./suspend.ts";
+import { database, type SpareRow, spare } from "./table.ts";
 
 // What changed while the host was read is looked at next time.
 const settleSeconds = 30;
 const repairsMax = 50;
+// So many specs are derived anew in one look: each takes two milliseconds of processor.
+const dearMax = 200;
 // In one batch; the next look goes on.
 const alertsMax = 100;
 const hostsMilliseconds = 20_000;
@@ -59,32 +64,29 @@ export interface Reconciled {
   readonly orphans: number;
 }
 
-/** One look at one host: when all is well two queries, one command, one read and no write. */
+/** One look at one host: when all is well one command, one read and no write. */
 export async function reconcileHost(context: Context, hostId: string): Promise<Reconciled> {
   const lookedAt = context.now();
-  const [inventory, hosts] = await Promise.all([
-    context.host.inventory(hostId),
-    context.host.hostDatabases(hostId),
-  ]);
-  const found = foundOf(inventory, hosts);
-  const { rows, busy, inputs, alerts, isMiscounted } = await read(context, hostId);
+  const { databases } = await context.host.command(hostId, "inventory", {});
+  const found: Found = new Map(databases.filter(isOurs).map((each) => [each.database, each]));
+  const { rows, spares, busy, inputs, alerts, isMiscounted } = await read(context, hostId);
 
   const settledBefore = new Date(lookedAt.getTime() - settleSeconds * 1000);
-  const judged = rows.filter(
-    ({ id, state, updatedAt }) =>
-      settledStates.has(state) && !busy.has(id) && updatedAt < settledBefore,
-  );
-  const missing = judged.filter(({ databaseName }) => !found.databases.has(databaseName));
+  const isSettled = (each: { readonly id: string; readonly updatedAt: Date }) =>
+    !busy.has(each.id) && each.updatedAt < settledBefore;
+  const judged = rows.filter((row) => settledStates.has(row.state) && isSettled(row));
+  const missing = judged.filter(({ databaseName }) => !found.has(databaseName));
   const isHeld = (await holdOf(context)) !== null;
   const repairing = { context, judged, found, alerts, isHeld };
   const { repaired, failed, undecided } = await repairAll(repairing);
 
-  if (!isHeld) await followHosts(context, judged, found);
-  const orphans = orphansOf(found, namesInUse(rows, inputs));
+  const orphans = orphansOf(found, namesInUse([...rows, ...spares], inputs));
   const ofOrphans = alerts.filter(({ kind }) => kind === "orphan");
-  const removed = isHeld
-    ? new Set<string>()
-    : await putAsideOrphans(context, hostId, orphans, ofOrphans);
+  if (!isHeld) {
+    await followHost(context, judged, found);
+    await followSpares(context, spares.filter(isSettled), found);
+    await stopOrphans(context, hostId, orphans, ofOrphans);
+  }
 
   const raised = [
     ...missing.map(missingAlert),
@@ -93,7 +95,7 @@ export async function reconcileHost(context: Context, hostId: string): Promise<R
   ];
   const still = new Set([
     ...raised.map(keyOf),
-    ...orphans.flatMap(({ name }) => (removed.has(name) ? [] : [orphanKey(hostId, name)])),
+    ...orphans.map(({ database: name }) => orphanKey(hostId, name)),
     ...unjudged(rows, judged).flatMap((subject) => ofRow.map((kind) => keyOf({ kind, subject }))),
     ...undecided.map((subject) => keyOf({ kind: "repair_failed", subject })),
   ]);
@@ -105,22 +107,32 @@ export async function reconcileHost(context: Context, hostId: string): Promise<R
     ...gone.slice(0, alertsMax).map((each) => resolve(context, each)),
     ...(isMiscounted ? [recount(context, hostId)] : []),
   ]);
-  return { repaired, failed: failed.size, orphans: orphans.length - removed.size };
+  return { repaired, failed: failed.size, orphans: orphans.length };
 }
 
 // A host's own move while a verb was under way was nobody's to follow then.
-async function followHosts(context: Context, judged: readonly Wanted[], found: Found) {
-  const hosts = new Map([...found.hosts].map(([name, { state }]) => [name, state]));
-  const ids = judged.filter((row) => differsFromHost(row, hosts)).map(({ id }) => id);
+async function followHost(context: Context, judged: readonly Wanted[], found: Found) {
+  const states = new Map([...found].map(([name, { state }]) => [name, state]));
+  const ids = judged.filter((row) => differsFromHost(row, states)).map(({ id }) => id);
   if (ids.length === 0) return;
   const some = ids.slice(0, repairsMax);
   const rows = await context.db.select().from(database).where(inArray(database.id, some));
-  await matchHosts(context, rows, hosts);
+  await matchHost(context, rows, states);
+}
+
+// A spare that is not there, or does not run, is nobody's to get.
+async function followSpares(context: Context, spares: readonly SpareRow[], found: Found) {
+  const ready = spares.filter(({ state }) => state === "ready");
+  const isFit = ({ databaseName }: SpareRow) => found.get(databaseName)?.state === "running";
+  const fit = ready.filter(isFit).map(({ id }) => id);
+  if (fit.length > 0) await commit(context, [confirmSpares(context, fit)]);
+  for (const each of ready) if (!isFit(each)) await leaveSpare(context, each);
 }
 
 async function read(context: Context, hostId: string) {
-  const [rows, operations, open, counted] = await context.db.batch([
+  const [rows, spares, operations, open, counted] = await context.db.batch([
     context.db.select(wantedColumns).from(database).where(isPlaced(hostId)),
+    context.db.select().from(spare).where(eq(spare.hostId, hostId)),
     context.db
       .select({ resourceId: operation.resourceId, input: operation.input })
       .from(operation)
@@ -131,19 +143,20 @@ async function read(context: Context, hostId: string) {
   const host = counted.find(({ id }) => id === hostId);
   return {
     rows,
+    spares,
     busy: new Set(operations.map(({ resourceId }) => resourceId)),
     inputs: operations.map(({ input }) => input),
     alerts: open.filter(({ details }) => details.host_id === hostId),
-    isMiscounted: host !== undefined && isMiscounted(host, rows),
+    isMiscounted: host !== undefined && isMiscounted(host, [...rows, ...spares]),
   };
 }
 
 function isMiscounted(
   { databasesCount, backendsCount }: HostRow,
-  rows: readonly { readonly backends: number }[],
+  placed: readonly { readonly backends: number }[],
 ): boolean {
-  const backends = rows.reduce((sum, row) => sum + row.backends, 0);
-  return databasesCount !== rows.length || backendsCount !== backends;
+  const backends = placed.reduce((sum, each) => sum + each.backends, 0);
+  return databasesCount !== placed.length || backendsCount !== backends;
 }
 
 const wantedColumns = {
@@ -151,10 +164,11 @@ const wantedColumns = {
   state: database.state,
   hostId: database.hostId,
   databaseName: database.databaseName,
-  ownerRole: database.ownerRole,
   loginRole: database.loginRole,
-  pendingLoginRole: database.pendingLoginRole,
   passwordSealed: database.passwordSealed,
+  pendingLoginRole: database.pendingLoginRole,
+  pendingPasswordSealed: database.pendingPasswordSealed,
+  formerLogins: database.formerLogins,
   size: database.size,
   planLimits: database.planLimits,
   ownLimits: database.ownLimits,
@@ -181,21 +195,39 @@ interface Repairing {
 // Those that failed before come last, so that they never keep others from their turn.
 async function repairAll({ context, judged, found, alerts, isHeld }: Repairing) {
   const failedBefore = new Set(alerts.map(({ subject }) => subject));
-  const drifted = judged
-    .filter(({ databaseName }) => found.databases.has(databaseName))
-    .map((row) => ({ row, drifts: driftsOf(row, found) }))
-    .filter(({ drifts }) => drifts.length > 0)
-    .sort((a, b) => Number(failedBefore.has(a.row.id)) - Number(failedBefore.has(b.row.id)));
+  const { drifted, unseen } = await findDrifts(context, judged, found);
+  drifted.sort((a, b) => Number(failedBefore.has(a.row.id)) - Number(failedBefore.has(b.row.id)));
   const failed = new Map<string, readonly Drift[]>();
-  const undecided = drifted.slice(repairsMax).map(({ row }) => row.id);
+  const undecided = [...unseen, ...drifted.slice(repairsMax).map(({ row }) => row.id)];
   let repaired = 0;
   for (const { row, drifts } of drifted.slice(0, repairsMax)) {
-    const left = isHeld ? drifts : await repairDrifts(context, row, drifts, found);
+    const left = isHeld ? drifts : await repairDrifts(context, row, drifts);
     if (left === null) undecided.push(row.id);
     else if (left.length > 0) failed.set(row.id, left);
     else repaired++;
   }
   return { repaired, failed, undecided };
+}
+
+// What this isolate has not compared before takes a while each: some of them at a time, others
+// another minute.
+async function findDrifts(context: Context, judged: readonly Wanted[], found: Found) {
+  const drifted: { readonly row: Wanted; readonly drifts: Drift[] }[] = [];
+  const unseen: string[] = [];
+  let dear = 0;
+  const minute = Math.floor(context.now().getTime() / 60_000);
+  const first = (minute * dearMax) % Math.max(1, judged.length);
+  for (const row of [...judged.slice(first), ...judged.slice(0, first)]) {
+    const there = found.get(row.databaseName);
+    if (there === undefined) continue;
+    if (!isCheap(row) && ++dear > dearMax) {
+      unseen.push(row.id);
+      continue;
+    }
+    const drifts = await driftsOf(context, row, there);
+    if (drifts.length > 0) drifted.push({ row, drifts });
+  }
+  return { drifted, unseen };
 }
 
 // Of a row that was not judged nothing is known: its alerts stay.
@@ -241,9 +273,13 @@ function resolve(context: Context, { id, kind }: AlertRow): Statement {
 }
 
 function recount(context: Context, hostId: string): Statement {
-  const sum = sql`coalesce(sum(${database.backends}), 0)`;
-  const placed = (n: SQL) => {
-    return sql`(${context.db.select({ n }).from(database).where(isPlaced(hostId))})`;
-  };
-  return correctCount(context, hostId, { databases: placed(count()), backends: placed(sum) });
+  const ofRows = (n: SQL) =>
+    sql`(${context.db.select({ n }).from(database).where(isPlaced(hostId))})`;
+  const ofSpares = (n: SQL) =>
+    sql`(${context.db.select({ n }).from(spare).where(eq(spare.hostId, hostId))})`;
+  const backends = (column: AnySQLiteColumn) => sql`coalesce(sum(${column}), 0)`;
+  return correctCount(context, hostId, {
+    databases: sql`(${ofRows(count())} + ${ofSpares(count())})`,
+    backends: sql`(${ofRows(backends(database.backends))} + ${ofSpares(backends(spare.backends))})`,
+  });
 }

@@ -1,12 +1,10 @@
 // Makes a host again what a row asks for. Law: whoever repairs has looked again right before.
-
 import { and, eq } from "drizzle-orm";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";
 import { isActive, operation } from "../operation/table.ts";
-import { openPassword, scramVerifier } from "./credential.ts";
-import { type Drift, type Found, foreignParameters, groupOf, type Wanted } from "./drift.ts";
-import { applySettings } from "./setting.ts";
+import type { Drift, Wanted } from "./drift.ts";
+import { applySpec } from "./spec.ts";
 import { database } from "./table.ts";
 
 /**
@@ -17,14 +15,13 @@ export async function repairDrifts(
   context: Context,
   row: Wanted,
   drifts: readonly Drift[],
-  found: Found,
 ): Promise<Drift[] | null> {
   if (!(await isUnchanged(context, row))) return null;
   const left: Drift[] = [];
   for (const drift of drifts) {
     const facts = { host: row.hostId, database: row.id, drift };
     try {
-      await repairs[drift](context, row, found);
+      await repairs[drift](context, row);
       context.log({ level: "warning", message: "Repaired a drift", ...facts });
     } catch (error) {
       const message = messageOf(error);
@@ -51,32 +48,12 @@ async function isUnchanged(context: Context, row: Wanted): Promise<boolean> {
   return isSameRow && busy.length === 0;
 }
 
-type Repair = (context: Context, row: Wanted, found: Found) => Promise<void>;
+type Repair = (context: Context, row: Wanted) => Promise<unknown>;
 
 const repairs: Record<Drift, Repair> = {
-  login: (context, row, found) => repairLogin(context, row, found, null),
-  // Its password is the row's: whoever has its URL from the API must get in, and nobody else.
-  password: async (context, row, found) => {
-    const verifier = await scramVerifier(context, await openPassword(context, row));
-    await repairLogin(context, row, found, verifier);
-  },
-  start: (context, row) => context.host.startDatabase(row.hostId, row.databaseName),
-  access: (context, row, { databases }) =>
-    context.host.repairAccess(row.hostId, {
-      databaseName: row.databaseName,
-      ownerRole: row.ownerRole,
-      mayCreate: row.storageState !== "full",
-      parameters: foreignParameters(databases.get(row.databaseName)),
-    }),
-  objects: (context, { hostId, databaseName, ownerRole, loginRole }) =>
-    context.host.adoptObjects(hostId, { databaseName, ownerRole, loginRole }),
-  settings: applySettings,
-  stop: (context, row) => context.host.stopDatabase(row.hostId, row.databaseName),
+  spec: applySpec,
+  start: (context, { hostId, databaseName: database }) =>
+    context.host.command(hostId, "database.start", { database }),
+  stop: (context, { hostId, databaseName: database }) =>
+    context.host.command(hostId, "database.stop", { database }),
 };
-
-function repairLogin(context: Context, row: Wanted, found: Found, verifier: string | null) {
-  const { hostId, databaseName, ownerRole, loginRole } = row;
-  const groupRole = groupOf(row, found);
-  const wanted = { databaseName, ownerRole, loginRole, groupRole, verifier };
-  return context.host.repairLogin(hostId, wanted);
-}

@@ -18,7 +18,9 @@ export async function changeOfSize(
 ): Promise<SettingChange> {
   const planLimits = (await findOrganization(context, row.organizationId)).planLimits[size] ?? {};
   const { storageBytes } = limitsOf({ size, planLimits, ownLimits: row.ownLimits });
-  const storedBytes = await ask(() => context.host.measure(row.hostId, row.databaseName));
+  const { hostId, databaseName: database } = row;
+  const stored = await ask(() => context.host.command(hostId, "database.measure", { database }));
+  const storedBytes = stored.data_bytes + stored.wal_bytes;
   if (storedBytes > storageBytes) {
     throw new ApiError(
       422,

@@ -1,19 +1,23 @@
 // New credentials at once; the old ones work on for the overlap. The URL's user changes too: a
 // second login stands beside the first until nobody needs that one.
-import { eq } from "drizzle-orm";
 import { z } from "zod";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
-import { TerminalError } from "../core/error.ts";
+import { TerminalError, unlessRefused } from "../core/error.ts";
 import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
-import { moveDatabase } from "./change.ts";
+import { changeDatabase, moveDatabase } from "./change.ts";
 import { laneOf } from "./create.ts";
-import { newPassword, openPassword, scramVerifier } from "./credential.ts";
+import { newPassword } from "./credential.ts";
 import { loadDatabase } from "./load.ts";
 import { newLoginName } from "./name.ts";
+import { goneStates } from "./orphan.ts";
 import { probeDatabase } from "./probe.ts";
-import { type DatabaseRow, database } from "./table.ts";
+import { applySpec } from "./spec.ts";
+import type { DatabaseRow, FormerLogin } from "./table.ts";
+
+/** So many former logins work on; of one more the oldest ends early. */
+const formersMax = 3;
 
 const RotateInput = z.strictObject({
   databaseId: z.string(),
@@ -22,28 +26,29 @@ const RotateInput = z.strictObject({
 });
 type RotateInput = z.infer<typeof RotateInput>;
 
+// The row names the new login as pending from the beginning: its spec has it first.
 const createLogin: Do<RotateInput> = async (context, { input }) => {
-  const { row, renewed } = await load(context, input);
-  const verifier = await scramVerifier(context, await openPassword(context, renewed));
-  await context.host.createLogin(row.hostId, { ...namesOf(renewed), verifier });
+  const { row } = await load(context, input);
+  await applySpec(context, row);
   return next();
 };
 
 const dropNewLogin: Undo<RotateInput> = async (context, { input }) => {
-  const { row, renewed } = await load(context, input);
-  await context.host.dropLogin(row.hostId, namesOf(renewed));
-  return [update(context, row, { pendingLoginRole: null, pendingPasswordSealed: null })];
+  const { row } = await loadDatabase(context, input.databaseId);
+  const none = { pendingLoginRole: null, pendingPasswordSealed: null };
+  await applySpec(context, { ...row, ...none });
+  return [changeDatabase(context, row.id, none)];
 };
 
 const publish: Do<RotateInput> = async (context, { input, operationId }) => {
-  const { row, renewed, host } = await load(context, input);
+  const { row, renewed } = await load(context, input);
   // A stopped one refuses everybody; its credentials are proved when it is started.
-  if (row.state !== "stopped") await probeDatabase(context, { row: renewed, host });
-  const { loginRole, passwordSealed } = renewed;
+  if (row.state !== "stopped") await probeDatabase(context, renewed);
+  const { loginRole, passwordSealed, formerLogins } = renewed;
   const none = { pendingLoginRole: null, pendingPasswordSealed: null };
   return next(
     recordEvent(context, "database.credentials_rotated", row, { operationId }),
-    update(context, row, { loginRole, passwordSealed, ...none }),
+    changeDatabase(context, row.id, { loginRole, passwordSealed, formerLogins, ...none }),
     beginRetire(context, row, input).statement,
   );
 };
@@ -60,17 +65,18 @@ export const rotate = defineOperation<RotateInput>({
   },
 });
 
-const RetireInput = z.object({
-  hostId: z.string(),
-  databaseName: z.string(),
-  ownerRole: z.string(),
-  loginRole: z.string(),
-});
+const RetireInput = z.object({ databaseId: z.string(), loginRole: z.string() });
 type RetireInput = z.infer<typeof RetireInput>;
 
 const dropLogin: Do<RetireInput> = async (context, { input }) => {
-  await context.host.dropLogin(input.hostId, input);
-  return next();
+  const { row } = await loadDatabase(context, input.databaseId);
+  const formerLogins = row.formerLogins.filter(({ name }) => name !== input.loginRole);
+  const isGone = goneStates.some((state) => state === row.state);
+  if (!isGone) {
+    // One its host has lost is an alert of its own.
+    await unlessRefused("unknown_database", applySpec(context, { ...row, formerLogins }));
+  }
+  return next(changeDatabase(context, row.id, { formerLogins }));
 };
 
 /** `database.retire`: after the overlap the old login goes, and its sessions with it. */
@@ -99,15 +105,14 @@ export async function beginRotate(
 }
 
 // Its resource is the old login, so that the database is free for other work meanwhile.
-function beginRetire(context: Context, row: DatabaseRow, input: RotateInput) {
-  const { hostId, databaseName, ownerRole } = row;
-  const subject = {
-    ...subjectOf(row),
-    resourceId: `${row.id}/${input.oldLogin}`,
-    delaySeconds: input.overlapSeconds,
-  };
-  const names = { hostId, databaseName, ownerRole, loginRole: input.oldLogin };
-  return begin(context, retireLogin, subject, names);
+function beginRetire(
+  context: Context,
+  row: DatabaseRow,
+  { oldLogin, overlapSeconds }: RotateInput,
+): { readonly statement: Statement } {
+  const resourceId = `${row.id}/${oldLogin}`;
+  const subject = { ...subjectOf(row), resourceId, delaySeconds: overlapSeconds };
+  return begin(context, retireLogin, subject, { databaseId: row.id, loginRole: oldLogin });
 }
 
 function subjectOf(row: DatabaseRow) {
@@ -117,22 +122,17 @@ function subjectOf(row: DatabaseRow) {
 
 // The row, and the same as it will be once the new login is published.
 async function load(context: Context, input: RotateInput) {
-  const { row, host } = await loadDatabase(context, input.databaseId);
+  const { row } = await loadDatabase(context, input.databaseId);
   const { pendingLoginRole, pendingPasswordSealed } = row;
   if (pendingLoginRole === null || pendingPasswordSealed === null) {
     throw new TerminalError("GONE", "The rotation has nothing to publish.");
   }
-  const renewed = { ...row, loginRole: pendingLoginRole, passwordSealed: pendingPasswordSealed };
-  return { row, renewed, host };
-}
-
-function update(context: Context, { id }: DatabaseRow, change: Partial<DatabaseRow>): Statement {
-  return context.db
-    .update(database)
-    .set({ ...change, updatedAt: context.now() })
-    .where(eq(database.id, id));
-}
-
-function namesOf({ databaseName, ownerRole, loginRole }: DatabaseRow) {
-  return { databaseName, ownerRole, loginRole };
+  const former: FormerLogin = { name: row.loginRole, passwordSealed: row.passwordSealed };
+  const renewed = {
+    ...row,
+    loginRole: pendingLoginRole,
+    passwordSealed: pendingPasswordSealed,
+    formerLogins: [former, ...row.formerLogins].slice(0, formersMax),
+  };
+  return { row, renewed };
 }

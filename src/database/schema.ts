@@ -44,7 +44,7 @@ export const Database = z
     }),
     suspend_after_seconds: z.int(),
     allowed_addresses: z.array(z.string()),
-    region: z.string().openapi({ description: "Name of the host it is in" }),
+    region: z.string().openapi({ description: "Name of the host it is on" }),
     host: z.string(),
     port: z.int(),
     session_port: z.int(),
@@ -153,12 +153,12 @@ function connectionTest({ host, problem = host.silentReason }: PlacedDatabase) {
 
 /** Renders a database. */
 export function renderDatabase(found: PlacedDatabase): z.infer<typeof Database> {
-  const { row, host } = found;
+  const { row, host: home } = found;
   const limits = limitsOf(row);
   const isRunning = row.state === "running" || row.state === "suspended";
   const state = row.state === "purged" ? "deleted" : row.state;
   const allocatedBytes = row.storageAllocatedBytes ?? limits.storageBytes;
-  const [host, port] = [host.publicHost, host.transactionPort];
+  const [host, port] = [home.publicHost, home.transactionPort];
   return {
     id: row.id,
     tenant_id: row.organizationId,
@@ -190,10 +190,10 @@ export function renderDatabase(found: PlacedDatabase): z.infer<typeof Database> 
     },
     suspend_after_seconds: row.suspendAfterSeconds,
     allowed_addresses: row.allowedAddresses,
-    region: host.name,
+    region: home.name,
     host,
     port,
-    session_port: host.sessionPort,
+    session_port: home.sessionPort,
     database: row.databaseName,
     proxy_status: isRunning ? "ready" : "pending",
     connection_test: isRunning ? { ...connectionTest(found), host, port } : null,

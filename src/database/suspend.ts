@@ -2,7 +2,7 @@
 // report, with their exact times, and brings the rows up to it.
 
 import { and, eq, inArray } from "drizzle-orm";
-import type { HostDatabase } from "../contract/database.ts";
+import type { HostDatabase } from "../contract/instance/database.ts";
 import type { Transition } from "../contract/transition.ts";
 import type { Actor } from "../core/actor.ts";
 import { commit } from "../core/batch.ts";
@@ -23,6 +23,7 @@ import {
 
 // A batch of D1 takes some hundred statements.
 const transitionsMax = 200;
+const reportMax = 1000;
 
 /** Reads every host's report; one that does not answer does not keep the others waiting. */
 export async function pullAllTransitions(context: Context): Promise<void> {
@@ -48,10 +49,7 @@ export async function findTested(
   const found = await findDatabase(context, actor, id);
   const { hostId, state } = found.row;
   if (state !== "running" && state !== "suspended") return found;
-  const problem = await context.host.checkReady(hostId).then(
-    () => null,
-    (error) => messageOf(error).replace(/^checkReady: /, ""),
-  );
+  const problem = await context.host.checkReady(hostId).then(() => null, messageOf);
   const now = problem === null ? await followHost(context, actor, found) : found;
   return { ...now, problem };
 }
@@ -84,7 +82,7 @@ async function followHost(
 export async function pullTransitions(context: Context, hostId: string): Promise<boolean> {
   const { transitionSeq: known } = await getHost(context, hostId);
   // The last one known comes with the news: a report without it tells of another past.
-  const report = await context.host.transitions(hostId, Math.max(known - 1, 0));
+  const report = await transitionsAfter(context, hostId, Math.max(known - 1, 0));
   const isWhole = report.length === 0 ? known === 0 : report[0]?.seq === Math.max(known, 1);
   const news = report.filter(({ seq }) => seq > known);
   if (isWhole && news.length === 0) return false;
@@ -119,38 +117,37 @@ async function follow(
 // happens from the last number on is told again, to no effect.
 async function catchUp(context: Context, hostId: string, known: number): Promise<void> {
   const lastSeq = await lastSeqOf(context, hostId);
-  const hosts = new Map(
-    (await context.host.hostDatabases(hostId)).map((each) => [each.database, each.state]),
-  );
+  const { databases } = await context.host.command(hostId, "inventory", {});
+  const states = new Map(databases.map((each) => [each.database, each.state]));
   const rows = await context.db
     .select()
     .from(database)
     .where(and(eq(database.hostId, hostId), inArray(database.state, [...itsOwnStates])));
-  await matchHosts(context, rows, hosts);
+  await matchHost(context, rows, states);
   await commit(context, [moveTransitionSeq(context, hostId, known, lastSeq)]);
 }
 
 /** True for a row that says other than its host whether it is suspended. */
 export function differsFromHost(
   { databaseName, state }: Pick<DatabaseRow, "databaseName" | "state">,
-  hosts: HostStates,
+  states: HostStates,
 ): boolean {
   const isItsOwn = itsOwnStates.some((each) => each === state);
-  return isItsOwn && (hosts.get(databaseName) === "suspended") !== (state === "suspended");
+  return isItsOwn && (states.get(databaseName) === "asleep") !== (state === "suspended");
 }
 
-/** What hosts say of databases, by name. */
+/** What a host says of its databases, by name. */
 type HostStates = ReadonlyMap<string, HostDatabase["state"]>;
 
 /** Brings rows to what their host says of now: it says no more when this began. */
-export async function matchHosts(
+export async function matchHost(
   context: Context,
   rows: readonly DatabaseRow[],
-  hosts: HostStates,
+  states: HostStates,
 ): Promise<void> {
   const at = context.now().toISOString();
   const changes = rows
-    .filter((row) => differsFromHost(row, hosts))
+    .filter((row) => differsFromHost(row, states))
     .map(({ databaseName, state }): MoveByHost => {
       return { database: databaseName, to: state === "suspended" ? "woken" : "suspended", at };
     });
@@ -163,9 +160,14 @@ export async function matchHosts(
   }
 }
 
+async function transitionsAfter(context: Context, hostId: string, after_seq: number) {
+  const input = { after_seq, limit: reportMax };
+  return (await context.host.command(hostId, "report", input)).transitions;
+}
+
 async function lastSeqOf(context: Context, hostId: string): Promise<number> {
   for (let seq = 0; ; ) {
-    const last = (await context.host.transitions(hostId, seq)).at(-1);
+    const last = (await transitionsAfter(context, hostId, seq)).at(-1);
     if (last === undefined) return seq;
     seq = last.seq;
   }

@@ -17,7 +17,13 @@ import { storedStates } from "./status.ts";
 export const hasItsName = sql`state not in ('failed', 'deleted', 'purged')
   and not (state = 'deleting' and deleted_at is not null)`;
 
-/** One logical database: the customer's, in one of our hosts. */
+/** A login that a rotation has replaced: it works until its overlap is over. */
+export interface FormerLogin {
+  readonly name: string;
+  readonly passwordSealed: string;
+}
+
+/** One logical database: the customer's, in an instance of its own on one of our hosts. */
 export const database = sqliteTable(
   "database",
   {
@@ -47,7 +53,7 @@ export const database = sqliteTable(
     ownLimits: text("own_limits", { mode: "json" }).$type<LimitOverrides>().notNull().default({}),
     /** Backends its host keeps for it: those of its limits or, in a change, of the greater. */
     backends: integer("backends").notNull().default(0),
-    /** What it was measured to take on disk. */
+    /** What it was measured to take on disk, with its WAL. */
     storageBytes: integer("storage_bytes").notNull().default(0),
     /** What it may take before it grows; null until it first grew: its limits' number. */
     storageAllocatedBytes: integer("storage_allocated_bytes"),
@@ -57,16 +63,19 @@ export const database = sqliteTable(
       .default("normal"),
     storageMeasuredAt: timeColumn("storage_measured_at"),
     hostId: text("host_id").notNull(),
-    /** In Postgres; random, so that a neighbour who lists them learns nothing. */
+    /** What clients call it, and its host; one of its name is on no other host. */
     databaseName: text("database_name").notNull().unique(),
-    /** Postgres' own number of it, by which a base backup knows it; null until it was seen. */
-    oid: integer("oid"),
-    ownerRole: text("owner_role").notNull(),
+    /** Who owns it and what is in it. */
     loginRole: text("login_role").notNull(),
     passwordSealed: text("password_sealed").notNull(),
     /** The login of a rotation that is under way, and its password. */
     pendingLoginRole: text("pending_login_role"),
     pendingPasswordSealed: text("pending_password_sealed"),
+    /** Logins of former rotations that still work, the latest first. */
+    formerLogins: text("former_logins", { mode: "json" })
+      .$type<FormerLogin[]>()
+      .notNull()
+      .default([]),
     /** The database it was branched from, and when it is deleted by itself; null is never. */
     branchOf: text("branch_of"),
     expiresAt: timeColumn("expires_at"),
@@ -103,3 +112,26 @@ export const database = sqliteTable(
 
 /** One row of the table. */
 export type DatabaseRow = typeof database.$inferSelect;
+
+/** A database nobody has asked for yet: complete, and given to the next who asks for one. */
+export const spare = sqliteTable(
+  "spare",
+  {
+    seq: seqColumn(),
+    /** The database it becomes has the same, for which its password is sealed. */
+    id: idColumn(),
+    hostId: text("host_id").notNull(),
+    databaseName: text("database_name").notNull().unique(),
+    loginRole: text("login_role").notNull(),
+    passwordSealed: text("password_sealed").notNull(),
+    /** Backends its host keeps for it. */
+    backends: integer("backends").notNull(),
+    /** One that is `ready` answered a query by its URL; one that is `leaving` is being removed. */
+    state: text("state", { enum: ["making", "ready", "leaving"] }).notNull(),
+    ...timeColumns(),
+  },
+  (t) => [index("spare_of_host").on(t.hostId, t.state)],
+);
+
+/** One row of the table. */
+export type SpareRow = typeof spare.$inferSelect;

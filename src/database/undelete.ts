@@ -22,20 +22,19 @@ type UndeleteInput = z.infer<typeof UndeleteInput>;
 
 const admitClients: Do<UndeleteInput> = async (context, { input }) => {
   if (input.to === "running") {
-    await context.host.startDatabase(input.hostId, input.databaseName);
+    await context.host.command(input.hostId, "database.start", { database: input.databaseName });
   }
   return next();
 };
 
 const holdAgain: Undo<UndeleteInput> = async (context, { input }) => {
-  await context.host.stopDatabase(input.hostId, input.databaseName);
+  await context.host.command(input.hostId, "database.stop", { database: input.databaseName });
   return [changeDatabase(context, input.databaseId, { state: "deleted" })];
 };
 
 const publish: Do<UndeleteInput> = async (context, { input, operationId }) => {
-  const placed = await loadDatabase(context, input.databaseId);
-  const { row } = placed;
-  if (input.to === "running") await probeDatabase(context, placed);
+  const { row } = await loadDatabase(context, input.databaseId);
+  if (input.to === "running") await probeDatabase(context, row);
   const none = { deletedAt: null, purgeAt: null, stateBeforeDelete: null };
   return next(
     changeDatabase(context, row.id, { state: input.to, ...none }),

@@ -29,7 +29,8 @@ async function markHost(context: Context, row: HostRow, epoch: string): Promise<
   const state = row.markPending ?? (await prepareMark(context, id));
   const mark: Mark = { epoch, state, at: context.now().toISOString() };
   const expected = markConfirmed === null ? [state] : [markConfirmed, state];
-  const { known } = await context.host.mark(id, mark, expected, adoptsMark);
+  const input = { mark, expected, adopt: adoptsMark };
+  const { known } = await context.host.command(id, "mark", input);
   if (known === null || adoptsMark || expected.includes(known.state)) {
     await context.db.batch([markTaken(context, id, state)]);
     return;

@@ -3,8 +3,8 @@ import { StoredDump } from "../contract/dump.ts";
 import { HostError } from "../contract/protocol.ts";
 import type { ArchivePort } from "../core/archive-port.ts";
 import type { Context } from "../core/context.ts";
-import { getHost } from "./find.ts";
 import type { HostAccess } from "./command.ts";
+import { getHost } from "./find.ts";
 import { dumpToken } from "./token.ts";
 
 /** The port over signed requests. */

@@ -21,7 +21,7 @@ export async function hostsReady(context: Context): Promise<readonly HostReadine
       } catch (error) {
         const message = messageOf(error);
         context.log({ level: "warning", message, host: name });
-        return { id, name, reason: message.replace(/^checkReady: /, "") };
+        return { id, name, reason: message };
       }
     }),
   );

@@ -1,27 +1,28 @@
 import { eq, notLike } from "drizzle-orm";
 import type { Context } from "../core/context.ts";
 import { currentSealPattern, reseal } from "../core/seal.ts";
-import { controlPasswordPurpose } from "./register.ts";
 import { host } from "./table.ts";
 
-/** Re-wraps the hosts' logins sealed with a former key; how many there were. */
+/** What a host's check of the sealing keys is sealed for. */
+export function sealCheckPurpose(hostId: string): string {
+  return `host:${hostId}:seal-check`;
+}
+
+/** Re-wraps the hosts' checks sealed with a former key; how many there were. */
 export async function resealHosts(context: Context): Promise<number> {
   const rows = await context.db
-    .select({ id: host.id, sealed: host.controlPasswordSealed })
+    .select({ id: host.id, sealed: host.sealCheck })
     .from(host)
-    .where(notLike(host.controlPasswordSealed, currentSealPattern(context.keyring)));
+    .where(notLike(host.sealCheck, currentSealPattern(context.keyring)));
   for (const { id, sealed } of rows) {
-    const purpose = controlPasswordPurpose(id);
-    const controlPasswordSealed = await reseal(context.keyring, context, purpose, sealed);
-    await context.db.update(host).set({ controlPasswordSealed }).where(eq(host.id, id));
+    const sealCheck = await reseal(context.keyring, context, sealCheckPurpose(id), sealed);
+    await context.db.update(host).set({ sealCheck }).where(eq(host.id, id));
   }
   return rows.length;
 }
 
-/** What a keyring must open, to see whether it does: the hosts' logins. */
+/** What a keyring must open, to see whether it does: the hosts' checks. */
 export async function sealedSamples(context: Pick<Context, "db">) {
-  const rows = await context.db
-    .select({ id: host.id, sealed: host.controlPasswordSealed })
-    .from(host);
-  return rows.map(({ id, sealed }) => ({ purpose: controlPasswordPurpose(id), sealed }));
+  const rows = await context.db.select({ id: host.id, sealed: host.sealCheck }).from(host);
+  return rows.map(({ id, sealed }) => ({ purpose: sealCheckPurpose(id), sealed }));
 }

@@ -16,8 +16,8 @@ hostRoutes.openapi(
     operationId: "hosts.register",
     summary: "Register a host, or tell where a known one is now",
     description:
-      "It is connected to and proved first: what does not answer, is another host, or refuses " +
-      "the login is 422 with the field, and changes nothing; another Postgres under a known id " +
+      "It is asked and proved first: what does not answer, is another host, or does not take " +
+      "our commands is 422 with the field, and changes nothing; another host under a known id " +
       "is 409.",
     tags: ["admin"],
     security: needs("admin:write"),
@@ -38,8 +38,6 @@ hostRoutes.openapi(
       publicHost: input.public_host,
       transactionPort: input.transaction_port,
       sessionPort: input.session_port,
-      controlUser: input.control_user,
-      controlPassword: input.control_password,
       caCertificates: input.ca_certificates,
       databasesMax: input.databases_max,
       backendsMax: input.backends_max,

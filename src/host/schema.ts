@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
+import { protocolVersion } from "../contract/instance/protocol.ts";
 import { smallBackends } from "../contract/pool.ts";
-import { protocolVersion } from "../contract/protocol.ts";
 import { Slug, Time } from "../core/schema.ts";
 import { isLoopback } from "./loopback.ts";
 import type { HostRow } from "./table.ts";
@@ -28,8 +28,6 @@ export const RegisterHost = z
       .regex(/^[A-Za-z0-9.:-]{1,253}$/, "must be a host name or an IP address"),
     transaction_port: Port,
     session_port: Port,
-    control_user: z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, "must be a role name"),
-    control_password: z.string().min(16).max(200),
     ca_certificates: z
       .string()
       .max(100_000)
@@ -51,7 +49,7 @@ export const RegisterHost = z
       .optional()
       .openapi({
         description:
-          "Backends tenants may have at once: `backends_max` of its host's configuration. When " +
+          "Backends tenants may have at once: `backends_max` of its own configuration. When " +
           "absent, what the host itself says.",
       }),
   })
@@ -86,15 +84,15 @@ export const Host = z
     silent_reason: z.string().nullable(),
     disk_free_bytes: z.int().nullable(),
     disk_total_bytes: z.int().nullable(),
-    system_identifier: z.string().nullable(),
-    protocol: z.int().nullable().openapi({ description: "Version its host speaks" }),
+    identity: z.string().openapi({ description: "Made once, with the host's directory" }),
+    protocol: z.int().openapi({ description: "Version the host speaks" }),
     worker_protocol: z.int().openapi({ description: "Version this Worker speaks" }),
     created_at: Time,
     updated_at: Time,
   })
   .openapi("Host");
 
-/** Renders a row, without its login. */
+/** Renders a row. */
 export function renderHost(row: HostRow): z.infer<typeof Host> {
   return {
     id: row.id,
@@ -112,7 +110,7 @@ export function renderHost(row: HostRow): z.infer<typeof Host> {
     silent_reason: row.silentReason,
     disk_free_bytes: row.diskFreeBytes,
     disk_total_bytes: row.diskTotalBytes,
-    system_identifier: row.systemIdentifier,
+    identity: row.identity,
     protocol: row.protocol,
     worker_protocol: protocolVersion,
     created_at: row.createdAt.toISOString(),

@@ -3,7 +3,7 @@ import { base64url, type IdSource, newId } from "../core/id.ts";
 
 const lifetimeSeconds = 60;
 
-/** The control plane's private key, which every host's host program knows the public half of. */
+/** The control plane's private key, which every host program knows the public half of. */
 export interface HostKey {
   readonly kid: string;
   readonly key: CryptoKey;
@@ -16,11 +16,6 @@ export async function readHostKey(json: string): Promise<HostKey> {
     throw new Error("The host key must be a private Ed25519 JWK with a kid.");
   }
   return { kid: jwk.kid, key: (await importJWK(jwk, "EdDSA")) as CryptoKey };
-}
-
-/** Lets one WebSocket be opened to `address` of one host, once, within a minute. */
-export function sqlToken(source: IdSource, hostKey: HostKey, hostId: string, address: string) {
-  return sign(source, hostKey, hostId, { scope: "sql", address });
 }
 
 /** Lets one command with exactly this body be sent to one host, once, within a minute. */

@@ -1,21 +1,23 @@
-// Looks in on each host: whether it answers, what its disk has left, which version its host
-// speaks, and what happened to its servers meanwhile.
+// Looks in on each host: whether it answers, what its disk has left, which version of the protocol
+// it speaks, and what happened to its programs meanwhile.
 import { and, eq, inArray, isNull, lt } from "drizzle-orm";
 import { raiseAgain, raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
 import type { Incident } from "../contract/incident.ts";
-import { protocolVersion } from "../contract/protocol.ts";
+import { protocolVersion } from "../contract/instance/protocol.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";
 import type { HostFacts } from "../core/host-port.ts";
 import { allHosts } from "./find.ts";
 import { hostsReady } from "./ready.ts";
+import { seenOf } from "./register.ts";
 import { type HostRow, host } from "./table.ts";
 
 // An incident is told for a day: whoever looks in the morning sees what happened in the night.
 const incidentMilliseconds = 24 * 3_600_000;
 const nearlyFull = 0.1;
+const incidentsMax = 1000;
 
 /** One look at every host; one that does not answer is an alert until it does. */
 export async function watchHosts(context: Context): Promise<void> {
@@ -66,7 +68,7 @@ export function noteSilent(context: Context, hostId: string, reason: string): St
 // One host's trouble is not another's.
 async function lookClosely(context: Context, row: HostRow): Promise<void> {
   try {
-    const facts = await context.host.facts(row.id);
+    const facts = await context.host.command(row.id, "status", {});
     const told = await readIncidents(context, row);
     await commit(context, [...noteFacts(context, row, facts), ...told]);
   } catch (error) {
@@ -76,32 +78,28 @@ async function lookClosely(context: Context, row: HostRow): Promise<void> {
 
 function noteFacts(context: Context, row: HostRow, facts: HostFacts): Statement[] {
   const { id, name } = row;
-  const { diskFreeBytes, diskTotalBytes, protocol, systemIdentifier } = facts;
-  const share = diskTotalBytes === null ? 1 : diskFreeBytes / diskTotalBytes;
+  const { identity, protocol } = facts;
+  const share = facts.disk_free_bytes / Math.max(1, facts.disk_total_bytes);
   const percent = Math.floor(share * 100);
   const disk = `The disk of the host ${name} has ${percent} % left: make room, or add one.`;
-  const known = row.systemIdentifier ?? systemIdentifier;
-  const isAnother = systemIdentifier !== null && systemIdentifier !== known;
+  const isAnother = identity !== row.identity;
   const another =
-    `The host of the host ${name} answers with another Postgres (system identifier ` +
-    `${systemIdentifier}, registered: ${known}): its disk was lost or exchanged. Bring the ` +
-    "registered one back; nothing is repaired or placed there meanwhile.";
-  const isOther = protocol !== null && protocol !== protocolVersion;
+    `At the address of the host ${name} answers another one (identity ${identity}, registered: ` +
+    `${row.identity}): its disk was lost or exchanged. Bring the registered one back; nothing is ` +
+    "placed there meanwhile.";
+  const isOther = protocol !== protocolVersion;
   const version =
-    `The host of the host ${name} speaks version ${protocol} of the protocol and this Worker ` +
+    `The host ${name} speaks version ${protocol} of the protocol and this Worker ` +
     `${protocolVersion}. They work together; upgrade the older one before the next step.`;
   return [
     context.db
       .update(host)
-      .set({
-        ...{ diskFreeBytes, diskTotalBytes, protocol },
-        systemIdentifier: known,
-      })
+      .set({ ...seenOf(facts), identity: row.identity })
       .where(eq(host.id, id)),
     tell(context, "disk_nearly_full", id, share < nearlyFull, disk),
     tell(context, "protocol_differs", id, isOther, version),
     tell(context, "host_is_another", id, isAnother, another),
-    ...(isAnother ? [noteSilent(context, id, "another Postgres answers there")] : []),
+    ...(isAnother ? [noteSilent(context, id, "another host answers there")] : []),
   ];
 }
 
@@ -119,10 +117,12 @@ function tell(
 
 async function readIncidents(context: Context, row: HostRow): Promise<Statement[]> {
   const { id, name, incidentSeq } = row;
-  const told = await context.host.incidents(id, incidentSeq);
+  const incidentsAfter = (after_seq: number) =>
+    context.host.command(id, "incidents", { after_seq, limit: incidentsMax });
+  const told = await incidentsAfter(incidentSeq);
   // A host whose directory was made anew counts from the beginning.
   const isAnew = told.last_seq < incidentSeq;
-  const { incidents, last_seq } = isAnew ? await context.host.incidents(id, 0) : told;
+  const { incidents, last_seq } = isAnew ? await incidentsAfter(0) : told;
   if (last_seq === incidentSeq) return [];
   return [
     ...incidents.map((each) => raiseAgain(context, alertOf(id, name, each))),
@@ -134,7 +134,7 @@ async function readIncidents(context: Context, row: HostRow): Promise<Statement[
 }
 
 const programs = {
-  postgres: "Postgres",
+  postgres: "An instance",
   transaction: "The transaction pooler",
   session: "The session pooler",
   host: "The host program",

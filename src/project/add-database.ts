@@ -5,8 +5,9 @@ import { attributionOf } from "../core/column.ts";
 import type { Context } from "../core/context.ts";
 import { conflict, invalid } from "../core/error.ts";
 import { newDatabase, primaryName } from "../database/create.ts";
-import { databasesOf } from "../database/find.ts";
+import { liveDatabases } from "../database/find.ts";
 import type { DatabaseSize } from "../database/size.ts";
+import { anyOf, sparesFor, withSpares } from "../database/spare.ts";
 import type { EnvironmentRow } from "../environment/table.ts";
 import { moveProject } from "./change.ts";
 import type { Request } from "./create.ts";
@@ -31,19 +32,31 @@ export interface AddedDatabase {
  * stands beside it as `<NAME>_DATABASE_URL`.
  * @throws ApiError 409 ALREADY_EXISTS or DATABASE_NAME_TAKEN naming the first, 503 NO_CAPACITY
  */
-export async function addDatabase(
+export function addDatabase(
+  context: Context,
+  request: Request,
+  found: FoundProject,
+  input: AddedDatabase,
+): Promise<string> {
+  return withSpares((isLast) => attempt(context, request, found, { ...input, isMade: isLast }));
+}
+
+async function attempt(
   context: Context,
   request: Request,
   { id: projectId, row }: FoundProject,
-  input: AddedDatabase,
+  { isMade, ...input }: AddedDatabase & { readonly isMade: boolean },
 ): Promise<string> {
   requireActive(row);
-  const present = await databasesOf(context, projectId, input.environment.id);
-  const primary = present.find((each) => each.row.isPrimary);
+  const [present, spares] = await context.db.batch([
+    liveDatabases(context, projectId, input.environment.id),
+    sparesFor(context, row.organizationId, isMade ? null : input.size),
+  ]);
+  const primary = present.find((each) => each.isPrimary);
   refuseDuplicate(
     input,
-    primary?.row.id,
-    present.find((each) => each.row.name === input.name),
+    primary?.id,
+    present.find((each) => each.name === input.name),
   );
   const inherited = attributionOf(row);
   refuseOtherUser(inherited.externalUserId, input.externalUserId);
@@ -52,7 +65,7 @@ export async function addDatabase(
     externalUserId: attributedUser(request.actor, input.externalUserId) ?? inherited.externalUserId,
     metadata: input.metadata ?? inherited.metadata,
   };
-  const made = await newDatabase(context, {
+  const added = {
     organizationId: row.organizationId,
     workspaceId: row.workspaceId,
     projectId,
@@ -62,11 +75,12 @@ export async function addDatabase(
     size: input.size,
     attribution,
     requestId: request.requestId,
-  });
+  };
+  const made = await newDatabase(context, added, anyOf(context, spares));
   const path =
     input.receiptPath === "databases"
-      ? `/databases/${made.row.id}`
-      : `/projects/${projectId}/data-services/${made.row.id}`;
+      ? `/databases/${made.id}`
+      : `/projects/${projectId}/data-services/${made.id}`;
   await commit(context, [
     ...made.statements,
     moveProject(context, row, "active", {
@@ -75,7 +89,7 @@ export async function addDatabase(
     }),
     ...request.receipt(path),
   ]);
-  return made.row.id;
+  return made.id;
 }
 
 // Whoever sees a project sees its databases: those of another user are none of it.
@@ -87,7 +101,7 @@ function refuseOtherUser(own: string | null, named: string | undefined): void {
 function refuseDuplicate(
   { name, environment }: AddedDatabase,
   primaryId: string | undefined,
-  namesake: { readonly row: { readonly id: string } } | undefined,
+  namesake: { readonly id: string } | undefined,
 ): void {
   if (name === null && primaryId !== undefined) {
     throw conflict(
@@ -103,7 +117,7 @@ function refuseDuplicate(
       "DATABASE_NAME_TAKEN",
       `${environment.name} already has a database of this name.`,
       {
-        database_id: namesake.row.id,
+        database_id: namesake.id,
       },
     );
   }

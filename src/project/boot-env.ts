@@ -30,8 +30,9 @@ export async function bootEnv(
   const present = await databasesOf(context, found.id, environment.id);
   const isComplete = !found.row.hasPostgres || present.some(({ row }) => row.isPrimary);
   if (!isComplete) await makePrimary(context, request, found, environment);
-  const databases =
-    isComplete && present.every(hasUrl) ? present : await settle(context, found, environment);
+  const now = isComplete ? present : await databasesOf(context, found.id, environment.id);
+  const isSettled = now.every(hasUrl) && (isComplete || now.some(({ row }) => row.isPrimary));
+  const databases = isSettled ? now : await settle(context, found, environment);
   const waiting = databases.find((each) => !hasUrl(each));
   if (waiting === undefined) return { env: await envOf(context, databases) };
   const { id, state } = waiting.row;

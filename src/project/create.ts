@@ -13,6 +13,7 @@ import { slugOf } from "../core/slug.ts";
 import { backendsOfNew } from "../database/backend.ts";
 import { newDatabase } from "../database/create.ts";
 import type { DatabaseSize } from "../database/size.ts";
+import { anyOf, sparesFor, withSpares } from "../database/spare.ts";
 import { newEnvironments } from "../environment/create.ts";
 import { hostsWithRoom } from "../host/place.ts";
 import { recordEvent } from "../webhook/event.ts";
@@ -51,11 +52,11 @@ export interface Request {
  */
 export async function createProject(context: Context, request: Request, input: NewProject) {
   try {
-    return await attempt(context, request, input);
+    return await withSpares((isLast) => attempt(context, request, input, isLast));
   } catch (error) {
     // Somebody made the same workspace meanwhile: it is there now.
     if (!violatedConstraint(error)?.includes("workspace.external_workspace_id")) throw error;
-    return await attempt(context, request, input);
+    return await withSpares((isLast) => attempt(context, request, input, isLast));
   }
 }
 
@@ -63,10 +64,12 @@ async function attempt(
   context: Context,
   { actor, requestId, receipt }: Request,
   input: NewProject,
+  withoutSpare: boolean,
 ) {
-  const [workspaces, hosts] = await context.db.batch([
+  const [workspaces, hosts, spares] = await context.db.batch([
     workspaceBy(context, actor, selectorOf(actor, input)),
     hostsWithRoom(context, backendsOfNew(actor.organizationId, input.postgres ?? "small")),
+    sparesFor(context, actor.organizationId, withoutSpare ? null : input.postgres),
   ]);
   const { workspace, statements } = await enter(context, actor, input, workspaces[0]);
   const projectId = ownProjectId(newId(context));
@@ -85,19 +88,15 @@ async function attempt(
   );
   const [production] = environments.rows;
   if (input.postgres !== null && production !== undefined) {
-    const made = await newDatabase(context, {
-      organizationId,
-      workspaceId,
-      projectId,
+    const made = {
+      ...{ organizationId, workspaceId, projectId, attribution, requestId },
       environment: production,
       name: null,
       isPrimary: true,
       size: input.postgres,
-      attribution,
-      requestId,
       hostId: hosts[0]?.id,
-    });
-    statements.push(...made.statements);
+    };
+    statements.push(...(await newDatabase(context, made, anyOf(context, spares))).statements);
   }
   await commit(context, [...statements, ...receipt(`/projects/${projectId}`)]);
   return projectId;

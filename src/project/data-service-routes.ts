@@ -176,8 +176,13 @@ async function add(
   input: AddedDatabase,
 ) {
   const id = await addDatabase(context, request, project, input);
-  await context.drive(laneOf(project.id), driveMilliseconds);
-  const [data] = await renderCreated(context, [await findDatabase(context, request.actor, id)]);
+  let found = await findDatabase(context, request.actor, id);
+  // One that was made of a spare runs already.
+  if (found.row.state === "provisioning") {
+    await context.drive(laneOf(project.id), driveMilliseconds);
+    found = await findDatabase(context, request.actor, id);
+  }
+  const [data] = await renderCreated(context, [found]);
   if (data === undefined) throw notFound("database");
   return data;
 }

@@ -49,6 +49,8 @@ export async function createTestContext() {
       keyring,
       certificateKey,
       orphanDays: 7,
+      // Tests of spares have theirs.
+      spares: { min: 0, max: 0 },
       host: fusedPort(host.port, perform),
       archives: fakeArchives(host.things),
       outbound: internet.port,

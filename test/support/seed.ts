@@ -21,8 +21,6 @@ export async function anInstallation(context: Context, databasesMax = 300) {
     publicHost: "127.0.0.1",
     transactionPort: 6432,
     sessionPort: 6433,
-    controlUser: "miosa_control",
-    controlPassword: "a password only tests know",
     databasesMax,
   });
   const keyHash = await sha256(key);

@@ -1,32 +1,28 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { HostDatabase } from "../contract/instance/database.ts";
 import type { Context } from "../core/context.ts";
-import { notFound } from "../core/error.ts";
-import type { TrashItem } from "../core/host-port.ts";
 import { needs, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
-import { ask } from "./ask.ts";
-import { findHost } from "./find.ts";
+import { findHost } from "../host/find.ts";
+import { dropTrash, findTrash, restoreTrash, trashOf } from "./trash.ts";
 
 /** `/admin/hosts/:id/trash`: the operator's. */
 export const trashRoutes = router();
 
 const Item = z
   .object({
-    name: z.string().openapi({ example: "trash_20261128_proj_k3v9q2m7xw4r5t6yabcd" }),
-    kind: z.enum(["database", "role"]),
-    former_name: z.string(),
-    day: z.string().openapi({ description: "When it was put aside", example: "2026-11-28" }),
+    name: z.string().openapi({ example: "proj_k3v9q2m7xw4r5t6yabcd" }),
+    size_bytes: z.int().nullable().openapi({ description: "Its data, as the host measured it" }),
+    system_identifier: z.string(),
   })
   .openapi("TrashItem");
 
 const ItemParameters = IdParameters.extend({
-  name: z
-    .string()
-    .regex(/^trash_\d{8}_[a-z][a-z0-9_]{0,47}$/, "must be the `name` of an item of the trash"),
+  name: z.string().regex(/^[a-z][a-z0-9_]{0,62}$/, "must be the `name` of an item of the trash"),
 });
 
-function render({ name, kind, formerName, day }: TrashItem): z.infer<typeof Item> {
-  return { name, kind, former_name: formerName, day };
+function render({ database, data_bytes, system_identifier }: HostDatabase): z.infer<typeof Item> {
+  return { name: database, size_bytes: data_bytes, system_identifier };
 }
 
 trashRoutes.openapi(
@@ -34,8 +30,8 @@ trashRoutes.openapi(
     method: "get",
     path: "/admin/hosts/{id}/trash",
     operationId: "trash.list",
-    summary: "List what no row named and was put aside",
-    description: "It stays until a person brings it back or drops it.",
+    summary: "List the stopped databases of a host that no row names",
+    description: "Each stays until a person starts it again or removes it.",
     tags: ["admin"],
     security: needs("admin:read"),
     request: { params: IdParameters },
@@ -47,16 +43,14 @@ trashRoutes.openapi(
   async (c) => {
     const { context } = c.var;
     const { id } = await findHost(context, c.req.valid("param").id);
-    const data = (await ask(() => context.host.trashItems(id))).map(render);
+    const data = (await trashOf(context, id)).map(render);
     return c.json({ data, total: data.length }, 200);
   },
 );
 
-async function findItem(context: Context, hostId: string, name: string): Promise<TrashItem> {
+async function findItem(context: Context, hostId: string, name: string): Promise<HostDatabase> {
   await findHost(context, hostId);
-  const items = await ask(() => context.host.trashItems(hostId));
-  const found = items.find((item) => item.name === name);
-  if (found === undefined) throw notFound("item of the trash");
+  const found = await findTrash(context, hostId, name);
   context.trail?.tell({ resource: { type: "trash", id: name } });
   return found;
 }
@@ -66,8 +60,8 @@ trashRoutes.openapi(
     method: "post",
     path: "/admin/hosts/{id}/trash/{name}/restore",
     operationId: "trash.restore",
-    summary: "Bring an item back under its former name",
-    description: "A database is open again. Without a row that names it, it is an orphan again.",
+    summary: "Start an item again",
+    description: "Its clients are let in. Without a row that names it, it is an orphan again.",
     tags: ["admin"],
     security: needs("admin:write"),
     request: { params: ItemParameters },
@@ -77,7 +71,7 @@ trashRoutes.openapi(
     const { context } = c.var;
     const { id, name } = c.req.valid("param");
     const item = await findItem(context, id, name);
-    await ask(() => context.host.restoreTrash(id, item));
+    await restoreTrash(context, id, name);
     return c.json({ data: render(item) }, 200);
   },
 );
@@ -87,17 +81,20 @@ trashRoutes.openapi(
     method: "delete",
     path: "/admin/hosts/{id}/trash/{name}",
     operationId: "trash.drop",
-    summary: "Drop an item for good; a base backup of the last days still holds it",
+    summary: "Remove an item for good; its backups stay on the host for their window",
     tags: ["admin"],
     security: needs("admin:write"),
     request: { params: ItemParameters },
-    responses: { 204: { description: "It is gone" }, ...errors(400, 401, 403, 404, 422, 503) },
+    responses: {
+      204: { description: "It is gone" },
+      ...errors(400, 401, 403, 404, 409, 422, 503),
+    },
   }),
   async (c) => {
     const { context } = c.var;
     const { id, name } = c.req.valid("param");
-    const item = await findItem(context, id, name);
-    await ask(() => context.host.dropTrash(id, item));
+    await findItem(context, id, name);
+    await dropTrash(context, id, name);
     return c.body(null, 204);
   },
 );

@@ -1,1 +1,0 @@
-ALTER TABLE `database` ADD `deleted_with_project` integer DEFAULT false NOT NULL;

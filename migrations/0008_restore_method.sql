@@ -1,2 +1,0 @@
-ALTER TABLE `restore` ADD `method` text;--> statement-breakpoint
-ALTER TABLE `restore` ADD `repository` integer;

@@ -1,1 +1,0 @@
-ALTER TABLE `restore` ADD `passed_over` text DEFAULT '[]' NOT NULL;

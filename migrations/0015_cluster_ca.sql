@@ -1,1 +1,0 @@
-ALTER TABLE `cluster` ADD `ca_certificates` text;
