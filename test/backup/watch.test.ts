@@ -45,19 +45,22 @@ describe("what a host says is wrong with a database's backups", () => {
     ["backup_late", "backup_failed"],
     ["backup_failed", "backup_failed"],
     ["damaged", "backup_damaged"],
-  ] as const)("%s is an alert, and an event when it begins and when it is over", async (kind, of) => {
-    const [open, ...others] = await look(aProblem(kind));
-    expect(others).toEqual([]);
-    expect(open).toMatchObject({ kind: of, subject: id, state: "open" });
-    expect(open.message).toContain("The disk is full.");
-    expect(await look(aProblem(kind))).toHaveLength(1);
-    expect(await told()).toEqual([["database.backup_problem", id, kind]]);
-    expect(await look()).toEqual([]);
-    expect(await told()).toEqual([
-      ["database.backup_problem", id, kind],
-      ["database.backup_resolved", id, kind],
-    ]);
-  });
+  ] as const)(
+    "%s is an alert, and an event when it begins and when it is over",
+    async (kind, of) => {
+      const [open, ...others] = await look(aProblem(kind));
+      expect(others).toEqual([]);
+      expect(open).toMatchObject({ kind: of, subject: id, state: "open" });
+      expect(open.message).toContain("The disk is full.");
+      expect(await look(aProblem(kind))).toHaveLength(1);
+      expect(await told()).toEqual([["database.backup_problem", id, kind]]);
+      expect(await look()).toEqual([]);
+      expect(await told()).toEqual([
+        ["database.backup_problem", id, kind],
+        ["database.backup_resolved", id, kind],
+      ]);
+    },
+  );
 
   it("is one alert where the last backup failed and is late", async () => {
     expect(await look(aProblem("backup_failed"), aProblem("backup_late"))).toHaveLength(1);

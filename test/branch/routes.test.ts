@@ -21,7 +21,8 @@ beforeEach(async () => {
 });
 
 const branch = (body: object = {}) => api.call("POST", `${path}/branches`, { body });
-const databaseOf = async (of: string) => (await api.call("GET", `/api/v1/databases/${of}`)).body.data;
+const databaseOf = async (of: string) =>
+  (await api.call("GET", `/api/v1/databases/${of}`)).body.data;
 const inSeconds = (seconds: number) =>
   new Date(api.clock.now().getTime() + seconds * 1000).toISOString();
 
@@ -78,7 +79,9 @@ describe("a branch", () => {
       expect((await api.call(method, `${path}/branches`, { key, body: {} })).status).toBe(404);
     }
     const reader = await api.addKey(["databases:read"]);
-    expect((await api.call("POST", `${path}/branches`, { key: reader, body: {} })).status).toBe(403);
+    expect((await api.call("POST", `${path}/branches`, { key: reader, body: {} })).status).toBe(
+      403,
+    );
   });
 
   it.each([

@@ -112,7 +112,10 @@ describe("a certificate", () => {
     };
     const labels = ["20260101-000000F", "20260102-000000F"];
     const { baseBackups } = api.host.things;
-    baseBackups.set(databaseName, labels.map((label) => ({ label, ...backup })));
+    baseBackups.set(
+      databaseName,
+      labels.map((label) => ({ label, ...backup })),
+    );
     const { body } = await api.call("GET", `/api/v1/databases/${databaseId}/backups`);
     const [second, first] = body.data;
     expect(first.proof).toEqual({ certificate_id: id, result: "passed", at: expect.any(String) });

@@ -57,7 +57,10 @@ it("whoever owns what did not come back whole is told why", async () => {
   const [only, ...others] = await api.context.db.select().from(event).where(isTold);
   expect(others).toEqual([]);
   expect(only).toMatchObject({ resourceId: databaseId });
-  expect(only?.data).toMatchObject({ certificate_id: body.data[0].id, backup_id: "20260101-000000F" });
+  expect(only?.data).toMatchObject({
+    certificate_id: body.data[0].id,
+    backup_id: "20260101-000000F",
+  });
   expect(only?.data.reason).toBe("restore: The file base/1/2 is damaged.");
 });
 

@@ -205,7 +205,8 @@ describe("a promotion", () => {
     Object.assign(port, {
       command: async (...call: Parameters<typeof command>) => {
         const report = await command(...call);
-        const isOther = call[1] === "recovery.status" && !("recovery_id" in report && report.recovery_id === id);
+        const isOther =
+          call[1] === "recovery.status" && !("recovery_id" in report && report.recovery_id === id);
         return isOther ? { ...report, state: "failed", error: "no" } : report;
       },
     });
