@@ -65,6 +65,8 @@ export const BackupSettings = z.strictObject({
 /** Users beside those of databases: the template's, the poolers', copies in the making. */
 const spareUids = 100;
 
+export type BackupSettings = z.infer<typeof BackupSettings>;
+
 /** The configuration file of one host program, as JSON. */
 export const HostConfig = z
   .strictObject({
