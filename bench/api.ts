@@ -1,4 +1,5 @@
 // The API as a bench calls it.
+import { setTimeout as delay } from "node:timers/promises";
 import type { Installation } from "./installation.ts";
 
 /** The `data` of an answer. */
@@ -22,9 +23,17 @@ export async function callApi(
   return text === "" ? null : JSON.parse(text).data;
 }
 
-/** A new project's database, with its URLs. */
+/** A new project's database, with its URLs: one that takes longer is waited for. */
 export async function createDatabase(installation: Installation, name: string): Promise<Data> {
   const body = { name, data: { postgres: true } };
   const project = await callApi(installation, "POST", "/projects", body);
-  return project.databases[0];
+  const [made] = project.databases;
+  if (made.database_url !== null) return made;
+  for (;;) {
+    const { state, error_message } = await callApi(installation, "GET", `/databases/${made.id}`);
+    if (state === "failed") throw new Error(`${name} was not made: ${error_message}`);
+    if (state === "running") break;
+    await delay(100);
+  }
+  return { ...made, ...(await callApi(installation, "GET", `/databases/${made.id}/credentials`)) };
 }

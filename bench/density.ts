@@ -225,9 +225,9 @@ async function sleepers(installation: Installation, tell: Tell): Promise<void> {
 
 /** Everything is killed at once, as when the machine goes; all that ran run again. */
 async function startAll(installation: Installation, urls: readonly string[]): Promise<void> {
-  await installation.crash();
+  await installation.system.crash();
   const first = await timed(async () => {
-    await installation.start();
+    await installation.system.start();
     await ask(urls[0] ?? "");
   });
   const all = await timed(() => wakeAll(urls));

@@ -1,14 +1,14 @@
 // What a Postgres of its own costs: to make, to wake, to bring back, to branch, and to leave idle.
 // Made beside it in turn, by Postgres' own programs: a database of a cluster that many share.
-import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "pg";
 import { openTestDatabases, type TestDatabase } from "../test/support/databases.ts";
+import { costOfAll } from "./cost.ts";
 import { onEnd } from "./ending.ts";
-import { type Installation, install } from "./installation.ts";
 import { createByHand } from "./peer.ts";
 import type { Progress } from "./progress.ts";
 import { line, ms, table } from "./report.ts";
+import { type SharedCluster, startSharedCluster } from "./shared-cluster.ts";
 import { isToy, size } from "./size.ts";
 import { percentile, timed } from "./statistics.ts";
 
@@ -26,8 +26,7 @@ type Host = Awaited<ReturnType<typeof openTestDatabases>>;
 
 /** `npm run bench -- instances` */
 export async function run({ part }: Progress): Promise<void> {
-  const shared = await install(300);
-  if (shared.binaries.kind === "rootfs") process.env.MIOSA_ROOTFS = shared.binaries.path;
+  const shared = await startSharedCluster(100);
   const host = await openTestDatabases();
   onEnd(host.stop);
   await part("create", (tell) => create(host, shared, tell));
@@ -53,7 +52,7 @@ function tellTimes(what: string, taken: readonly number[]): string[] {
 }
 const timesHeader = (what: string) => [what, "p50 ms", "p99 ms", "max ms"];
 
-async function create(host: Host, shared: Installation, tell: Tell): Promise<void> {
+async function create(host: Host, shared: SharedCluster, tell: Tell): Promise<void> {
   const [ours, theirs]: [number[], number[]] = [[], []];
   for (let round = 0; round < rounds; round++) {
     tell(round, rounds);
@@ -132,57 +131,27 @@ async function branch(host: Host, { name }: TestDatabase, client: Client): Promi
   table(timesHeader("branch, to the first row"), [tellTimes(`of ${megabytes} MB`, taken)]);
 }
 
-/** Bytes of memory that are a process' share, and ticks of the processors it took. */
-function costOf(pid: string): { readonly bytes: number; readonly ticks: number } {
-  try {
-    const pss = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1];
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return { bytes: Number(pss ?? 0) * 1024, ticks: Number(fields[11]) + Number(fields[12]) };
-  } catch {
-    // It has ended meanwhile.
-    return { bytes: 0, ticks: 0 };
-  }
-}
-
 const titleForm = /proj_bench_idle_\d+/;
-
-function costOfAll(): { readonly bytes: number; readonly ticks: number; readonly count: number } {
-  const own = readdirSync("/proc").filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      return titleForm.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
-    } catch {
-      return false;
-    }
-  });
-  const costs = own.map(costOf);
-  const sum = (value: (cost: (typeof costs)[number]) => number) =>
-    costs.reduce((total, cost) => total + value(cost), 0);
-  return { bytes: sum(({ bytes }) => bytes), ticks: sum(({ ticks }) => ticks), count: own.length };
-}
-
-const ticksPerSecond = 100;
 
 async function idle(host: Host): Promise<void> {
   const made = await timed(async () => {
     for (let at = 0; at < idleInstances; at++) await host.create(`proj_bench_idle_${at}`);
   });
   await delay(settleMilliseconds);
-  const before = costOfAll();
+  const before = costOfAll(titleForm);
   const hostBefore = process.cpuUsage();
   await delay(idleMilliseconds);
-  const { ticks } = costOfAll();
+  const { milliseconds } = costOfAll(titleForm);
   const { user, system } = process.cpuUsage(hostBefore);
   const seconds = idleMilliseconds / 1000;
-  const perSecond = ((ticks - before.ticks) / ticksPerSecond / seconds) * 1000;
+  const perSecond = (milliseconds - before.milliseconds) / seconds;
   line(`${idleInstances} idle instances, made in ${ms(made.milliseconds / 1000)} s`);
   table(
     ["idle", "processes", "PSS MB each", "Postgres CPU ms/s, all", "host program CPU ms/s"],
     [
       [
         String(idleInstances),
-        String(before.count),
+        String(before.processes),
         ms(before.bytes / 1024 ** 2 / idleInstances),
         ms(perSecond),
         ms((user + system) / 1000 / seconds),

@@ -134,13 +134,13 @@ async function reconcile(installation: Installation, tell: Tell): Promise<void> 
     const names = Array.from({ length: concurrency }, (_, at) => `Reconciled ${made + at}`);
     await Promise.all(names.map((name) => createDatabase(installation, name)));
   }
-  const [cluster] = await callApi(installation, "GET", "/admin/clusters");
+  const [host] = await callApi(installation, "GET", "/admin/hosts");
   const looks: number[] = [];
   for (let round = 0; round < reconcileRounds; round++) {
-    const look = () => callApi(installation, "POST", `/admin/clusters/${cluster.id}/reconcile`);
+    const look = () => callApi(installation, "POST", `/admin/hosts/${host.id}/reconcile`);
     looks.push((await timed(look)).milliseconds);
   }
-  line(`Reconciling ${cluster.databases_count} databases, ${reconcileRounds} looks (ms)`);
+  line(`Reconciling ${host.databases_count} databases, ${reconcileRounds} looks (ms)`);
   table(["p50", "p99"], [[ms(percentile(looks, 50)), ms(percentile(looks, 99))]]);
 }
 

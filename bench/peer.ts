@@ -1,21 +1,22 @@
 // The command-line peer: createdb with a role of its own, then psql -c 'select 1', run directly on
-// the cluster's socket with the cluster's own client programs.
+// the socket of a shared cluster with its own client programs.
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Installation } from "./installation.ts";
+import type { SharedCluster } from "./shared-cluster.ts";
 
 const run = promisify(execFile);
 
 /** Runs one of Postgres' client programs without a sandbox around it, which would slow it down. */
 async function client(
-  installation: Installation,
+  { binaries, superuser }: SharedCluster,
   program: string,
   args: readonly string[],
   environment: Record<string, string> = {},
 ): Promise<string> {
-  const { command, prefix } = commandOf(installation, program);
-  const { host, user, password } = installation.superuser;
+  const { command, prefix } = commandOf({ binaries }, program);
+  const { host, user, password } = superuser;
   const { stdout } = await run(command, [...prefix, ...args], {
     env: {
       PGHOST: host,
@@ -29,12 +30,12 @@ async function client(
 }
 
 /** One database the way an operator makes one: role, database, first row. */
-export async function createByHand(installation: Installation, name: string): Promise<void> {
+export async function createByHand(shared: SharedCluster, name: string): Promise<void> {
   const create = `create role ${name} login password '${name}'`;
-  await client(installation, "psql", ["-qXc", create]);
-  await client(installation, "createdb", ["--owner", name, name]);
+  await client(shared, "psql", ["-qXc", create]);
+  await client(shared, "createdb", ["--owner", name, name]);
   const login = { PGUSER: name, PGPASSWORD: name, PGDATABASE: name };
-  await client(installation, "psql", ["-qXAtc", "select 1"], login);
+  await client(shared, "psql", ["-qXAtc", "select 1"], login);
 }
 
 /** In a root file system the programs run with its own loader and libraries. */

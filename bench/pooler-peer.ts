@@ -7,7 +7,6 @@ import {
   chownSync,
   existsSync,
   mkdtempSync,
-  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -16,10 +15,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import type { HostConfig } from "../host/config.ts";
-import { freePort } from "../test/support/host.ts";
+import { placeOf, socketPort } from "../host/instance/place.ts";
+import { instanceOf } from "../test/support/operator.ts";
+import { freePort } from "../test/support/port.ts";
 import { onEnd } from "./ending.ts";
-import { hostProcess, type Installation } from "./installation.ts";
+import { besideHost, type Installation } from "./installation.ts";
 import { commandOf } from "./peer.ts";
 
 const run = promisify(execFile);
@@ -41,16 +41,14 @@ export interface Load {
   readonly isConnecting: boolean;
 }
 
-type Seen = Pick<HostConfig, "binaries" | "directory">;
-
 /** Starts a bare PgBouncer before the same Postgres, as its owner; it ends with the figure. */
 export async function startBare(installation: Installation, to: Place, poolSize: number) {
-  const { superuser, hostFile } = installation;
-  // As the host program sees them, in whose place it runs.
-  const seen: Seen = JSON.parse(readFileSync(hostFile, "utf8"));
+  const { system, hostPid } = installation;
+  // As the host program sees it, beside which it runs.
+  const { door } = placeOf(system.dev().host_directory, instanceOf(system, to.database));
   const directory = mkdtempSync(join(tmpdir(), "miosa-bare-"));
   const port = await freePort();
-  const { uid, gid } = statSync(superuser.host);
+  const { uid, gid } = statSync(`/proc/${hostPid()}`);
   const write = (name: string, text: string) => {
     writeFileSync(join(directory, name), text, { mode: 0o600 });
     chownSync(join(directory, name), uid, gid);
@@ -59,7 +57,7 @@ export async function startBare(installation: Installation, to: Place, poolSize:
   const users = write("users.txt", `"${to.user}" "${to.password}"\n`);
   const ini = [
     "[databases]",
-    `${to.database} = host='${seen.directory}/run' port=5432 pool_size=${poolSize}`,
+    `${to.database} = host='${door}' port=${socketPort} pool_size=${poolSize}`,
     "[pgbouncer]",
     ...["pool_mode = transaction", "listen_addr = 127.0.0.1", `listen_port = ${port}`],
     ...["auth_type = scram-sha-256", `auth_file = ${users}`, "unix_socket_dir ="],
@@ -69,8 +67,8 @@ export async function startBare(installation: Installation, to: Place, poolSize:
   const file = write("bare.ini", ini.join("\n"));
   chownSync(directory, uid, gid);
   chmodSync(directory, 0o700);
-  const { command, prefix } = commandOf(seen, "pgbouncer");
-  const beside = hostProcess(installation).prefix;
+  const { command, prefix } = commandOf(installation, "pgbouncer");
+  const beside = besideHost(installation);
   const [program = "", ...args] = [...beside, command, ...prefix, "-q", file];
   const child = spawn(program, args, { stdio: "ignore" });
   const place = { ...to, host: "127.0.0.1", port };

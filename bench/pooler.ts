@@ -1,8 +1,8 @@
 // What the pooler costs and carries: beside a bare PgBouncer and Postgres itself, in turn; one
-// database with 10,000 clients; a full cluster with all its tenants at work.
+// database with 10,000 clients; a full host with all its tenants at work.
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import pg from "pg";
+import { socketPort } from "../host/instance/place.ts";
+import { operatorQuery, superuserOf } from "../test/support/operator.ts";
 import { callApi, createDatabase, type Data } from "./api.ts";
 import { type Installation, install } from "./installation.ts";
 import { gather, spread } from "./pooler-client.ts";
@@ -24,7 +24,7 @@ const poolSize = 20;
 
 const crowdSeconds = size(12, 1);
 
-export const parts = { throughput: 260, "one database": 60, "full cluster": 120, serverless: 25 };
+export const parts = { throughput: 260, "one database": 60, "full host": 120, serverless: 25 };
 
 /** `npm run bench -- pooler` */
 export async function run({ part }: Progress): Promise<void> {
@@ -35,7 +35,7 @@ export async function run({ part }: Progress): Promise<void> {
   });
   await part("throughput", () => throughput(installation));
   await part("one database", () => oneDatabase(installation, all));
-  await part("full cluster", (tell) => fullCluster(installation, tell));
+  await part("full host", (tell) => fullHost(installation, tell));
   await part("serverless", () => compare(installation));
 }
 
@@ -55,7 +55,8 @@ async function throughput(installation: Installation): Promise<void> {
   const limits = { connections_max: 1000, pool_size: poolSize };
   const ours = placeOf(await limited(installation, "Pooled", limits));
   const bare = await startBare(installation, ours, poolSize);
-  const direct = { ...ours, host: installation.superuser.host, port: 5432 };
+  const { door: host } = superuserOf(installation.system, ours.database);
+  const direct = { ...ours, host, port: socketPort };
   const ways = { ours, bare: bare.place, direct };
   const all: Rates[] = [];
   for (const clients of clientCounts) {
@@ -106,8 +107,8 @@ function rowOf({ name, ours, bare, direct }: Rates): string[] {
 }
 
 /** Kilobytes of a pooler's resident memory. */
-function poolerKilobytes({ superuser }: Installation): number {
-  const pid = readFileSync(join(dirname(superuser.host), "run/transaction.pid"), "utf8").trim();
+function poolerKilobytes({ poolerPid }: Installation): number {
+  const pid = poolerPid("transaction");
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 }
 
@@ -115,13 +116,13 @@ const availableMegabytes = () =>
   Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1]) / 1024;
 
 /** Backends of the databases of these URLs at this moment. */
-async function backendsOf({ superuser }: Installation, urls: readonly string[]): Promise<number> {
-  const client = new pg.Client({ ...superuser, database: "postgres" });
-  await client.connect();
-  const text = "select count(*)::int as n from pg_stat_activity where datname = any($1)";
-  const names = urls.map((url) => new URL(url).pathname.slice(1));
-  const { rows } = await client.query(text, [names]).finally(() => client.end());
-  return rows[0].n;
+async function backendsOf({ system }: Installation, urls: readonly string[]): Promise<number> {
+  const text = "select count(*)::int as n from pg_stat_activity where usename ~ '^usr_'";
+  const counts = urls.map(async (url) => {
+    const [row] = await operatorQuery(system, new URL(url).pathname.slice(1), text);
+    return Number(row?.n);
+  });
+  return (await Promise.all(counts)).reduce((sum, each) => sum + each, 0);
 }
 
 async function oneDatabase(installation: Installation, clients: number): Promise<void> {
@@ -143,7 +144,7 @@ async function oneDatabase(installation: Installation, clients: number): Promise
   );
 }
 
-async function fullCluster(
+async function fullHost(
   installation: Installation,
   tell: (done: number, of: number) => void,
 ): Promise<void> {

@@ -1,11 +1,13 @@
 // Create → first row over the returned URL, beside what an operator would do by hand and beside
-// raw SQL on an open connection: one run, one cluster, interleaved.
+// raw SQL on an open connection, both on a shared cluster: one run, interleaved.
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
+import { callApi } from "./api.ts";
 import { type Installation, install } from "./installation.ts";
 import { createByHand } from "./peer.ts";
 import type { Progress } from "./progress.ts";
 import { line, ms, table } from "./report.ts";
+import { type SharedCluster, startSharedCluster } from "./shared-cluster.ts";
 import { size } from "./size.ts";
 import { median, percentile, rateOf, timed } from "./statistics.ts";
 
@@ -13,9 +15,8 @@ const rounds = size(100, 2);
 const rateRounds = size(3, 1);
 const ratePerRound = size(64, 4);
 const concurrency = 8;
-const populations = [10, 200, 1000].slice(0, size(3, 1));
-const roundsPerPopulation = size(15, 1);
-const sparesWanted = 8;
+const burstSize = size(40, 3);
+const settleMilliseconds = size(1500, 300);
 
 /** What one create told of itself. */
 interface Created {
@@ -24,42 +25,46 @@ interface Created {
   readonly databaseId: string;
 }
 
-export const parts = { latency: 70, rate: 60, population: 150 };
+export const parts = { latency: 300, burst: 20, rate: 120 };
 
 /** `npm run bench -- provision` */
 export async function run({ part }: Progress): Promise<void> {
-  await withSystem(async (installation, database) => {
-    await part("latency", (tell) => latency(installation, database, tell));
-    await part("rate", (tell) => rate(installation, tell));
+  await withSystem(async (bench) => {
+    await part("latency", (tell) => latency(bench, tell));
+    await part("burst", () => burst(bench));
+    await part("rate", (tell) => rate(bench, tell));
   });
-  await withSystem((installation, database) =>
-    part("population", (tell) => population(installation, database, tell)),
-  );
 }
 
 type Tell = (done: number, of: number) => void;
 
-// Each part has a system of its own, so that it begins with an empty cluster.
-async function withSystem(
-  measure: (installation: Installation, database: pg.Client) => Promise<void>,
-): Promise<void> {
-  const installation = await install();
-  const database = new pg.Client({ ...installation.superuser, database: "postgres" });
-  await database.connect();
-  await measure(installation, database).finally(() => database.end());
+/** What is measured, and the cluster of its peers with an open connection. */
+interface Bench {
+  readonly installation: Installation;
+  readonly shared: SharedCluster;
+  readonly database: pg.Client;
 }
 
-async function latency(installation: Installation, database: pg.Client, tell: Tell): Promise<void> {
+// Each part has a system of its own, so that it begins with an empty host.
+async function withSystem(measure: (bench: Bench) => Promise<void>): Promise<void> {
+  const installation = await install();
+  const shared = await startSharedCluster(100);
+  const database = new pg.Client({ ...shared.superuser, database: "postgres" });
+  await database.connect();
+  await measure({ installation, shared, database }).finally(() => database.end());
+}
+
+async function latency({ installation, shared, database }: Bench, tell: Tell): Promise<void> {
   const ours: number[] = [];
   const byHand: number[] = [];
   const raw: number[] = [];
   const parts = new Map<string, number[]>();
   for (let round = 0; round < rounds; round++) {
     tell(round, rounds);
-    await untilSpares(database);
+    await untilSpares(installation);
     ours.push(await measureCreate(installation, parts));
-    await untilSpares(database);
-    byHand.push((await timed(() => createByHand(installation, `hand_${round}`))).milliseconds);
+    await untilSpares(installation);
+    byHand.push((await timed(() => createByHand(shared, `hand_${round}`))).milliseconds);
     raw.push((await timed(() => createRaw(database, `raw_${round}`))).milliseconds);
   }
   line(`Latency, ${rounds} rounds (ms; ${3 * rounds} databases made)`);
@@ -83,7 +88,7 @@ async function latency(installation: Installation, database: pg.Client, tell: Te
   );
 }
 
-async function rate(installation: Installation, tell: Tell): Promise<void> {
+async function rate({ installation, shared }: Bench, tell: Tell): Promise<void> {
   const ours: number[] = [];
   const raw: number[] = [];
   for (let round = 0; round < rateRounds; round++) {
@@ -93,7 +98,7 @@ async function rate(installation: Installation, tell: Tell): Promise<void> {
         await firstRow((await create(installation)).url);
       }),
     );
-    raw.push(await rawRate(installation, `rate_${round}`));
+    raw.push(await rawRate(shared, `rate_${round}`));
   }
   line(`Sustained rate, concurrency ${concurrency}, ${rateRounds} × ${ratePerRound} databases`);
   table(
@@ -105,29 +110,20 @@ async function rate(installation: Installation, tell: Tell): Promise<void> {
   );
 }
 
-async function population(
-  installation: Installation,
-  database: pg.Client,
-  tell: Tell,
-): Promise<void> {
-  const most = populations.at(-1) ?? 0;
-  const rows: string[][] = [];
-  for (const wanted of populations) {
-    const found = await countDatabases(database);
-    for (let made = found; made < wanted; made++) {
-      tell(made, most);
-      await createRaw(database, `fill_${wanted}_${made}`);
-    }
-    const there = await countDatabases(database);
-    const values: number[] = [];
-    for (let round = 0; round < roundsPerPopulation; round++) {
-      await untilSpares(database);
-      values.push(await measureCreate(installation));
-    }
-    rows.push([String(there), ms(percentile(values, 50)), ms(percentile(values, 95))]);
-  }
-  line(`Cost by databases in the cluster (${roundsPerPopulation} creates each, ms)`);
-  table(["databases", "p50", "p95"], rows);
+/** So many at once, as when a campaign goes out: each is answered with a URL that works. */
+async function burst({ installation }: Bench): Promise<void> {
+  await untilSpares(installation);
+  const taken: number[] = [];
+  const each = async () => {
+    const { milliseconds } = await timed(async () => firstRow((await create(installation)).url));
+    taken.push(milliseconds);
+  };
+  await Promise.all(Array.from({ length: burstSize }, each));
+  line(`A burst of ${burstSize} creates at once (ms)`);
+  table(
+    ["p50", "p99", "max"],
+    [[...[50, 99].map((p) => ms(percentile(taken, p))), ms(Math.max(...taken))]],
+  );
 }
 
 async function measureCreate(
@@ -204,7 +200,7 @@ async function createRaw(database: pg.Client, name: string): Promise<void> {
   await database.query(`create database ${name} owner ${name}`);
 }
 
-async function rawRate({ superuser }: Installation, prefix: string): Promise<number> {
+async function rawRate({ superuser }: SharedCluster, prefix: string): Promise<number> {
   const clients = Array.from(
     { length: concurrency },
     () => new pg.Client({ ...superuser, database: "postgres" }),
@@ -222,21 +218,14 @@ async function rawRate({ superuser }: Installation, prefix: string): Promise<num
 }
 
 // Refilling the spares between two measurements would slow whichever comes next.
-async function untilSpares(database: pg.Client): Promise<void> {
+async function untilSpares(installation: Installation): Promise<void> {
+  let before = -1;
   for (;;) {
-    const { rows } = await database.query<{ spares: number }>(
-      `select count(*)::int as spares from pg_database where datname like 'miosa\\_spare\\_%'`,
-    );
-    if ((rows[0]?.spares ?? 0) >= sparesWanted) return;
-    await delay(20);
+    const [host] = await callApi(installation, "GET", "/admin/hosts");
+    if (host.spares_count > 0 && host.spares_count === before) return;
+    before = host.spares_count;
+    await delay(settleMilliseconds);
   }
-}
-
-async function countDatabases(database: pg.Client): Promise<number> {
-  const { rows } = await database.query<{ found: number }>(
-    "select count(*)::int as found from pg_database where not datistemplate",
-  );
-  return rows[0]?.found ?? 0;
 }
 
 function share(ours: number[], raw: number[]): string {

@@ -5,7 +5,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { createServer, setDefaultCACertificates } from "node:tls";
 import { neon, neonConfig } from "@neondatabase/serverless";
 import pg from "pg";
@@ -36,8 +36,8 @@ export async function compare(installation: Installation): Promise<void> {
   await askInTurn(installation, front);
 }
 
-function tlsDirectoryOf({ superuser }: Installation): string {
-  return join(dirname(superuser.host), "tls");
+function tlsDirectoryOf({ directory }: Installation): string {
+  return join(directory, "tls");
 }
 
 type Ask = (id: number) => Promise<unknown>;

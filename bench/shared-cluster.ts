@@ -1,6 +1,7 @@
 // The peer of much that is measured: one Postgres that all databases share, with the programs and
 // the settings of an instance.
 import type { ClientConfig } from "pg";
+import type { Binaries } from "../host/base/binaries.ts";
 import { platformPassword, platformRole } from "../host/instance/fleet.ts";
 import { socketPort } from "../host/instance/place.ts";
 import { openTestFleet } from "../test/support/fleet.ts";
@@ -13,6 +14,7 @@ export interface SharedCluster {
   readonly superuser: Required<Pick<ClientConfig, "host" | "port" | "user">> & {
     readonly password: string;
   };
+  readonly binaries: Binaries;
   /** The word of its command line by which its processes are found. */
   readonly word: string;
 }
@@ -30,5 +32,5 @@ export async function startSharedCluster(backendsMax: number): Promise<SharedClu
   const { door } = fleet.box(instance).place;
   const password = platformPassword(fleet.fleet, name);
   const superuser = { host: door, port: socketPort, user: platformRole, password };
-  return { superuser, word: name };
+  return { superuser, binaries: fleet.fleet.binaries, word: name };
 }

@@ -76,8 +76,8 @@ async function verifications(
   const other = await createDatabase(installation, "Busy neighbour");
   await withClient(database_url, (client) => client.query(schema));
   await withClient(other.database_url, (client) => client.query("create table busy (at text)"));
-  const [cluster] = await callApi(installation, "GET", "/admin/clusters");
-  const admin = `/admin/clusters/${cluster.id}`;
+  const [host] = await callApi(installation, "GET", "/admin/hosts");
+  const admin = `/admin/hosts/${host.id}`;
   await operate(installation, `${admin}/backups`, { type: "full" });
   await delay(2000);
   const quiet = await insertsWhile(other.database_url, () => delay(steadySeconds * 1000));
