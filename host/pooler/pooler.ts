@@ -134,7 +134,7 @@ function commandLine(options: PoolerOptions, files: PoolerFiles): CommandLine {
     ...["--ro-bind", directory, directory],
     ...["--bind", files.socketDirectory, files.socketDirectory],
     ...reachable.flatMap((path) => ["--ro-bind", path, path]),
-    ...["--", pgbouncer, "-q", files.settings],
+    ...["--", pgbouncer, files.settings],
   ];
   return [program, ...args];
 }
@@ -156,6 +156,8 @@ export interface Pooler {
   /** How to open another session with its console. */
   readonly consoleLogin: ClientConfig;
   find(): Running | undefined;
+  /** The file with what it says. */
+  readonly log: string;
   /** Ends it, and with it its clients. */
   stop(): Promise<void>;
 }
@@ -204,6 +206,7 @@ export function createPooler(options: PoolerOptions): Pooler {
   return {
     console,
     consoleLogin,
+    log: files.log,
     find,
     apply,
     async start(lines) {
