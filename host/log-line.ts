@@ -27,7 +27,7 @@ const levels: Readonly<Record<string, LogLine["level"]>> = {
   PANIC: "fatal",
 };
 
-/** The level of what Postgres or PgBouncer calls by this word; undefined when it is none of them. */
+/** The level of what Postgres calls by this word; undefined when it calls none so. */
 export function severityLevel(severity: string): LogLine["level"] | undefined {
   return levels[severity];
 }

@@ -1,5 +1,5 @@
-// What each instance had counted when it was last asked, kept so that a host program that is started
-// anew loses nothing of what was done meanwhile. Not flushed: it may be lost with the machine.
+// What each instance had counted when it was last asked, kept so that a host program that is
+// started anew loses nothing of what was done meanwhile. Not flushed: it may go with the machine.
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
