@@ -14,6 +14,7 @@ import { type Lines, openLines } from "./line.ts";
 import { linkTarget, pointLink, removeLink } from "./link.ts";
 import { cutLog } from "./log.ts";
 import { makeInstance, type NewInstance } from "./make.ts";
+import { shortName } from "./place.ts";
 import { writeRecord } from "./record.ts";
 import { type InstanceState, openRoster, type Roster } from "./roster.ts";
 import { startServer, stopServer } from "./server.ts";
@@ -80,10 +81,10 @@ function leadTo({ lines, linkOf }: Parts, name: string, directory: string): void
 
 /** Leads clients to its Postgres. */
 async function lead(parts: Parts, name: string): Promise<string> {
-  const { socket } = parts.roster.box(name).place;
+  const { socket, door } = parts.roster.box(name).place;
   leadTo(parts, name, socket);
   await parts.bells.take(name);
-  return socket;
+  return door;
 }
 
 /** Leads clients elsewhere, and then stops what they were served by. */
@@ -203,7 +204,7 @@ export async function openKeeper(fleet: Fleet, hold: Hold): Promise<Keeper> {
   const inLane: Lanes = (name, work) =>
     lanes(roster.has(name) ? roster.get(name).record.database : name, work);
   const bells = createDoorbells(places.bells, (name) => inLane(name, () => wake(name)));
-  const linkOf = (line: string) => join(places.links, line);
+  const linkOf = (line: string) => join(places.links, shortName(line));
   const parts: Parts = { roster, lines: openLines(places.lines), bells, linkOf };
   const start = createStart(parts);
   const wake = createWake(parts, start);

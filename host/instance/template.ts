@@ -8,6 +8,7 @@ import { run } from "../base/spawn.ts";
 import { type Box, toolLine } from "./box.ts";
 import { layOut, removeTree, syncFileSystem, writeSettings } from "./files.ts";
 import { boxOf, type Fleet, platformPassword, platformRole } from "./fleet.ts";
+import { removeLink } from "./link.ts";
 import { programsOf } from "./programs.ts";
 import { startServer, stopServer } from "./server.ts";
 import { platformSession } from "./session.ts";
@@ -93,5 +94,6 @@ export async function ensureTemplate(fleet: Fleet): Promise<string> {
   await prepare(fleet, box);
   await syncFileSystem(place.directory);
   await rename(place.directory, kept);
+  removeLink(place.door);
   return join(kept, "box", "data");
 }
