@@ -64,9 +64,9 @@ export interface Repository {
    * Fetches segments into `fetched/` of an instance, in their order; one is there once it is whole.
    * @throws Error at the first that it has not, or that is damaged
    */
-  fetch(box: Box, segments: readonly string[]): Promise<void>;
+  fetch(box: Box, segments: readonly string[], signal?: AbortSignal): Promise<void>;
   /** Lays out the files of a base backup in an empty instance. */
-  restore(box: Box, label: string): Promise<void>;
+  restore(box: Box, label: string, signal?: AbortSignal): Promise<void>;
   /** The segments and histories it has, with the time each was kept at; milliseconds. */
   segments(box: Box): Promise<ReadonlyMap<string, number>>;
   /** Base backups that are whole, the oldest first. */
@@ -213,15 +213,16 @@ export function repositoryOf(fleet: Fleet, database: string, retention: Retentio
       const file = join(inside.data, "pg_wal", segment);
       await ask(box, ["archive-push", file], {}, keepSeconds);
     },
-    fetch: async (box, segments) => {
+    fetch: async (box, segments, signal) => {
       const args = ["-c", fetchEach, "sh", "/usr/bin/pgbackrest", ...segments];
-      await run(toolLine(box, "sh", args, reach));
+      await run(toolLine(box, "sh", args, reach), {}, undefined, signal);
     },
-    restore: async (box, label) => {
+    restore: async (box, label, signal) => {
       const way = ["--type=none", `--set=${label}`, "--archive-mode=off"];
       // All of it is written to disk at once by whoever asked.
       const variables = programsOf(box.binaries).withoutSync;
-      await ask(box, [...way, "restore"], { onlyReads: false, variables });
+      const line = lineOf(box, [...way, "restore"], { onlyReads: false, variables });
+      await run(line, secrets(), undefined, signal);
     },
     segments: async (box) =>
       segmentsIn(await ask(box, ["--recurse", "--output=json", "repo-ls", `archive/${stanza}`])),

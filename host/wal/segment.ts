@@ -1,5 +1,6 @@
 // Segments of WAL: their names, and what of one is written.
-import { readSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readSync } from "node:fs";
+import { basename } from "node:path";
 import { segmentBytes } from "../instance/size.ts";
 
 const pageBytes = 8192;
@@ -85,4 +86,20 @@ export function readWritten(
 /** The begin of the page before an offset: it may have been written further since. */
 export function lastPageBefore(offset: number): number {
   return Math.max(0, offset - pageBytes);
+}
+
+/** True when anything is written in the copy of a segment. */
+export function isWritten(path: string): boolean {
+  const handle = openSync(path, "r");
+  try {
+    return readWritten(handle, basename(path), 0, pageBytes).length > 0;
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Segments and histories of which there are copies in a directory. */
+export function copiesIn(directory: string): readonly string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory).filter((name) => isSegment(name) || isHistory(name));
 }
