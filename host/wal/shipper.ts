@@ -151,9 +151,12 @@ export function createShipper(options: ShipperOptions): Shipper {
     keepNext,
     async take(isSure = false) {
       beginAnew();
+      let reached = "";
       // A page of the next one may be from before a crash: Postgres says where it is.
       return takeOn(isSure, async (segment) => {
-        return isBegun(box, segmentAfter(segment)) && ((await current()) ?? "") > segment;
+        if (!isBegun(box, segmentAfter(segment))) return false;
+        if (reached <= segment) reached = (await current()) ?? "";
+        return reached > segment;
       });
     },
     position: () =>
