@@ -21,6 +21,7 @@ import { makePassable } from "../instance/files.ts";
 import { socketPort } from "../instance/place.ts";
 import { programsOf } from "../instance/programs.ts";
 import { createSession, type Session } from "../session.ts";
+import { createRefusal } from "./refuse.ts";
 import {
   type ConsoleUser,
   type Line,
@@ -197,8 +198,15 @@ export function createPooler(options: PoolerOptions): Pooler {
     }
   }
 
+  const refusal = createRefusal(console);
+  // One that was taken over may not have read what a former host program wrote last.
+  let isToReload = true;
+
   async function apply(lines: readonly Line[]): Promise<void> {
-    if (writeFiles(options, files, lines)) await console.query("RELOAD");
+    if (writeFiles(options, files, lines)) isToReload = true;
+    if (isToReload) await console.query("RELOAD");
+    isToReload = false;
+    await refusal.apply(lines);
   }
 
   return {
@@ -207,9 +215,11 @@ export function createPooler(options: PoolerOptions): Pooler {
     find,
     apply,
     async start(lines) {
+      refusal.anew();
       if (find() !== undefined) return apply(lines);
       writeFiles(options, files, lines);
       await begin();
+      await refusal.apply(lines);
     },
     async stop() {
       await console.close();
