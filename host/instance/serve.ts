@@ -20,7 +20,11 @@ export interface Parts {
   readonly lines: Lines;
   readonly bells: Doorbells;
   readonly linkOf: (line: string) => string;
+  readonly onChange: LineChange;
 }
+
+/** Hears that a line has no Postgres until somebody comes, or has one; also once more. */
+export type LineChange = (line: string, to: "suspended" | "woken") => void;
 
 /** Leads the clients of an instance to a directory, when any are led to it at all. */
 export function leadTo({ lines, linkOf }: Parts, name: string, directory: string): void {
@@ -35,6 +39,8 @@ export async function lead(parts: Parts, name: string): Promise<string> {
   const { socket, door } = parts.roster.box(name).place;
   leadTo(parts, name, socket);
   await parts.bells.take(name);
+  const line = parts.lines.of(name);
+  if (line !== undefined) parts.onChange(line, "woken");
   return door;
 }
 
