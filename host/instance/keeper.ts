@@ -29,8 +29,8 @@ import {
   halt,
   type LineChange,
   lead,
-  leadTo,
   type Parts,
+  replace,
 } from "./serve.ts";
 import { stopServer } from "./server.ts";
 import type { InstanceSize } from "./size.ts";
@@ -107,40 +107,6 @@ async function destroy(fleet: Fleet, parts: Parts, name: string): Promise<void> 
   await bells.take(name);
   await discard(fleet, name);
   roster.forget(name);
-}
-
-/** Which instance a line is to lead to. */
-interface Replacement {
-  readonly line: string;
-  readonly name: string;
-  readonly between: (() => void) | undefined;
-}
-
-/** Puts an instance in the place of the one a line leads to, which is stopped and kept. */
-async function replace(
-  parts: Parts,
-  hold: Hold,
-  { line, name, between }: Replacement,
-): Promise<void> {
-  const { roster, lines } = parts;
-  const former = lines.at(line);
-  if (former === name) return;
-  const letGo = await hold(line);
-  try {
-    // What was acknowledged is in it before anybody is served by the other.
-    const { server } = former === undefined ? { server: undefined } : roster.get(former);
-    if (server !== undefined) await stopServer(server);
-    between?.();
-    lines.set(line, name);
-    roster.want(name, "running");
-    await lead(parts, name);
-  } finally {
-    await letGo();
-  }
-  if (former === undefined) return;
-  roster.note(former, undefined);
-  roster.want(former, "stopped");
-  await parts.bells.take(former);
 }
 
 /** Opens the instances of a fleet. `hold` is asked before a Postgres is stopped. */

@@ -64,6 +64,40 @@ export async function halt(parts: Parts, hold: Hold, name: string, next: string)
   }
 }
 
+/** Which instance a line is to lead to. */
+interface Replacement {
+  readonly line: string;
+  readonly name: string;
+  readonly between: (() => void) | undefined;
+}
+
+/** Puts an instance in the place of the one a line leads to, which is stopped and kept. */
+export async function replace(
+  parts: Parts,
+  hold: Hold,
+  { line, name, between }: Replacement,
+): Promise<void> {
+  const { roster, lines } = parts;
+  const former = lines.at(line);
+  if (former === name) return;
+  const letGo = await hold(line);
+  try {
+    // What was acknowledged is in it before anybody is served by the other.
+    const { server } = former === undefined ? { server: undefined } : roster.get(former);
+    if (server !== undefined) await stopServer(server);
+    between?.();
+    lines.set(line, name);
+    roster.want(name, "running");
+    await lead(parts, name);
+  } finally {
+    await letGo();
+  }
+  if (former === undefined) return;
+  roster.note(former, undefined);
+  roster.want(former, "stopped");
+  await parts.bells.take(former);
+}
+
 /** Makes starts, few at a time. */
 export function createStart(parts: Parts) {
   const { roster } = parts;
