@@ -32,7 +32,6 @@ import {
   type Parts,
   replace,
 } from "./serve.ts";
-import { stopServer } from "./server.ts";
 import type { InstanceSize } from "./size.ts";
 import { ensureTemplate } from "./template.ts";
 
