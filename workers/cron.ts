@@ -39,8 +39,7 @@ type Chore = (context: Context) => Promise<unknown>;
 // In this order, each once a minute.
 const chores: readonly Chore[] = [
   // Whether D1 is as old as the hosts know it: before anything is repaired or removed.
-  markHosts,
-  forgetStaleSpares,
+  mark,
   // Work whose nudge was lost, and work that is late.
   sweep,
   (context) => watchDeadlines(context, registry),
@@ -93,8 +92,8 @@ function unlessHeld(chore: Chore): Chore {
 }
 
 /** A D1 that was brought back from an earlier time names spares that are tenants' by now. */
-async function forgetStaleSpares(context: Context): Promise<void> {
-  if ((await holdOf(context))?.by === null) await forgetSpares(context);
+async function mark(context: Context): Promise<void> {
+  if (await markHosts(context)) await forgetSpares(context);
 }
 
 function onceAQuarter(chore: Chore): Chore {

@@ -4,7 +4,8 @@
 //
 // A D1 that was brought back from an earlier time names spares that are tenants' by now: none of
 // them may be given away or removed. So each is confirmed every minute, one that was not for long
-// is nobody's to get, and a hold forgets them all, which leaves their databases as orphans.
+// is nobody's to get, and once a host shows that D1 is past, all are
+// forgotten, which leaves their databases as orphans.
 import { and, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import { planLimitsOf } from "../account/plan.ts";
 import { followedBy, type Statement, violatedConstraint } from "../core/batch.ts";
@@ -41,7 +42,7 @@ function isClaimable(context: Pick<Context, "db" | "now">): SQL | undefined {
     eq(spare.state, "ready"),
     gt(spare.updatedAt, past),
     inArray(spare.hostId, taking),
-    sql`not exists (${held})`,
+    sql`not exists ${held}`,
   );
 }
 
