@@ -10,6 +10,7 @@ import { and, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import { planLimitsOf } from "../account/plan.ts";
 import { followedBy, type Statement, violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
+import { markHosts } from "../hold/mark.ts";
 import { installation } from "../hold/table.ts";
 import { host } from "../host/table.ts";
 import type { DatabaseSize } from "./size.ts";
@@ -140,9 +141,12 @@ export function confirmSpares(context: Context, ids: readonly string[]): Stateme
     );
 }
 
-/** Forgets every spare, whatever it is by now; their databases stay as they are. */
-export async function forgetSpares(context: Context): Promise<void> {
-  await context.db.delete(spare);
+/**
+ * Marks every host; where one shows that this D1 is past, repairs are held from here on, and spares
+ * are forgotten, whatever each is by now. Comes before anything that repairs or removes.
+ */
+export async function checkPast(context: Context): Promise<void> {
+  if (await markHosts(context)) await context.db.delete(spare);
 }
 
 /** A host's spares are made one at a time. */
