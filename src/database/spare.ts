@@ -41,7 +41,7 @@ function isClaimable(context: Pick<Context, "db" | "now">): SQL | undefined {
     eq(spare.state, "ready"),
     gt(spare.updatedAt, past),
     inArray(spare.hostId, taking),
-    sql`not exists (${held})`,
+    sql`not exists ${held}`,
   );
 }
 
