@@ -156,20 +156,6 @@ CREATE INDEX `audit_entry_of_organization` ON `audit_entry` (`organization_id`,`
 CREATE INDEX `audit_entry_of_resource` ON `audit_entry` (`resource_id`,`seq`);--> statement-breakpoint
 CREATE INDEX `audit_entry_unsealed` ON `audit_entry` (`organization_id`,`seq`) WHERE hash is null;--> statement-breakpoint
 CREATE INDEX `audit_entry_age` ON `audit_entry` (`created_at`);--> statement-breakpoint
-CREATE TABLE `base_backup` (
-	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
-	`id` text NOT NULL,
-	`host_id` text NOT NULL,
-	`type` text NOT NULL,
-	`state` text NOT NULL,
-	`wal_bytes` integer NOT NULL,
-	`ended_at` integer,
-	`created_at` integer NOT NULL,
-	`updated_at` integer NOT NULL
-);
---> statement-breakpoint
-CREATE UNIQUE INDEX `base_backup_id_unique` ON `base_backup` (`id`);--> statement-breakpoint
-CREATE INDEX `base_backup_of_host` ON `base_backup` (`host_id`,`seq`);--> statement-breakpoint
 CREATE TABLE `database` (
 	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`id` text NOT NULL,
@@ -198,6 +184,8 @@ CREATE TABLE `database` (
 	`pending_login_role` text,
 	`pending_password_sealed` text,
 	`former_logins` text DEFAULT '[]' NOT NULL,
+	`branch_of` text,
+	`expires_at` integer,
 	`deletion_protection` integer DEFAULT false NOT NULL,
 	`error_message` text,
 	`deleted_at` integer,
@@ -221,6 +209,8 @@ CREATE UNIQUE INDEX `database_name_in_environment` ON `database` (`environment_i
 CREATE INDEX `database_of_organization` ON `database` (`organization_id`,`seq`);--> statement-breakpoint
 CREATE INDEX `database_of_project` ON `database` (`project_id`,`seq`);--> statement-breakpoint
 CREATE INDEX `database_of_host` ON `database` (`host_id`,`seq`);--> statement-breakpoint
+CREATE INDEX `database_branch` ON `database` (`branch_of`,`seq`);--> statement-breakpoint
+CREATE INDEX `database_expiry` ON `database` (`expires_at`);--> statement-breakpoint
 CREATE TABLE `spare` (
 	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`id` text NOT NULL,
@@ -427,14 +417,6 @@ CREATE TABLE `verification` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `verification_id_unique` ON `verification` (`id`);--> statement-breakpoint
 CREATE INDEX `verification_of_host` ON `verification` (`host_id`,`seq`);--> statement-breakpoint
-CREATE TABLE `database_incarnation` (
-	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
-	`database_id` text NOT NULL,
-	`oid` integer NOT NULL,
-	`ended_at` integer NOT NULL
-);
---> statement-breakpoint
-CREATE INDEX `incarnation_of_database` ON `database_incarnation` (`database_id`,`seq`);--> statement-breakpoint
 CREATE TABLE `restore` (
 	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`id` text NOT NULL,
@@ -452,7 +434,6 @@ CREATE TABLE `restore` (
 	`reached_at` text,
 	`evidence` text,
 	`backup_label` text,
-	`method` text,
 	`repository` integer,
 	`bytes_total` integer,
 	`step_milliseconds` text DEFAULT '{}' NOT NULL,
@@ -466,8 +447,8 @@ CREATE TABLE `restore` (
 	`password_sealed` text,
 	`expires_at` integer,
 	`ended_at` integer,
-	`twin_name` text,
-	`aside_name` text,
+	`tables` text,
+	`aside_instance` text,
 	`aside_until` integer,
 	`undone_at` integer,
 	`finished_at` integer,

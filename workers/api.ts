@@ -6,7 +6,8 @@ import { keyRoutes } from "../src/account/key-routes.ts";
 import { workspaceRoutes } from "../src/account/routes.ts";
 import { alertRoutes } from "../src/alert/routes.ts";
 import { auditRoutes } from "../src/audit/routes.ts";
-import { hostBackupRoutes } from "../src/backup/routes.ts";
+import { baseBackupRoutes } from "../src/backup/routes.ts";
+import { branchRoutes } from "../src/branch/routes.ts";
 import type { Context } from "../src/core/context.ts";
 import { ApiError } from "../src/core/error.ts";
 import { newId } from "../src/core/id.ts";
@@ -76,6 +77,7 @@ const routers = [
   backupRoutes,
   proofRoutes,
   restoreRoutes,
+  branchRoutes,
   importRoutes,
   previewRoutes,
   databaseObserveRoutes,
@@ -92,7 +94,7 @@ const routers = [
   hostRoutes,
   trashRoutes,
   holdRoutes,
-  hostBackupRoutes,
+  baseBackupRoutes,
   alertRoutes,
 ];
 

@@ -3,8 +3,8 @@ import { isRuntimeIncident, reportRuntime } from "../src/alert/runtime.ts";
 import { purgeEntries } from "../src/audit/keep.ts";
 import { nudgeSealers } from "../src/audit/seal.ts";
 import { resolveDamage } from "../src/backup/damage.ts";
-import { watchArchives, watchBackups } from "../src/backup/late.ts";
-import { scheduleBackups } from "../src/backup/schedule.ts";
+import { watchBackups } from "../src/backup/watch.ts";
+import { expireBranches } from "../src/branch/expire.ts";
 import type { Context } from "../src/core/context.ts";
 import { messageOf } from "../src/core/error.ts";
 import { followPlans } from "../src/database/limit.ts";
@@ -59,13 +59,12 @@ const chores: readonly Chore[] = [
   unlessHeld(followPlans),
   unlessHeld(purgeProjects),
   unlessHeld(forgetFormers),
+  unlessHeld(expireBranches),
   // Dumps that are out of date; against what hosts keep, which is a long list, now and then.
   unlessHeld(expireDumps),
   unlessHeld(onceAQuarter(compareDumps)),
   unlessHeld(endPreviews),
-  // Base backups that are due.
-  scheduleBackups,
-  watchArchives,
+  // What hosts say is wrong with the backups they take.
   watchBackups,
   resolveDamage,
   // Proof that they can be restored.

@@ -1,4 +1,5 @@
 import { takeBaseBackup } from "../src/backup/take.ts";
+import { cloneDatabase } from "../src/branch/clone.ts";
 import { configure, resize } from "../src/database/configure.ts";
 import { deleteDatabaseOperation } from "../src/database/delete.ts";
 import { destroy } from "../src/database/destroy.ts";
@@ -16,6 +17,7 @@ import { verifyBackup } from "../src/proof/verify.ts";
 import { forgetFormer, restoreInPlace, undoRestore } from "../src/restore/in-place.ts";
 import { endPreview, preview } from "../src/restore/preview.ts";
 import { restoreNew } from "../src/restore/restore-new.ts";
+import { restoreTables } from "../src/restore/tables.ts";
 
 /** Every operation of the system. */
 export const registry = registryOf(
@@ -43,6 +45,8 @@ export const registry = registryOf(
   restoreInPlace,
   undoRestore,
   forgetFormer,
+  restoreTables,
+  cloneDatabase,
   preview,
   endPreview,
 );

@@ -16,11 +16,11 @@ export const alertKinds = [
   "repair_failed",
   /** A host does not answer; subject: its id. */
   "host_silent",
-  /** WAL waits to be archived; subject: the host's id, with `/store` for the second copy. */
+  /** WAL waits to be archived; subject: a database's id, or a host's with `/store`. */
   "archive_late",
-  /** A base backup failed, or none was taken for too long; subject: the host's id. */
+  /** A base backup failed, or none was taken for too long; subject: the database's id. */
   "backup_failed",
-  /** A recovery met a damaged file; subject: the host's id, a slash and the base backup. */
+  /** Something of a backup is damaged; subject: the database's id, and a slash and its label. */
   "backup_damaged",
   /** A backup was not proved by restoring; subject: a database's id, or its host's. */
   "verification_failed",

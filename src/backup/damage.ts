@@ -6,50 +6,68 @@ import { type AlertRow, alert } from "../alert/table.ts";
 import type { PassedOver } from "../contract/recovery.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
-import { allHosts } from "../host/find.ts";
+import { type DatabaseRow, database } from "../database/table.ts";
 
 const kind = "backup_damaged";
-// D1 takes at most a hundred values in a statement.
-const resolvedMax = 40;
+// Each is a question to a host; the others have their turn a minute later.
+const lookedAtMax = 20;
 
-const subjectOf = (hostId: string, label: string) => `${hostId}/${label}`;
+const subjectOf = (databaseId: string, label: string) => `${databaseId}/${label}`;
 
-/** Raises what a host's recovery found damaged. */
+/** Raises what a recovery of a database found damaged. */
 export function damageAlerts(
   context: Context,
-  hostId: string,
+  { hostId, sourceDatabaseId }: { readonly hostId: string; readonly sourceDatabaseId: string },
   passed: readonly PassedOver[],
 ): Statement[] {
   return passed.flatMap(({ repository, backup_label: label, problem, is_damage: isDamage }) => {
     if (!isDamage || label === null) return [];
     const message =
-      `A restore met a damaged file in the repository ${repository} of the host ${hostId}. ` +
-      `${problem} Look at the disk or the store it is on, and take a full base backup: what ` +
-      "builds on the file cannot be relied on until it has expired.";
-    const details = { host_id: hostId, repository, backup: label };
-    return [raiseAlert(context, { kind, subject: subjectOf(hostId, label), message, details })];
+      `A restore of the database ${sourceDatabaseId} met a damaged file in the repository ` +
+      `${repository} of the host ${hostId}. ${problem} Look at the disk or the store it is on, ` +
+      "and take a full base backup: what builds on the file cannot be relied on until it has " +
+      "expired.";
+    const details = {
+      host_id: hostId,
+      database_id: sourceDatabaseId,
+      repository,
+      backup: label,
+    };
+    const subject = subjectOf(sourceDatabaseId, label);
+    return [raiseAlert(context, { kind, subject, message, details })];
   });
 }
 
 /** Resolves the alerts of base backups that have expired. */
 export async function resolveDamage(context: Context): Promise<void> {
-  const open = await openAlerts(context, [kind]);
+  const open = (await openAlerts(context, [kind])).filter(isOfRecovery).slice(0, lookedAtMax);
   if (open.length === 0) return;
-  for (const { id } of await allHosts(context)) {
-    const own = open.filter(({ details }) => details.host_id === id);
-    if (own.length > 0) await resolveExpired(context, id, own);
+  const ids = [...new Set(open.map(({ details }) => String(details.database_id)))];
+  const rows = await context.db.select().from(database).where(inArray(database.id, ids));
+  for (const row of rows) {
+    const own = open.filter(({ details }) => details.database_id === row.id);
+    await resolveExpired(context, row, own);
   }
 }
 
-async function resolveExpired(context: Context, hostId: string, open: readonly AlertRow[]) {
+/** True for one that a recovery raised: it names a base backup. */
+export function isOfRecovery({ details }: AlertRow): boolean {
+  return details.backup !== undefined;
+}
+
+async function resolveExpired(context: Context, row: DatabaseRow, open: readonly AlertRow[]) {
+  const { hostId, databaseName } = row;
   // A host that is silent says nothing about expiry, nor does one whose lists cannot be read.
-  const left = await context.host.baseBackups(hostId).catch(() => []);
+  const asked = context.host.command(hostId, "base_backups", { database: databaseName });
+  const left = await asked.then(
+    ({ base_backups }) => base_backups,
+    () => [],
+  );
   const known = new Set<unknown>(left.map(({ repository }) => repository));
-  const subjects = new Set(left.map(({ label }) => subjectOf(hostId, label)));
+  const subjects = new Set(left.map(({ label }) => subjectOf(row.id, label)));
   const gone = open
     .filter(({ subject, details }) => known.has(details.repository) && !subjects.has(subject))
     .map(({ id }) => id);
   if (gone.length === 0) return;
-  const isGone = inArray(alert.id, gone.slice(0, resolvedMax));
-  await commit(context, [resolveAlerts(context, kind, isGone)]);
+  await commit(context, [resolveAlerts(context, kind, inArray(alert.id, gone))]);
 }

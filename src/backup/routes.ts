@@ -1,39 +1,43 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { needs, router } from "../core/route.ts";
+import { driveMilliseconds, needs, router } from "../core/route.ts";
 import { body, dataOf, errors, IdParameters, json } from "../core/schema.ts";
-import { findHost } from "../host/find.ts";
-import { backUpNow } from "./schedule.ts";
-import { backupTypes } from "./table.ts";
+import { laneOf } from "../database/create.ts";
+import { loadForOperator } from "../database/load.ts";
+import { permit } from "../database/permit.ts";
+import { commitExclusively } from "../operation/find.ts";
+import { backupTypes, baseBackupResource, beginBaseBackup } from "./take.ts";
 
-/** `POST /admin/hosts/:id/backups`: the operator's. */
-export const hostBackupRoutes = router();
+/** `POST /admin/databases/:id/base-backups`: the operator's. */
+export const baseBackupRoutes = router();
 
 const NewBackup = z
-  .object({ type: z.enum(backupTypes).default("incr") })
-  .strict()
-  .openapi("NewHostBackup");
+  .strictObject({ type: z.enum(backupTypes).default("incr") })
+  .openapi("NewBaseBackup");
 
-const Begun = z.object({ operation_id: z.string() }).openapi("HostBackupBegun");
+const Begun = z.object({ operation_id: z.string() }).openapi("BaseBackupBegun");
 
-hostBackupRoutes.openapi(
+baseBackupRoutes.openapi(
   createRoute({
     method: "post",
-    path: "/admin/hosts/{id}/backups",
-    operationId: "hosts.back_up",
-    summary: "Take a base backup of a host now",
-    description: "Beside those that are taken by schedule; what it holds is not written again.",
+    path: "/admin/databases/{id}/base-backups",
+    operationId: "databases.back_up",
+    summary: "Take a base backup of a database now",
+    description: "Beside those its host takes by itself; what it holds is not written again.",
     tags: ["admin"],
     security: needs("admin:write"),
     request: { params: IdParameters, body: body(NewBackup) },
     responses: {
       202: json("It has begun", dataOf(Begun)),
-      ...errors(400, 401, 403, 404, 409, 422, 503),
+      ...errors(400, 401, 403, 404, 409, 422),
     },
   }),
   async (c) => {
-    const { context } = c.var;
-    const { id } = await findHost(context, c.req.valid("param").id);
-    const operationId = await backUpNow(context, id, c.req.valid("json").type);
-    return c.json({ data: { operation_id: operationId } }, 202);
+    const { context, requestId } = c.var;
+    const { row } = await loadForOperator(context, c.req.valid("param").id);
+    await permit(context, row, "backup");
+    const begun = beginBaseBackup(context, row, c.req.valid("json").type, requestId);
+    await commitExclusively(context, [baseBackupResource(row.id)], [begun.statement]);
+    await context.drive(laneOf(row.projectId), driveMilliseconds);
+    return c.json({ data: { operation_id: begun.id } }, 202);
   },
 );

@@ -1,87 +1,80 @@
-// Has a host take a base backup, and then forget what no window needs any more.
-import { eq } from "drizzle-orm";
+// Has a host take a base backup of one database now, beside those it takes by itself.
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { TerminalError } from "../core/error.ts";
+import { TerminalError, unlessRefused } from "../core/error.ts";
 import { newId } from "../core/id.ts";
-import { holdOf } from "../hold/find.ts";
-import { begin, type Do, defineOperation, next, type Undo, waitFor } from "../operation/define.ts";
-import { operator } from "../operation/table.ts";
-import { type BaseBackupRow, baseBackup } from "./table.ts";
+import { laneOf } from "../database/create.ts";
+import { loadDatabase } from "../database/load.ts";
+import type { DatabaseRow } from "../database/table.ts";
+import { begin, type Do, defineOperation, next, waitFor } from "../operation/define.ts";
+
+/** Kinds of base backups: all of a database, or what has changed since the last one. */
+export const backupTypes = ["full", "incr"] as const;
+
+/** One kind of base backup. */
+export type BackupType = (typeof backupTypes)[number];
 
 const TakeInput = z.object({
   backupId: z.string(),
-  hostId: z.string(),
-  type: z.enum(["full", "incr"]),
+  databaseId: z.string(),
+  type: z.enum(backupTypes),
 });
 type TakeInput = z.infer<typeof TakeInput>;
 
 const lookSeconds = 2;
 
+async function ask(context: Context, { backupId: backup_id, databaseId, type }: TakeInput) {
+  const { row } = await loadDatabase(context, databaseId);
+  const order = { database: row.databaseName, backup_id, type };
+  await context.host.command(row.hostId, "base_backup.start", order);
+}
+
 const start: Do<TakeInput> = async (context, { input }) => {
-  await context.host.startBaseBackup(input.hostId, input.backupId, input.type);
+  await ask(context, input);
   return next();
 };
 
 const finish: Do<TakeInput> = async (context, { input }) => {
-  const taken = await context.host.baseBackup(input.hostId, input.backupId);
-  if (taken?.state === "running") return waitFor(lookSeconds);
-  if (taken?.state !== "succeeded") {
-    throw new TerminalError("BACKUP_FAILED", taken?.error ?? "The host knows nothing of it.");
+  const { row } = await loadDatabase(context, input.databaseId);
+  const which = { database: row.databaseName, backup_id: input.backupId };
+  const asked = context.host.command(row.hostId, "base_backup.status", which);
+  const found = await unlessRefused("unknown_backup", asked);
+  // The host was restarted meanwhile and has forgotten it.
+  if (found === null) {
+    await ask(context, input);
+    return waitFor(lookSeconds);
   }
-  return next(end(context, input, "succeeded"));
+  if (found.state === "running") return waitFor(lookSeconds);
+  if (found.state === "succeeded") return next();
+  throw new TerminalError("BACKUP_FAILED", found.error ?? "The host gave no reason.");
 };
 
-const fail: Undo<TakeInput> = async (context, { input }) => [end(context, input, "failed")];
-
-const expire: Do<TakeInput> = async (context, { input }) => {
-  if ((await holdOf(context)) === null) await context.host.expireBackups(input.hostId);
-  return next();
-};
-
-function end(context: Context, { backupId }: TakeInput, state: BaseBackupRow["state"]) {
-  const now = context.now();
-  return context.db
-    .update(baseBackup)
-    .set({ state, endedAt: now, updatedAt: now })
-    .where(eq(baseBackup.id, backupId));
-}
-
-/** `host.base_backup`: taken, then what no window needs is taken away. */
+/** `database.base_backup`: taken by the host; what it holds is not written again. */
 export const takeBaseBackup = defineOperation<TakeInput>({
-  name: "host.base_backup",
+  name: "database.base_backup",
   input: TakeInput,
   deadlineMinutes: 6 * 60,
   attemptsMax: 20,
-  steps: {
-    start: { do: start, undo: fail },
-    finish: { do: finish },
-    expire: { do: expire },
-  },
+  steps: { start: { do: start }, finish: { do: finish } },
 });
 
-/** Begins a base backup of a host; a second active one aborts the batch. */
+/** What a base backup's operation works on: one at a time of a database, beside anything else. */
+export function baseBackupResource(databaseId: string): string {
+  return `${databaseId}/base_backup`;
+}
+
+/** Begins a base backup of a database; a second active one aborts the batch. */
 export function beginBaseBackup(
   context: Context,
-  hostId: string,
-  type: BaseBackupRow["type"],
-  walBytes: number,
+  { id: databaseId, organizationId, workspaceId, projectId }: DatabaseRow,
+  type: BackupType,
+  requestId: string | null,
 ) {
-  const backupId = newId(context);
-  const now = context.now();
-  const operation = begin(
-    context,
-    takeBaseBackup,
-    {
-      lane: `host:${hostId}`,
-      organizationId: operator,
-      workspaceId: null,
-      projectId: null,
-      resourceId: hostId,
-    },
-    { backupId, hostId, type },
-  );
-  const row = { id: backupId, hostId, type, state: "running" as const, walBytes };
-  const insert = context.db.insert(baseBackup).values({ ...row, createdAt: now, updatedAt: now });
-  return { operationId: operation.id, statements: [insert, operation.statement] };
+  const subject = {
+    ...{ organizationId, workspaceId, projectId, requestId },
+    lane: laneOf(projectId),
+    resourceId: baseBackupResource(databaseId),
+  };
+  const input = { backupId: newId(context), databaseId, type };
+  return begin(context, takeBaseBackup, subject, input);
 }

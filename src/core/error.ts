@@ -41,6 +41,9 @@ export class TerminalError extends Error {
   }
 }
 
+/** The same, of a step that surely changed nothing: it unwinds also past the point of no return. */
+export class NothingDone extends TerminalError {}
+
 /** A host was not reached, so that it has surely not begun what it was to do. */
 export class Unreached extends Error {
   override readonly name = "Unreached";
@@ -51,11 +54,14 @@ export class HostRefusal extends Error {
   override readonly name = "HostRefusal";
   readonly status: number;
   readonly code: string;
+  /** The host's own, written for the caller. */
+  readonly words: string;
 
   constructor(command: string, status: number, code: string, message: string) {
     super(`The host refused ${command}: ${status} ${code}: ${message}`);
     this.status = status;
     this.code = code;
+    this.words = message;
   }
 }
 

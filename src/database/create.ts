@@ -28,6 +28,8 @@ export interface NewDatabase {
   readonly requestId: string | null;
   /** A host with room the caller already knows; chosen here when absent. */
   readonly hostId?: string | undefined;
+  /** What it is a branch of, when it is one, and until when. */
+  readonly branch?: { readonly of: string; readonly expiresAt: Date };
 }
 
 /** Its id, and what makes its row. */
@@ -36,8 +38,12 @@ interface MadeDatabase {
   readonly statements: readonly Statement[];
 }
 
-// A database nobody uses for so long costs nothing; in production it is always awake.
+// A database nobody uses for so long costs nothing; in production it is always awake, but for a
+// branch.
 const suspendAfterSeconds = 300;
+
+const isAwake = ({ environment, branch }: NewDatabase) =>
+  environment.name === "production" && branch === undefined;
 
 /** The name the unnamed primary of an environment is stored under. */
 export const primaryName = "primary";
@@ -128,7 +134,9 @@ function newRow(context: Context, input: NewDatabase) {
     name: input.name ?? primaryName,
     isPrimary: input.isPrimary,
     size: input.size,
-    suspendAfterSeconds: input.environment.name === "production" ? 0 : suspendAfterSeconds,
+    suspendAfterSeconds: isAwake(input) ? 0 : suspendAfterSeconds,
+    branchOf: input.branch?.of ?? null,
+    expiresAt: input.branch?.expiresAt ?? null,
     ...input.attribution,
     createdAt: now,
     updatedAt: now,

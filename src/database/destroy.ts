@@ -59,6 +59,12 @@ export function beginPurge(context: Context, row: DatabaseRow) {
   return beginWhen(context, row, null, sql`purge_at <= ${context.now().getTime()}`);
 }
 
+/** The same for a branch whose time is over; the batch aborts when it was promoted meanwhile. */
+export function beginExpiry(context: Context, row: DatabaseRow) {
+  const isOver = sql`expires_at <= ${context.now().getTime()}`;
+  return beginWhen(context, row, null, sql`${isUnprotected} and ${isOver}`);
+}
+
 /** The same for one that goes with its project, whose own end is checked in the same batch. */
 export function beginDestroyWithProject(context: Context, row: DatabaseRow) {
   return beginWhen(context, row, null, sql`true`);

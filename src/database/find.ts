@@ -27,6 +27,7 @@ export interface DatabaseFilter {
   readonly externalWorkspaceId?: string | undefined;
   readonly externalUserId?: string | undefined;
   readonly externalProjectId?: string | undefined;
+  readonly branchOf?: string | undefined;
 }
 
 // Lists show a deleted one only to those who ask for it.

@@ -37,6 +37,11 @@ function statesFor(verb: DatabaseVerb): StoredState[] {
 const remedies: Partial<Record<DatabaseVerb, Partial<Record<StoredState, string>>>> = {
   restart: { stopped: " Start it instead." },
   backup: { stopped: " Start it first." },
+  branch: {
+    deleted: " Undelete it first, or name a moment with `at`.",
+    purged: " Name a moment with `at`.",
+    failed: " Name a moment with `at`.",
+  },
   restore: {
     deleted: " Undelete it first, or restore it with mode new.",
     purged: " Restore it with mode new.",
@@ -53,6 +58,7 @@ const participles: Record<DatabaseVerb, string> = {
   rotate: "given new credentials",
   observe: "looked into",
   restore: "restored in place",
+  branch: "branched",
   backup: "backed up",
   promote: "made primary",
   delete: "deleted",

@@ -59,6 +59,8 @@ export const Database = z
       })
       .nullable()
       .openapi({ description: "Whether its servers let clients in now; null while it is stopped" }),
+    branch_of: z.string().nullable().openapi({ description: "What it was branched from" }),
+    expires_at: Time.nullable().openapi({ description: "When a branch is deleted by itself" }),
     deletion_protection: z.boolean(),
     error_message: z.string().nullable(),
     ...attributionAnswer,
@@ -195,6 +197,8 @@ export function renderDatabase(found: PlacedDatabase): z.infer<typeof Database> 
     database: row.databaseName,
     proxy_status: isRunning ? "ready" : "pending",
     connection_test: isRunning ? { ...connectionTest(found), host, port } : null,
+    branch_of: row.branchOf,
+    expires_at: row.expiresAt?.toISOString() ?? null,
     deletion_protection: row.deletionProtection,
     error_message: row.errorMessage,
     external_workspace_id: row.externalWorkspaceId,

@@ -33,6 +33,7 @@ export type DatabaseVerb =
   | "rotate"
   | "observe"
   | "restore"
+  | "branch"
   | "backup"
   | "promote"
   | "delete"
@@ -72,6 +73,7 @@ export const verbTable: Record<DatabaseVerb, Record<StoredState, Answer>> = {
   restart: { ...refuseAll, running: "begin", suspended: "begin" },
   observe: { ...whileItLives, stopping: "begin", starting: "begin", restarting: "begin" },
   restore: whileItLives,
+  branch: whileItLives,
   backup: { ...refuseAll, running: "begin", suspended: "begin" },
   promote: whileItLives,
   delete: { ...whileItLives, failed: "begin", deleted: "begin" },

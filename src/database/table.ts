@@ -76,6 +76,9 @@ export const database = sqliteTable(
       .$type<FormerLogin[]>()
       .notNull()
       .default([]),
+    /** The database it was branched from, and when it is deleted by itself; null is never. */
+    branchOf: text("branch_of"),
+    expiresAt: timeColumn("expires_at"),
     /** While set, it is not deleted. */
     deletionProtection: integer("deletion_protection", { mode: "boolean" })
       .notNull()
@@ -102,6 +105,8 @@ export const database = sqliteTable(
     index("database_of_organization").on(t.organizationId, t.seq),
     index("database_of_project").on(t.projectId, t.seq),
     index("database_of_host").on(t.hostId, t.seq),
+    index("database_branch").on(t.branchOf, t.seq),
+    index("database_expiry").on(t.expiresAt),
   ],
 );
 

@@ -29,7 +29,8 @@ export function expireDumps(context: Context): Promise<void> {
 export function compareDumps(context: Context): Promise<void> {
   return eachHost(context, async (hostId) => {
     const askedAt = context.now();
-    await compare(context, hostId, { askedAt, stored: await context.host.dumps(hostId) });
+    const { dumps: stored } = await context.host.command(hostId, "dumps", {});
+    await compare(context, hostId, { askedAt, stored });
   });
 }
 

@@ -1,7 +1,7 @@
 import type { BaseBackup } from "../contract/base-backup.ts";
 import type { Actor } from "../core/actor.ts";
 import type { Context } from "../core/context.ts";
-import { notFound } from "../core/error.ts";
+import { notFound, unlessRefused } from "../core/error.ts";
 import { findRecoverable } from "../database/find.ts";
 import type { DatabaseRow } from "../database/table.ts";
 import { ask } from "../host/ask.ts";
@@ -10,14 +10,18 @@ import { dumpsOf, findDump } from "./find.ts";
 import { dumpIdIn } from "./name.ts";
 import { renderBaseBackup, renderDump } from "./schema.ts";
 
-/** The base backups that cover a database, newest first. @throws ApiError 503 */
-async function baseBackupsOf(context: Context, row: DatabaseRow): Promise<BaseBackup[]> {
-  const backups = await ask(() => context.host.baseBackups(row.hostId));
-  const created = row.createdAt.getTime();
-  return backups.filter(({ stopped_at }) => Date.parse(stopped_at) >= created).reverse();
+/** The base backups of a database, the newest first. @throws ApiError 503 */
+export async function baseBackupsOf(
+  context: Context,
+  { hostId, databaseName: database }: DatabaseRow,
+): Promise<BaseBackup[]> {
+  const list = () => context.host.command(hostId, "base_backups", { database });
+  // Of one whose backups have expired its host knows nothing any more.
+  const known = await ask(() => unlessRefused("unknown_database", list()));
+  return known?.base_backups.toReversed() ?? [];
 }
 
-/** Every backup a database can be restored from, those of it alone first. @throws ApiError 503 */
+/** Every backup a database can be restored from, dumps first. @throws ApiError 503 */
 export async function listBackups(context: Context, row: DatabaseRow) {
   const [dumps, backups, proofs] = await Promise.all([
     dumpsOf(context, row.id),

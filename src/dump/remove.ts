@@ -11,7 +11,7 @@ export async function removeDump(context: Context, row: DumpRow): Promise<void> 
   const { id: dumpId, hostId, databaseId, origin } = row;
   const told =
     origin === "taken" ? await tellBackup(context, "backup.deleted", { dumpId, databaseId }) : [];
-  await context.host.removeDump(hostId, dumpId);
+  await context.host.command(hostId, "dump.remove", { dump_id: dumpId });
   await commit(context, [context.db.delete(dump).where(eq(dump.id, dumpId)), ...told]);
 }
 

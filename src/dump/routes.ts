@@ -18,7 +18,7 @@ import { deleteDump } from "./remove.ts";
 import { BackupLink, CreateBackup, DatabaseBackup, renderDump } from "./schema.ts";
 import { beginDump, dumpResource, keptDays } from "./take.ts";
 
-/** Backups of single databases. */
+/** Backups of databases. */
 export const backupRoutes = router();
 
 const tags = ["backups"];
@@ -35,7 +35,7 @@ backupRoutes.openapi(
     path: "/databases/{id}/backups",
     operationId: "backups.list",
     summary: "List the backups of a database, newest first",
-    description: "Those of this database alone, then the base backups that cover it.",
+    description: "Logical ones, made on demand, then the base backups its host takes by itself.",
     tags,
     security: needs("databases:read"),
     request: { params: IdParameters },
@@ -59,8 +59,8 @@ backupRoutes.openapi(
     operationId: "backups.create",
     summary: "Back up one database now",
     description:
-      "A logical dump, made as the database's own role. It can be restored and downloaded, and " +
-      `is kept for ${keptDays} days, also when its database is deleted meanwhile.`,
+      "A logical dump, made by a role that reads everything. It can be restored and downloaded, " +
+      `and is kept for ${keptDays} days, also when its database is deleted meanwhile.`,
     tags,
     security: needs("databases:write"),
     request: { params: IdParameters, body: optionalBody },
@@ -205,7 +205,7 @@ backupRoutes.openapi(
     if (await isDumpNamed(context, dump_id)) {
       throw conflict("DUMP_IN_USE", "A backup has this archive: delete the backup.");
     }
-    await ask(() => context.host.removeDump(host.id, dump_id));
+    await ask(() => context.host.command(host.id, "dump.remove", { dump_id }));
     return c.body(null, 204);
   },
 );

@@ -7,13 +7,13 @@ import { dumpName } from "./name.ts";
 import type { DumpRow } from "./table.ts";
 import { keptDays } from "./take.ts";
 
-/** A backup as it is answered: of the whole host, or of this one database. */
+/** A backup as it is answered. */
 export const DatabaseBackup = z
   .object({
     id: z.string().openapi({ example: "bkp_019a7c5e-8f00-7000-8000-000000000000" }),
     database_id: z.string(),
     type: z.enum(["base", "logical"]).openapi({
-      description: "`base` is of the whole host; `logical` of this database, on demand.",
+      description: "`base` is taken by its host as it becomes due; `logical` is a dump, on demand.",
     }),
     /** Of a base backup. */
     base_type: z.enum(["full", "diff", "incr"]).nullable(),
@@ -38,7 +38,7 @@ export const DatabaseBackup = z
   .openapi("DatabaseBackup");
 type DatabaseBackup = z.infer<typeof DatabaseBackup>;
 
-/** Renders a backup of the host as one of the database. */
+/** Renders a base backup. */
 export function renderBaseBackup(
   databaseId: string,
   backup: BaseBackup,

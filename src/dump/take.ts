@@ -1,11 +1,9 @@
-// Has a host dump one database as the tenant's own role. Law: a dump that is not whole is none, on
-// the host and here.
+// Has a host dump one database. Law: a dump that is not whole is none, on the host and here.
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { conflict, TerminalError } from "../core/error.ts";
+import { conflict, TerminalError, unlessRefused } from "../core/error.ts";
 import { newId } from "../core/id.ts";
 import { laneOf } from "../database/create.ts";
-import { openPassword } from "../database/credential.ts";
 import { loadDatabase } from "../database/load.ts";
 import type { DatabaseRow } from "../database/table.ts";
 import { begin, type Do, defineOperation, next, type Undo, waitFor } from "../operation/define.ts";
@@ -28,9 +26,8 @@ type TakeInput = z.infer<typeof TakeInput>;
 
 async function ask(context: Context, { dumpId, databaseId, hostId }: TakeInput) {
   const { row } = await loadDatabase(context, databaseId);
-  const { databaseName, loginRole: user } = row;
-  const from = { database: databaseName, user, password: await openPassword(context, row) };
-  await context.host.startDump(hostId, dumpId, from);
+  const order = { dump_id: dumpId, database: row.databaseName };
+  await context.host.command(hostId, "dump.start", order);
 }
 
 const start: Do<TakeInput> = async (context, { input }) => {
@@ -39,7 +36,7 @@ const start: Do<TakeInput> = async (context, { input }) => {
 };
 
 const discard: Undo<TakeInput> = async (context, { input, failure, operationId }) => {
-  await context.host.removeDump(input.hostId, input.dumpId);
+  await context.host.command(input.hostId, "dump.remove", { dump_id: input.dumpId });
   const reason = failure?.message ?? "It was given up.";
   return [
     failDump(context, input.dumpId, reason),
@@ -48,7 +45,9 @@ const discard: Undo<TakeInput> = async (context, { input, failure, operationId }
 };
 
 const finish: Do<TakeInput> = async (context, { input, operationId }) => {
-  const found = await context.host.dump(input.hostId, input.dumpId);
+  const { hostId, dumpId: dump_id } = input;
+  const asked = context.host.command(hostId, "dump.status", { dump_id });
+  const found = await unlessRefused("unknown_dump", asked);
   // The host was restarted meanwhile and has forgotten it, with all it had written.
   if (found === null) {
     await ask(context, input);

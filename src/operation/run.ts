@@ -2,7 +2,7 @@
 // only while the runner still holds the lease; so a crash anywhere repeats a step, never skips one.
 import { and, asc, eq, lte, sql } from "drizzle-orm";
 import type { Context } from "../core/context.ts";
-import { messageOf, TerminalError, Unreached } from "../core/error.ts";
+import { messageOf, NothingDone, TerminalError, Unreached } from "../core/error.ts";
 import { newId } from "../core/id.ts";
 import {
   type AnyOperation,
@@ -115,11 +115,18 @@ async function doStep(context: Context, definition: AnyOperation, row: Operation
     if (error instanceof LeaseLost) throw error;
     const failure = failureOf(error);
     logFailure(context, row, failure, error);
-    if (error instanceof TerminalError && !isPastReturn(definition, row)) {
+    if (isFinal(error, definition, row)) {
       return await unwind(context, row, failure);
     }
     return await retry(context, row, failure);
   }
+}
+
+function isFinal(error: unknown, definition: AnyOperation, row: OperationRow): boolean {
+  return (
+    error instanceof NothingDone ||
+    (error instanceof TerminalError && !isPastReturn(definition, row))
+  );
 }
 
 function forward(

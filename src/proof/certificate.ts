@@ -6,6 +6,7 @@ import type { Statement } from "../core/batch.ts";
 import { signText } from "../core/certificate-key.ts";
 import type { Context } from "../core/context.ts";
 import type { DatabaseRow } from "../database/table.ts";
+import { recordEvent } from "../webhook/event.ts";
 import { type CertificateRow, certificate, certificateKey } from "./table.ts";
 
 const format = 1;
@@ -38,7 +39,7 @@ function documentOf({ id, verificationId, row, found, versions }: Certified) {
     database_id: row.id,
     host_id: row.hostId,
     result: resultOf(found),
-    backup: { label: found.backup_label, repository: found.repository, method: found.method },
+    backup: { label: found.backup_label, repository: found.repository },
     restored_to: {
       restore_point: name,
       lsn,
@@ -52,6 +53,15 @@ function documentOf({ id, verificationId, row, found, versions }: Certified) {
     started_at: found.started_at,
     finished_at: found.finished_at,
   };
+}
+
+// Whoever owns a database is told when it did not come back whole.
+function tellFailure(context: Context, { id, row, found }: Certified): Statement[] {
+  if (resultOf(found) !== "failed") return [];
+  const failed = found.checks.filter(({ result }) => result === "failed");
+  const reason = failed.map(({ name, detail }) => `${name}: ${detail}`).join(" ");
+  const data = { certificate_id: id, backup_id: found.backup_label, reason };
+  return [recordEvent(context, "database.verification_failed", row, { data })];
 }
 
 /** Signs certificates and keeps them, with the public half of the key. */
@@ -84,7 +94,7 @@ export async function certify(
       signature: await signText(context.certificateKey, document),
       createdAt: now,
     });
-    statements.push(insert);
+    statements.push(insert, ...tellFailure(context, each));
   }
   return statements;
 }

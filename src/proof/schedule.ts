@@ -1,7 +1,6 @@
 // When a host proves its backups, and with which databases: those that waited longest, so many
 // that each has its turn within a week.
 import { and, asc, count, desc, eq, inArray, not, sql } from "drizzle-orm";
-import { isIdle } from "../backup/schedule.ts";
 import { verifiedMax } from "../contract/verification.ts";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
@@ -61,13 +60,26 @@ async function scheduleVerification(context: Context, host: HostRow): Promise<vo
   const { hours, sample } = verificationPlan(counted?.n ?? 0);
   if (!isVerificationDue(context.now(), hours, createdAt, last)) return;
   if ((await activeOperations(context, [verificationResource(id)])).size > 0) return;
-  const isQuiet = isIdle(await context.host.archiveStatus(id));
-  const week = weekDays * 24 * hourMilliseconds;
-  const before = new Date(context.now().getTime() - week);
-  const ids = await longestUnverified(context, id, sample, isQuiet ? before : null);
+  const ids = await longestUnverified(context, id, sample, passedSince(context));
   if (ids.length === 0) return;
   await commit(context, beginVerification(context, id, ids).statements);
   await context.nudge(`host:${id}`);
+}
+
+// Who passed is looked at again when the week is nearly over: what is due each day is spread then.
+const restDays = weekDays - 1;
+
+/** Since when a database that passed need not be looked at again. */
+export function passedSince(context: Context, days: number = restDays): Date {
+  return new Date(context.now().getTime() - days * 24 * hourMilliseconds);
+}
+
+/** That a database has passed since then. */
+export function hasPassed(since: Date | null) {
+  const at = since?.getTime() ?? Number.MAX_SAFE_INTEGER;
+  return sql`exists (
+    select 1 from certificate as passed where passed.database_id = database.id
+      and passed.result = 'passed' and passed.created_at > ${at})`;
 }
 
 function lastVerification(context: Context, hostId: string) {
@@ -85,25 +97,21 @@ export function isVerifiable(hostId: string) {
 }
 
 /**
- * Ids of the databases that were verified longest ago, those never verified first. Where nothing is
- * written, those that passed since `passedBefore` are left out: the same would be found again.
+ * Ids of the databases that were verified longest ago, those never verified first, without those
+ * that passed since `since`.
  */
 async function longestUnverified(
   context: Context,
   hostId: string,
   limit: number,
-  passedBefore: Date | null = null,
+  since: Date | null = null,
 ): Promise<string[]> {
-  const since = passedBefore?.getTime() ?? Number.MAX_SAFE_INTEGER;
-  const hasPassed = sql`exists (
-    select 1 from certificate as passed where passed.database_id = database.id
-      and passed.result = 'passed' and passed.created_at > ${since})`;
   const verifiedAt = sql`(
     select max(newest.seq) from certificate as newest where newest.database_id = database.id)`;
   const rows = await context.db
     .select({ id: database.id })
     .from(database)
-    .where(and(isVerifiable(hostId), not(hasPassed)))
+    .where(and(isVerifiable(hostId), not(hasPassed(since))))
     .orderBy(sql`coalesce(${verifiedAt}, 0)`, asc(database.seq))
     .limit(limit);
   return rows.map(({ id }) => id);

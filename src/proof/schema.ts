@@ -31,7 +31,6 @@ export const Certificate = z
     backup: z.object({
       label: z.string().nullable(),
       repository: z.int().nullable(),
-      method: z.enum(["filtered", "stock"]).nullable(),
     }),
     restored_to: z.object({
       restore_point: z.string(),

@@ -2,12 +2,11 @@
 // signed. Law: a verification that did not come to its end certifies nothing.
 import { eq, inArray } from "drizzle-orm";
 import { z } from "zod";
-import type { VerificationReport, VerificationTarget } from "../contract/verification.ts";
+import type { VerificationReport } from "../contract/verification.ts";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
-import { TerminalError } from "../core/error.ts";
+import { TerminalError, unlessRefused } from "../core/error.ts";
 import { newId } from "../core/id.ts";
-import { openPassword } from "../database/credential.ts";
 import { type DatabaseRow, database } from "../database/table.ts";
 import { begin, type Do, defineOperation, next, type Undo, waitFor } from "../operation/define.ts";
 import { operator } from "../operation/table.ts";
@@ -34,24 +33,18 @@ async function rowsOf(context: Context, { databases }: VerifyInput): Promise<Dat
   return context.db.select().from(database).where(inArray(database.id, ids));
 }
 
-async function targetOf(context: Context, row: DatabaseRow): Promise<VerificationTarget | null> {
-  if (!verifiable.some((state) => state === row.state)) return null;
-  const oid = row.oid ?? (await context.host.oidOf(row.hostId, row.databaseName));
-  if (oid === null) return null;
-  const isOpen = row.state !== "stopped";
-  const { databaseName, loginRole: user } = row;
-  const login = { database: databaseName, user, password: await openPassword(context, row) };
-  return { database_id: row.id, database_oid: oid, login: isOpen ? login : null };
-}
+const isThere = ({ state }: DatabaseRow) => verifiable.some((each) => each === state);
 
 /** Begins it on the host, with what is still there; false when nothing is. */
 async function ask(context: Context, input: VerifyInput): Promise<boolean> {
-  const rows = await rowsOf(context, input);
-  const targets = await Promise.all(rows.map((row) => targetOf(context, row)));
-  const databases = targets.filter((target) => target !== null);
+  const rows = (await rowsOf(context, input)).filter(isThere);
+  const databases = rows.map(({ id, databaseName }) => {
+    return { database_id: id, database: databaseName };
+  });
   if (databases.length === 0) return false;
-  const { hostId, verificationId } = input;
-  await context.host.startVerification(hostId, verificationId, databases);
+  const { hostId, verificationId: verification_id } = input;
+  const order = { verification_id, databases };
+  await context.host.command(hostId, "verification.start", order);
   return true;
 }
 
@@ -60,14 +53,20 @@ const start: Do<VerifyInput> = async (context, { input }) => {
   return next();
 };
 
+async function endOnHost(context: Context, input: VerifyInput): Promise<void> {
+  const { hostId, verificationId: verification_id } = input;
+  await context.host.command(hostId, "verification.end", { verification_id });
+}
+
 const giveUp: Undo<VerifyInput> = async (context, { input, failure }) => {
-  await context.host.endVerification(input.hostId, input.verificationId);
+  await endOnHost(context, input);
   return [end(context, input, "failed", failure?.message ?? "It was given up.")];
 };
 
 const finish: Do<VerifyInput> = async (context, { input }) => {
-  const { hostId, verificationId } = input;
-  const found = await context.host.verification(hostId, verificationId);
+  const { hostId, verificationId: verification_id } = input;
+  const asked = context.host.command(hostId, "verification.status", { verification_id });
+  const found = await unlessRefused("unknown_verification", asked);
   // The host was restarted meanwhile and has forgotten it; or there is nothing left to look at.
   if (found === null) {
     const isBegun = await ask(context, input);

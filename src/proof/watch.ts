@@ -1,24 +1,24 @@
 // Backups that are not proved, as alerts: what was found wrong with a database that was restored,
 // what could not be looked at, and a host where nothing was looked at for too long.
-import { and, count, desc, eq, isNotNull, lt, min, not, notInArray, sql } from "drizzle-orm";
+import { and, count, desc, eq, isNotNull, lt, not, notInArray, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
-import { isIdle } from "../backup/schedule.ts";
 import type { VerifiedDatabase } from "../contract/verification.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { database } from "../database/table.ts";
 import { allHosts } from "../host/find.ts";
 import type { HostRow } from "../host/table.ts";
-import { isVerifiable, verificationPlan } from "./schedule.ts";
+import { hasPassed, isVerifiable, passedSince, verificationPlan } from "./schedule.ts";
 import { type CertificateRow, certificate, verification } from "./table.ts";
 
 const kind = "verification_failed";
 const hourMilliseconds = 3_600_000;
-const weekMilliseconds = 7 * 24 * hourMilliseconds;
 // One that is late by half is missed.
 const lateFactor = 1.5;
+// A database that passed is looked at again after six days.
+const provedDays = 7.5;
 // D1 takes at most a hundred values in a statement.
 const toldMax = 40;
 // What an auditor asks for goes back a year.
@@ -76,32 +76,30 @@ function alertOf({ id, databaseId, hostId, backupLabel, document }: CertificateR
   return { kind, subject: databaseId, message, details } as const;
 }
 
-// Where nothing is written, each database is verified once a week.
-async function isQuiet(context: Context, hostId: string): Promise<boolean> {
-  return context.host.archiveStatus(hostId).then(isIdle, () => false);
-}
-
 async function alertsOfHost(context: Context, host: HostRow): Promise<Statement[]> {
   const { id, name, createdAt } = host;
   const isOver = and(eq(verification.hostId, id), isNotNull(verification.endedAt));
+  const isProved = hasPassed(passedSince(context, provedDays));
   const latest = (which = isOver) =>
     context.db.select().from(verification).where(which).orderBy(desc(verification.seq)).limit(1);
   const [[last], [whole], [counted]] = await context.db.batch([
     latest(),
     latest(and(isOver, eq(verification.state, "succeeded"))),
     context.db
-      .select({ n: count(), first: min(database.createdAt) })
+      .select({
+        n: count(),
+        first: sql<number | null>`min(case when not ${isProved} then ${database.createdAt} end)`,
+      })
       .from(database)
       .where(isVerifiable(id)),
   ]);
   const { n: databases = 0, first = null } = counted ?? {};
   const { hours } = verificationPlan(databases);
   const before = whole?.endedAt ?? createdAt;
-  // Before there was a database there was nothing to verify.
-  const since = first !== null && first > before ? first : before;
+  // Before there was a database that is not proved there was nothing to verify.
+  const since = new Date(Math.max(first ?? 0, before.getTime()));
   const age = context.now().getTime() - since.getTime();
-  const isOld = databases > 0 && age > lateFactor * hours * hourMilliseconds;
-  const isLate = isOld && !(age < lateFactor * weekMilliseconds && (await isQuiet(context, id)));
+  const isLate = first !== null && age > lateFactor * hours * hourMilliseconds;
   const tell = (message: string, details: Record<string, unknown>) => [
     raiseAlert(context, { kind, subject: id, message, details: { name, ...details } }),
   ];

@@ -21,12 +21,12 @@ import { database } from "../database/table.ts";
 import { activeOperations } from "../operation/find.ts";
 import { beginForget } from "./in-place.ts";
 import { beginEndPreview } from "./preview.ts";
-import { changeRestore } from "./recover.ts";
+import { changeRestore, recoveryOf } from "./recover.ts";
 import { type RestoreRow, restore } from "./table.ts";
 
 const perRun = 20;
 
-/** Begins to drop what restores in place put aside more than a week ago. */
+/** Begins to remove what restores in place put aside more than a week ago. */
 export async function forgetFormers(context: Context): Promise<void> {
   const due = await context.db
     .select()
@@ -35,17 +35,17 @@ export async function forgetFormers(context: Context): Promise<void> {
       and(
         eq(restore.mode, "in_place"),
         lt(restore.asideUntil, context.now()),
-        isNotNull(restore.asideName),
+        isNotNull(restore.asideInstance),
       ),
     )
     .orderBy(asc(restore.asideUntil))
     .limit(perRun);
-  for (const { id, databaseId, asideName } of due) {
-    if (asideName === null) continue;
+  for (const { id, databaseId, asideInstance } of due) {
+    if (asideInstance === null) continue;
     const { row } = await loadDatabase(context, databaseId);
-    const isBusy = (await activeOperations(context, [`${row.id}/${asideName}`])).size > 0;
+    const isBusy = (await activeOperations(context, [`${row.id}/${asideInstance}`])).size > 0;
     if (isBusy) continue;
-    await commit(context, [beginForget(context, row, { id, asideName }).statement]);
+    await commit(context, [beginForget(context, row, { id, asideInstance }).statement]);
     await context.nudge(laneOf(row.projectId));
   }
 }
@@ -105,7 +105,7 @@ function isSourceGone(context: Context) {
 
 async function isLost(context: Context, { hostId, id }: RestoreRow): Promise<boolean> {
   try {
-    const found = await context.host.recovery(hostId, id);
+    const found = await recoveryOf(context, hostId, id);
     return found === null || found.state === "failed";
   } catch {
     // A silent host says nothing about it.

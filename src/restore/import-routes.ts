@@ -4,9 +4,9 @@ import { driveMilliseconds, needs, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { laneOf } from "../database/create.ts";
 import { findDatabase } from "../database/find.ts";
+import { permit } from "../database/permit.ts";
 import { limitsOf } from "../database/size.ts";
 import { tooLarge } from "../dump/receive.ts";
-import { permitInPlace } from "./begin.ts";
 import { findRestore } from "./find.ts";
 import { importArchive } from "./import.ts";
 import { Restore, renderRestore } from "./schema.ts";
@@ -21,9 +21,9 @@ importRoutes.openapi(
     operationId: "imports.create",
     summary: "Replace a database's content by an archive of pg_dump -Fc",
     description:
-      "The body is the archive itself. It is loaded beside the database, as its own role, and " +
-      "takes its place when all of it is there: a failed import changes nothing. It is a restore " +
-      "in place with `source` import: `GET /restores/:id` follows it, its undo switches back.",
+      "The body is the archive itself. It is loaded beside the database and takes its place when " +
+      "all of it is there: a failed import changes nothing. It is a restore in place with " +
+      "`source` import: `GET /restores/:id` follows it, its undo brings back what was.",
     tags: ["restores"],
     security: needs("databases:write"),
     request: {
@@ -43,7 +43,7 @@ importRoutes.openapi(
   async (c) => {
     const { context, actor, requestId } = c.var;
     const { row } = await findDatabase(context, actor, c.req.valid("param").id);
-    await permitInPlace(context, row);
+    await permit(context, row, "restore");
     const { body } = c.req.raw;
     if (body === null || c.req.header("content-type")?.includes("json") === true) {
       throw invalid("body", "send the archive itself, as application/octet-stream.");

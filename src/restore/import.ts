@@ -19,7 +19,7 @@ export async function importArchive(
 ): Promise<string> {
   const { dumpId, stored } = await receiveDump(context, row, content);
   const target = {
-    request: { dump_id: dumpId },
+    request: { database: row.databaseName, dump_id: dumpId },
     source: "import",
     backupLabel: null,
     words: `an archive of ${stored.size_bytes} bytes, sha256 ${stored.sha256}`,

@@ -1,135 +1,77 @@
-// A database as it was at a moment, at the same URL with the same credentials. The former content
-// stays aside under another name, so that the switch can be switched back.
+// A database as it was at a moment, at the same URL with the same credentials: the instance that
+// was recovered takes the place of the one that served, which is put aside and can be brought back.
 import { z } from "zod";
-import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
-import { TerminalError } from "../core/error.ts";
-import { newId, opaqueName } from "../core/id.ts";
-import { changeDatabase } from "../database/change.ts";
+import { unlessRefused } from "../core/error.ts";
+import { newId } from "../core/id.ts";
 import { laneOf } from "../database/create.ts";
-import { openPassword } from "../database/credential.ts";
 import { loadDatabase } from "../database/load.ts";
-import { limitsOf } from "../database/size.ts";
+import { applySpec } from "../database/spec.ts";
 import type { DatabaseRow } from "../database/table.ts";
-import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
+import { begin, type Do, defineOperation, goTo, next, type Undo } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
 import {
   changeRestore,
+  endRecovery,
   finishRecovery,
-  giveUpRecovery,
-  loadInto,
+  heeded,
   Recovering,
   recover,
+  tellFailure,
+  unlessLost,
 } from "./recover.ts";
-import { incarnation, restore } from "./table.ts";
+import { newRestore } from "./row.ts";
 import type { ResolvedTarget } from "./target.ts";
-import { tellRestore } from "./tell.ts";
 
 const asideDays = 7;
 const dayMilliseconds = 86_400_000;
 
-const InPlaceInput = Recovering.extend({
-  databaseId: z.string(),
-  databaseName: z.string(),
-  ownerRole: z.string(),
-  twinName: z.string(),
-  asideName: z.string(),
-});
+const InPlaceInput = Recovering.extend({ databaseId: z.string() });
 type InPlaceInput = z.infer<typeof InPlaceInput>;
 
-const bringBack: Do<InPlaceInput> = (context, { input }) => recover(context, input);
+const bringBack: Do<InPlaceInput> = (context, { input }) => recover(context, input, "restore");
 
 const giveUp: Undo<InPlaceInput> = async (context, { input, failure }) => {
-  await giveUpRecovery(context, input);
-  const errorMessage = failure?.message ?? null;
-  const change = { state: "failed", errorMessage, finishedAt: context.now() } as const;
-  return [
-    changeRestore(context, input.restoreId, change),
-    ...(await tellRestore(context, "restore.failed", input.restoreId, { reason: errorMessage })),
-  ];
+  await endRecovery(context, input.hostId, input.restoreId);
+  return tellFailure(context, input.restoreId, failure?.message ?? null);
 };
 
-const prepare: Do<InPlaceInput> = async (context, { input }) => {
-  await context.host.createTwin(input.hostId, input.twinName, input.ownerRole);
+const exchange: Do<InPlaceInput> = async (context, { input, operationId, attempt }) => {
+  const { hostId, restoreId } = input;
   const { row } = await loadDatabase(context, input.databaseId);
-  const { temporaryBytesMax } = limitsOf(row);
-  await context.host.limitTemporary(input.hostId, input.twinName, temporaryBytesMax);
-  return next();
-};
-
-const dropTwin: Undo<InPlaceInput> = async (context, { input }) => {
-  await context.host.dropTwin(input.hostId, input.twinName);
-  return [];
-};
-
-const load: Do<InPlaceInput> = async (context, { input }) => {
-  const outcome = await loadInto(context, input, input.twinName, async () => {
-    const { row } = await loadDatabase(context, input.databaseId);
-    const password = await openPassword(context, row);
-    return { user: row.loginRole, password };
-  });
-  if ("dump_id" in input.request) await checkRoom(context, input);
-  return outcome;
-};
-
-// An archive is compressed: how much is in it shows as it is loaded.
-async function checkRoom(context: Context, input: InPlaceInput): Promise<void> {
-  const { row } = await loadDatabase(context, input.databaseId);
-  const { storageBytesMax } = limitsOf(row);
-  if ((await context.host.measure(input.hostId, input.twinName)) <= storageBytesMax) return;
-  const message = `What is in it takes more than the storage ceiling of ${storageBytesMax} bytes.`;
-  throw new TerminalError("STORAGE_FULL", message);
-}
-
-const swap: Do<InPlaceInput> = async (context, { input, operationId }) => {
-  const { hostId, databaseName: live, twinName: twin, asideName: aside } = input;
-  await context.host.swapDatabases(hostId, { live, twin, aside });
-  const { row } = await loadDatabase(context, input.databaseId);
+  const asked = context.host.command(hostId, "recovery.exchange", { recovery_id: restoreId });
+  const former = await unlessLost(attempt, asked);
+  if (former === null) return goTo("bringBack");
   const asideUntil = new Date(context.now().getTime() + asideDays * dayMilliseconds);
-  const data = { restore_id: input.restoreId };
+  const data = { restore_id: restoreId };
   return next(
-    ...(await changeIncarnation(context, row, aside)),
-    changeRestore(context, input.restoreId, { asideUntil }),
+    changeRestore(context, restoreId, { asideInstance: former.instance, asideUntil }),
     recordEvent(context, "database.restored", row, { operationId, data }),
   );
+};
+
+// What serves now was of another size and had other logins, perhaps.
+const settle: Do<{ readonly databaseId: string }> = async (context, { input }) => {
+  const { row } = await loadDatabase(context, input.databaseId);
+  await applySpec(context, row);
+  return next();
 };
 
 const cleanUp: Do<InPlaceInput> = async (context, { input }) => {
   return next(...(await finishRecovery(context, input)));
 };
 
-/** Notes that from now on another of Postgres' databases has this one's name. */
-async function changeIncarnation(
-  context: Context,
-  row: DatabaseRow,
-  aside: string,
-): Promise<Statement[]> {
-  const { hostId, databaseName } = row;
-  const former = await context.host.oidOf(hostId, aside);
-  const oid = await context.host.oidOf(hostId, databaseName);
-  const ended = former === null || former === oid || row.oid === oid ? [] : [former];
-  return [
-    ...ended.map((each) =>
-      context.db
-        .insert(incarnation)
-        .values({ databaseId: row.id, oid: each, endedAt: context.now() }),
-    ),
-    changeDatabase(context, row.id, { oid }),
-  ];
-}
-
-/** `database.restore_in_place`: clients wait for the switch alone, and keep URL and password. */
+/** `database.restore_in_place`: clients wait for the exchange alone, and keep URL and password. */
 export const restoreInPlace = defineOperation<InPlaceInput>({
   name: "database.restore_in_place",
   input: InPlaceInput,
   deadlineMinutes: 6 * 60,
   attemptsMax: 20,
-  pointOfNoReturn: "swap",
+  pointOfNoReturn: "exchange",
   steps: {
     bringBack: { do: bringBack, undo: giveUp },
-    prepare: { do: prepare, undo: dropTwin },
-    load: { do: load },
-    swap: { do: swap },
+    exchange: { do: exchange },
+    settle: { do: settle },
     cleanUp: { do: cleanUp },
   },
 });
@@ -137,61 +79,62 @@ export const restoreInPlace = defineOperation<InPlaceInput>({
 const UndoInput = z.object({
   restoreId: z.string(),
   databaseId: z.string(),
-  hostId: z.string(),
-  databaseName: z.string(),
-  /** Where the former content is, and the name what is live gets. */
-  twinName: z.string(),
-  asideName: z.string(),
+  /** What is to serve again. */
+  instance: z.string(),
 });
 type UndoInput = z.infer<typeof UndoInput>;
 
-const swapBack: Do<UndoInput> = async (context, { input, operationId }) => {
-  const { hostId, databaseName: live, twinName: twin, asideName: aside } = input;
-  await context.host.swapDatabases(hostId, { live, twin, aside });
-  const { row } = await loadDatabase(context, input.databaseId);
-  const data = { restore_id: input.restoreId, undone: true };
-  const change = { asideName: aside, undoneAt: context.now() };
+const exchangeBack: Do<UndoInput> = async (context, { input, operationId, attempt }) => {
+  const { restoreId, databaseId, instance } = input;
+  const { row } = await loadDatabase(context, databaseId);
+  const order = { database: row.databaseName, instance };
+  const asked = context.host.command(row.hostId, "aside.bring_back", order);
+  const former = await heeded(attempt, asked);
+  const data = { restore_id: restoreId, undone: true };
+  const change = { asideInstance: former.instance, undoneAt: context.now() };
   return next(
-    ...(await changeIncarnation(context, row, aside)),
-    changeRestore(context, input.restoreId, change),
+    changeRestore(context, restoreId, change),
     recordEvent(context, "database.restored", row, { operationId, data }),
   );
 };
 
-/** `database.undo_restore`: the former content is live again, what was restored is aside. */
+/** `database.undo_restore`: what was put aside serves again, and what served is put aside. */
 export const undoRestore = defineOperation<UndoInput>({
   name: "database.undo_restore",
   input: UndoInput,
   deadlineMinutes: 60,
   attemptsMax: 20,
-  pointOfNoReturn: "swapBack",
-  steps: { swapBack: { do: swapBack } },
+  pointOfNoReturn: "exchangeBack",
+  steps: { exchangeBack: { do: exchangeBack }, settle: { do: settle } },
 });
 
 const ForgetInput = z.object({
   restoreId: z.string(),
   hostId: z.string(),
-  asideName: z.string(),
+  databaseName: z.string(),
+  instance: z.string(),
 });
 type ForgetInput = z.infer<typeof ForgetInput>;
 
-const dropAside: Do<ForgetInput> = async (context, { input }) => {
-  await context.host.dropTwin(input.hostId, input.asideName);
+const removeAside: Do<ForgetInput> = async (context, { input }) => {
+  const { hostId, databaseName: database, instance } = input;
+  // It went with its database, when that is gone.
+  const removed = context.host.command(hostId, "aside.remove", { database, instance });
+  await unlessRefused("unknown_database", removed);
   return next(changeRestore(context, input.restoreId, { asideUntil: null }));
 };
 
-/** `database.forget_former`: what a restore in place put aside is dropped after a week. */
+/** `database.forget_former`: what a restore in place put aside is removed after a week. */
 export const forgetFormer = defineOperation<ForgetInput>({
   name: "database.forget_former",
   input: ForgetInput,
   deadlineMinutes: 60,
   attemptsMax: 20,
-  pointOfNoReturn: "dropAside",
-  steps: { dropAside: { do: dropAside } },
+  pointOfNoReturn: "removeAside",
+  steps: { removeAside: { do: removeAside } },
 });
 
-const nameLength = 20;
-
+/** Whom an operation on a database belongs to. */
 function subjectOf(row: DatabaseRow) {
   const { organizationId, workspaceId, projectId, id: resourceId } = row;
   return { lane: laneOf(projectId), organizationId, workspaceId, projectId, resourceId };
@@ -201,79 +144,50 @@ function subjectOf(row: DatabaseRow) {
 export function beginRestoreInPlace(
   context: Context,
   source: DatabaseRow,
-  { request, words, source: madeFrom, backupLabel, previewId }: ResolvedTarget,
+  target: ResolvedTarget,
   requestId: string,
 ) {
-  const { organizationId, workspaceId, projectId, hostId, id: databaseId } = source;
+  const { hostId, id: databaseId } = source;
+  const { request, previewId } = target;
   const restoreId = newId(context);
-  const twinName = `twin_${opaqueName(context, nameLength)}`;
-  const asideName = `former_${opaqueName(context, nameLength)}`;
-  const { databaseName, ownerRole } = source;
-  const names = { databaseName, ownerRole, twinName, asideName };
+  const recovering = { restoreId, previewId, hostId, request, sourceDatabaseId: databaseId };
   const operation = begin(
     context,
     restoreInPlace,
     { ...subjectOf(source), requestId },
-    { restoreId, previewId, hostId, request, databaseId, ...names },
+    { ...recovering, databaseId },
   );
-  const now = context.now();
-  const insert = context.db.insert(restore).values({
-    id: restoreId,
-    organizationId,
-    workspaceId,
-    projectId,
-    sourceDatabaseId: databaseId,
-    databaseId,
-    hostId,
-    operationId: operation.id,
-    mode: "in_place",
-    state: "pending",
-    source: madeFrom,
-    backupLabel,
-    requestedTarget: words,
-    previewId,
-    twinName,
-    asideName,
-    createdAt: now,
-    updatedAt: now,
-  });
-  const resourceId = databaseId;
-  const data = { mode: "in_place", database_id: databaseId, source_database_id: databaseId };
-  const facts = { operationId: operation.id, data };
-  const told = recordEvent(context, "restore.created", { ...source, id: restoreId }, facts);
-  return { restoreId, databaseId, resourceId, statements: [operation.statement, insert, told] };
+  const begun = { id: restoreId, databaseId, operationId: operation.id, mode: "in_place" } as const;
+  const statements = [operation.statement, ...newRestore(context, source, target, begun)];
+  return { restoreId, databaseId, resourceId: databaseId, statements };
 }
 
-/** Begins to switch back what a restore in place switched; doing it twice restores again. */
+/** What a restore put aside. */
+export interface Aside {
+  readonly id: string;
+  readonly asideInstance: string;
+}
+
+/** Begins to bring back what a restore in place put aside; doing it twice restores again. */
 export function beginUndo(
   context: Context,
   row: DatabaseRow,
-  { id: restoreId, asideName }: { readonly id: string; readonly asideName: string },
+  { id: restoreId, asideInstance: instance }: Aside,
   requestId: string,
 ) {
-  const operation = begin(
-    context,
-    undoRestore,
-    { ...subjectOf(row), requestId },
-    {
-      restoreId,
-      databaseId: row.id,
-      hostId: row.hostId,
-      databaseName: row.databaseName,
-      twinName: asideName,
-      asideName: `former_${opaqueName(context, nameLength)}`,
-    },
-  );
+  const subject = { ...subjectOf(row), requestId };
+  const input = { restoreId, databaseId: row.id, instance };
+  const operation = begin(context, undoRestore, subject, input);
   return { operationId: operation.id, statements: [operation.statement] };
 }
 
-/** Begins to drop what a restore put aside. */
+/** Begins to remove what a restore put aside. */
 export function beginForget(
   context: Context,
   row: DatabaseRow,
-  { id: restoreId, asideName }: { readonly id: string; readonly asideName: string },
+  { id: restoreId, asideInstance: instance }: Aside,
 ) {
-  const subject = { ...subjectOf(row), resourceId: `${row.id}/${asideName}` };
-  const input = { restoreId, hostId: row.hostId, asideName };
-  return begin(context, forgetFormer, subject, input);
+  const subject = { ...subjectOf(row), resourceId: `${row.id}/${instance}` };
+  const { hostId, databaseName } = row;
+  return begin(context, forgetFormer, subject, { restoreId, hostId, databaseName, instance });
 }

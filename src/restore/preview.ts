@@ -1,20 +1,28 @@
-// A database as it was at a moment, to look at: nothing is loaded. It is the recovered host
-// itself, which refuses writes, behind a name and a login of its own in the poolers.
+// A database as it was at a moment, to look at: the recovered instance itself, which refuses
+// writes, behind a name and a login of its own in the poolers.
 import { and, eq, inArray, isNotNull } from "drizzle-orm";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
 import { type ApiError, conflict, unavailable } from "../core/error.ts";
 import { newId, opaqueName } from "../core/id.ts";
 import { laneOf } from "../database/create.ts";
-import { newPassword, openPassword, scramVerifier } from "../database/credential.ts";
+import { newPassword, verifierOf } from "../database/credential.ts";
 import { loadDatabase } from "../database/load.ts";
-import { settingsOf } from "../database/setting.ts";
+import { probeDatabase } from "../database/probe.ts";
+import { specOf } from "../database/spec.ts";
 import type { DatabaseRow } from "../database/table.ts";
-import { urlsOf } from "../database/url.ts";
-import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
-import { recordEvent } from "../webhook/event.ts";
+import { begin, type Do, defineOperation, goTo, next, type Undo } from "../operation/define.ts";
 import { findRestoreRow } from "./find.ts";
-import { changeRestore, giveUpRecovery, previewOver, Recovering, recover } from "./recover.ts";
+import {
+  changeRestore,
+  endRecovery,
+  previewOver,
+  Recovering,
+  recover,
+  tellFailure,
+  unlessLost,
+} from "./recover.ts";
+import { newRestore } from "./row.ts";
 import { type RestoreRow, restore } from "./table.ts";
 import type { ResolvedTarget } from "./target.ts";
 import { tellRestore } from "./tell.ts";
@@ -31,40 +39,29 @@ const spareSeconds = 120;
 const nameLength = 20;
 
 /** What the operation `database.preview` keeps. */
-export const PreviewInput = Recovering.extend({
-  sourceDatabaseId: z.string(),
-  keepSeconds: z.number(),
-});
+export const PreviewInput = Recovering.extend({ keepSeconds: z.number() });
 type PreviewInput = z.infer<typeof PreviewInput>;
 
-const bringBack: Do<PreviewInput> = (context, { input }) => recover(context, input);
+const bringBack: Do<PreviewInput> = (context, { input }) => recover(context, input, "preview");
 
 const giveUp: Undo<PreviewInput> = async (context, { input, failure }) => {
-  await giveUpRecovery(context, input);
-  const errorMessage = failure?.message ?? null;
-  const change = { state: "failed", errorMessage, finishedAt: context.now() } as const;
+  await endRecovery(context, input.hostId, input.restoreId);
   return [
-    changeRestore(context, input.restoreId, { ...change, ...previewOver(context) }),
-    ...(await tellRestore(context, "restore.failed", input.restoreId, { reason: errorMessage })),
+    ...(await tellFailure(context, input.restoreId, failure?.message ?? null)),
+    changeRestore(context, input.restoreId, previewOver(context)),
   ];
 };
 
-const open: Do<PreviewInput> = async (context, { input }) => {
+const open: Do<PreviewInput> = async (context, { input, attempt }) => {
   const { restoreId, hostId, keepSeconds } = input;
   const { row } = await loadDatabase(context, input.sourceDatabaseId);
   const standing = loginOf(await findRestoreRow(context, restoreId));
-  const verifier = await scramVerifier(context, await openPassword(context, standing));
-  const { suspend_after_seconds: _, ...settings } = settingsOf(row);
-  await context.host.openPreview(hostId, restoreId, {
-    name: standing.databaseName,
-    login: standing.loginRole,
-    verifier,
-    keep_seconds: keepSeconds + spareSeconds,
-    settings,
-  });
-  const { databaseUrl } = await urlsOf(context, standing);
-  const by = row.allowedAddresses.length === 0 ? "address" : "socket";
-  await context.host.probe(hostId, databaseUrl, by);
+  const keep_seconds = keepSeconds + spareSeconds;
+  const preview = { ...(await requestOf(context, row, standing)), keep_seconds };
+  const order = { recovery_id: restoreId, preview };
+  const opened = await unlessLost(attempt, context.host.command(hostId, "recovery.open", order));
+  if (opened === null) return goTo("bringBack");
+  await probeDatabase(context, { ...standing, allowedAddresses: row.allowedAddresses });
   const expiresAt = new Date(context.now().getTime() + keepSeconds * 1000);
   const change = { state: "succeeded", finishedAt: context.now(), expiresAt } as const;
   return next(
@@ -72,6 +69,20 @@ const open: Do<PreviewInput> = async (context, { input }) => {
     ...(await tellRestore(context, "restore.succeeded", restoreId)),
   );
 };
+
+// It is reached as its database is.
+async function requestOf(
+  context: Context,
+  source: DatabaseRow,
+  { id, databaseName, loginRole: name, passwordSealed }: ReturnType<typeof loginOf>,
+) {
+  const { transaction, session, allowed_addresses } = await specOf(context, source);
+  return {
+    name: databaseName,
+    login: { name, verifier: await verifierOf(context, { id, name, passwordSealed }) },
+    limits: { transaction, session, allowed_addresses },
+  };
+}
 
 /** `database.preview`: recovered, and open for reading; its end is an operation of its own. */
 export const preview = defineOperation<PreviewInput>({
@@ -89,7 +100,7 @@ const EndInput = z.object({ restoreId: z.string(), hostId: z.string() });
 type EndInput = z.infer<typeof EndInput>;
 
 const close: Do<EndInput> = async (context, { input }) => {
-  await context.host.endRecovery(input.hostId, input.restoreId);
+  await endRecovery(context, input.hostId, input.restoreId);
   return next(changeRestore(context, input.restoreId, previewOver(context)));
 };
 
@@ -129,50 +140,30 @@ export function previewNotOpen({ mode, state, endedAt }: RestoreRow): ApiError {
 export async function beginPreview(
   context: Context,
   source: DatabaseRow,
-  { request, words }: ResolvedTarget,
+  target: ResolvedTarget,
   { keepSeconds, requestId }: { readonly keepSeconds: number; readonly requestId: string },
 ) {
   const { organizationId, workspaceId, projectId, hostId, id: sourceDatabaseId } = source;
   const previewSlot = await freeSlot(context, source);
-  const restoreId = newId(context);
-  const { passwordSealed } = await newPassword(context, restoreId);
+  const id = newId(context);
+  const { passwordSealed } = await newPassword(context, id);
+  const owner = { organizationId, workspaceId, projectId };
   const operation = begin(
     context,
     preview,
-    {
-      lane: laneOf(projectId),
-      organizationId,
-      workspaceId,
-      projectId,
-      resourceId: restoreId,
-      requestId,
-    },
-    { restoreId, hostId, request, sourceDatabaseId, keepSeconds },
+    { lane: laneOf(projectId), ...owner, resourceId: id, requestId },
+    { restoreId: id, hostId, request: target.request, sourceDatabaseId, keepSeconds },
   );
-  const now = context.now();
-  const insert = context.db.insert(restore).values({
-    id: restoreId,
-    organizationId,
-    workspaceId,
-    projectId,
-    sourceDatabaseId,
-    databaseId: sourceDatabaseId,
-    hostId,
-    operationId: operation.id,
-    mode: "preview",
-    state: "pending",
-    requestedTarget: words,
+  const own = {
     previewSlot,
     previewName: `preview_${opaqueName(context, nameLength)}`,
     previewLogin: `pre_${opaqueName(context, nameLength)}`,
     passwordSealed,
-    createdAt: now,
-    updatedAt: now,
-  });
-  const data = { mode: "preview", database_id: source.id, source_database_id: source.id };
-  const facts = { operationId: operation.id, data };
-  const told = recordEvent(context, "restore.created", { ...source, id: restoreId }, facts);
-  return { restoreId, resourceId: restoreId, statements: [operation.statement, insert, told] };
+  };
+  const operationId = operation.id;
+  const begun = { id, databaseId: sourceDatabaseId, operationId, mode: "preview", own } as const;
+  const statements = [operation.statement, ...newRestore(context, source, target, begun)];
+  return { restoreId: id, resourceId: id, statements };
 }
 
 // Two that come at once take the same one: a unique index lets one of them pass.

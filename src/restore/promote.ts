@@ -14,8 +14,9 @@ import type { RestoreRow } from "./table.ts";
 import type { ResolvedTarget } from "./target.ts";
 
 /**
- * Begins to make a preview a new database, or its source's content: what was recovered is loaded,
- * and the preview ends when that has succeeded. Until then it can be read.
+ * Begins to make a preview a new database, or its source's content: what it shows takes no writes,
+ * so that the same moment is recovered once more. The preview ends when that has succeeded; until
+ * then it can be read.
  * @throws ApiError 409 PREVIEW_NOT_OPEN, OPERATION_IN_PROGRESS or INVALID_STATE; 422 as `placeOf`.
  */
 export async function beginPromotion(

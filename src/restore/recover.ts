@@ -1,12 +1,12 @@
-// The steps every restore shares: recovering beside the live databases, loading, cleaning up.
+// The steps every restore shares: recovering beside the live instance, and the end of it.
 import { eq } from "drizzle-orm";
 import { z } from "zod";
 import { damageAlerts } from "../backup/damage.ts";
-import type { TenantLogin } from "../contract/login.ts";
-import type { RecoveryReport } from "../contract/recovery.ts";
+import type { HostCommandReport } from "../contract/instance/command.ts";
+import { RecoveryRequest } from "../contract/instance/recovery.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
-import { TerminalError } from "../core/error.ts";
+import { HostRefusal, NothingDone, TerminalError, unlessRefused } from "../core/error.ts";
 import { next, type Outcome, waitFor } from "../operation/define.ts";
 import { type RestoreRow, restore } from "./table.ts";
 import { tellRestore } from "./tell.ts";
@@ -14,24 +14,18 @@ import { tellRestore } from "./tell.ts";
 /** What to recover, as an operation keeps it. */
 export const Recovering = z.object({
   restoreId: z.string(),
-  /** The preview whose recovery it is, unless it has one of its own. */
+  /** The preview it was promoted from, which ends when it has succeeded. */
   previewId: z.string().optional(),
   hostId: z.string(),
-  request: z.union([
-    z.object({
-      database_oid: z.number(),
-      target: z.union([
-        z.object({ time: z.string() }),
-        z.object({ name: z.string(), at: z.string() }),
-        z.object({ backup: z.string() }),
-      ]),
-    }),
-    z.object({ dump_id: z.string() }),
-  ]),
+  /** The database that is recovered; what is found damaged is told by it. */
+  sourceDatabaseId: z.string(),
+  request: RecoveryRequest,
 });
 export type Recovering = z.infer<typeof Recovering>;
 
 const lookSeconds = 0.2;
+// A refusal that is still there after so many tries is the host's last word.
+const refusalsMax = 5;
 
 /** Changes a restore's row. */
 export function changeRestore(
@@ -45,17 +39,30 @@ export function changeRestore(
     .where(eq(restore.id, restoreId));
 }
 
-/** Has the host recover; comes back until it is at the target. A lost one is begun again. */
-export async function recover(context: Context, input: Recovering): Promise<Outcome> {
+/** What a recovery has come to; null when its host knows none of that id. */
+export function recoveryOf(context: Context, hostId: string, recoveryId: string) {
+  const asked = context.host.command(hostId, "recovery.status", { recovery_id: recoveryId });
+  return unlessRefused("unknown_recovery", asked);
+}
+
+/**
+ * Has the host recover; comes back until it is at the target. A lost one is begun again. `purpose`
+ * says whether what is recovered takes writes.
+ */
+export async function recover(
+  context: Context,
+  input: Recovering,
+  purpose: "preview" | "restore",
+): Promise<Outcome> {
   const { hostId, restoreId, request } = input;
-  const recoveryId = recoveryIdOf(input);
-  const found = await context.host.recovery(hostId, recoveryId);
+  const found = await recoveryOf(context, hostId, restoreId);
   if (found === null) {
-    await context.host.startRecovery(hostId, recoveryId, request);
+    const order = { recovery_id: restoreId, request, for: purpose };
+    await context.host.command(hostId, "recovery.start", order);
     return waitFor(lookSeconds, changeRestore(context, restoreId, { state: "running" }));
   }
   const isOver = found.state === "ready" || found.state === "failed";
-  const alerts = isOver ? damageAlerts(context, hostId, found.passed_over) : [];
+  const alerts = isOver ? damageAlerts(context, input, found.passed_over) : [];
   if (found.state === "failed") {
     const passedOver = found.passed_over;
     await commit(context, [...alerts, changeRestore(context, restoreId, { passedOver })]);
@@ -65,19 +72,18 @@ export async function recover(context: Context, input: Recovering): Promise<Outc
   return found.state === "ready" ? next(told, ...alerts) : waitFor(lookSeconds, told);
 }
 
-function progressOf(found: RecoveryReport): Partial<RestoreRow> {
+function progressOf(found: HostCommandReport<"recovery.status">): Partial<RestoreRow> {
   return {
     reachedAt: found.reached_at,
     evidence: found.evidence,
     // A dump has its name from the beginning.
     ...(found.backup_label === null ? {} : { backupLabel: found.backup_label }),
-    method: found.method,
     repository: found.repository,
     passedOver: found.passed_over,
     bytesTotal: found.bytes_total,
     stepMilliseconds: found.step_milliseconds,
     progress: {
-      step: found.load === null ? found.step : "load",
+      step: found.step,
       position: found.position,
       bytes_restored: found.bytes_restored,
       start_lsn: found.start_lsn,
@@ -86,49 +92,63 @@ function progressOf(found: RecoveryReport): Partial<RestoreRow> {
   };
 }
 
-/** Has what was recovered loaded into a database; comes back until it is. */
-export async function loadInto(
-  context: Context,
-  input: Recovering,
-  database: string,
-  login: () => Promise<Omit<TenantLogin, "database">>,
-): Promise<Outcome> {
-  const { hostId, restoreId } = input;
-  const recoveryId = recoveryIdOf(input);
-  const found = await context.host.recovery(hostId, recoveryId);
-  if (found === null) throw new TerminalError("RECOVERY_LOST", "The host lost the recovery.");
-  const { load } = found;
-  const told = changeRestore(context, restoreId, progressOf(found));
-  if (load?.state === "running") return waitFor(lookSeconds, told);
-  // A preview may have been loaded before, for a restore that failed.
-  if (load?.database !== database) {
-    await context.host.loadRecovery(hostId, recoveryId, { database, ...(await login()) });
-    return waitFor(lookSeconds);
+/**
+ * What a host makes of a recovery that is ready; null when it was restarted since and has lost it,
+ * so that it is to be begun again.
+ * @throws NothingDone as `heeded`
+ */
+export function unlessLost<Result>(attempt: number, asked: Promise<Result>) {
+  return heeded(attempt, unlessRefused("unknown_recovery", asked));
+}
+
+/**
+ * What a host answers to something that cannot be taken back.
+ * @throws NothingDone with the host's own words, for what it refuses for good
+ */
+export async function heeded<Result>(attempt: number, asked: Promise<Result>): Promise<Result> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!(error instanceof HostRefusal)) throw error;
+    const isTried = attempt >= refusalsMax || final.includes(error.code);
+    if (error.status >= 500 || !isTried) throw error;
+    throw new NothingDone(error.code.toUpperCase(), error.words, error);
   }
-  if (load.state === "succeeded") return next(told);
-  throw new TerminalError("LOAD_FAILED", load.error ?? "What was recovered did not load.");
 }
 
-function recoveryIdOf({ restoreId, previewId }: Recovering): string {
-  return previewId ?? restoreId;
+// A name that is taken stays so; what only waits for something else passes.
+const final: readonly string[] = ["table_exists", "unknown_table", "unknown_instance"];
+
+/** Ends a recovery, whatever it does; what serves by now, or was put aside, stays. */
+export async function endRecovery(context: Context, hostId: string, recoveryId: string) {
+  await context.host.command(hostId, "recovery.end", { recovery_id: recoveryId });
 }
 
-/** Ends the recovery of a restore that failed, but for a preview's, which stands as before. */
-export async function giveUpRecovery(context: Context, input: Recovering): Promise<void> {
-  if (input.previewId !== undefined) return;
-  await context.host.endRecovery(input.hostId, input.restoreId);
+/** The statements that a restore has failed, and why. */
+export async function tellFailure(
+  context: Context,
+  restoreId: string,
+  reason: string | null,
+): Promise<Statement[]> {
+  const change = { state: "failed", errorMessage: reason, finishedAt: context.now() } as const;
+  return [
+    changeRestore(context, restoreId, change),
+    ...(await tellRestore(context, "restore.failed", restoreId, { reason })),
+  ];
 }
 
 /** Ends the recovery of a restore that succeeded, and with it the preview it came from. */
-export async function finishRecovery(context: Context, input: Recovering): Promise<Statement[]> {
-  await context.host.endRecovery(input.hostId, recoveryIdOf(input));
+export async function finishRecovery(
+  context: Context,
+  { hostId, restoreId, previewId }: Recovering,
+): Promise<Statement[]> {
+  await endRecovery(context, hostId, restoreId);
+  if (previewId !== undefined) await endRecovery(context, hostId, previewId);
   const change = { state: "succeeded", finishedAt: context.now() } as const;
   return [
-    changeRestore(context, input.restoreId, change),
-    ...(await tellRestore(context, "restore.succeeded", input.restoreId)),
-    ...(input.previewId === undefined
-      ? []
-      : [changeRestore(context, input.previewId, previewOver(context))]),
+    changeRestore(context, restoreId, change),
+    ...(await tellRestore(context, "restore.succeeded", restoreId)),
+    ...(previewId === undefined ? [] : [changeRestore(context, previewId, previewOver(context))]),
   ];
 }
 

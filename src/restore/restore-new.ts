@@ -6,79 +6,62 @@ import { newId, type ProjectId } from "../core/id.ts";
 import { heldBackends } from "../database/backend.ts";
 import { changeDatabase } from "../database/change.ts";
 import { laneOf, newDatabaseRow } from "../database/create.ts";
-import { openPassword, scramVerifier } from "../database/credential.ts";
 import { loadDatabase } from "../database/load.ts";
-import { applySettings, isDefault } from "../database/setting.ts";
+import { probeDatabase } from "../database/probe.ts";
+import { specOf } from "../database/spec.ts";
 import type { DatabaseRow } from "../database/table.ts";
-import { urlsOf } from "../database/url.ts";
 import type { EnvironmentRow } from "../environment/table.ts";
 import { release } from "../host/place.ts";
-import { begin, type Do, defineOperation, next, type Undo } from "../operation/define.ts";
+import { begin, type Do, defineOperation, goTo, next, type Undo } from "../operation/define.ts";
 import { recordEvent } from "../webhook/event.ts";
 import {
-  changeRestore,
+  endRecovery,
   finishRecovery,
-  giveUpRecovery,
-  loadInto,
   Recovering,
   recover,
+  tellFailure,
+  unlessLost,
 } from "./recover.ts";
-import { restore } from "./table.ts";
+import { newRestore } from "./row.ts";
 import type { ResolvedTarget } from "./target.ts";
-import { tellRestore } from "./tell.ts";
 
-const RestoreInput = Recovering.extend({
-  databaseId: z.string(),
-  databaseName: z.string(),
-  ownerRole: z.string(),
-  loginRole: z.string(),
-});
+const RestoreInput = Recovering.extend({ databaseId: z.string(), databaseName: z.string() });
 type RestoreInput = z.infer<typeof RestoreInput>;
 
-const bringBack: Do<RestoreInput> = (context, { input }) => recover(context, input);
+const bringBack: Do<RestoreInput> = (context, { input }) => recover(context, input, "restore");
 
 // Undone last: what the failure was is told by both rows, and the place is free again.
 const giveUp: Undo<RestoreInput> = async (context, { input, failure }) => {
-  await giveUpRecovery(context, input);
+  await endRecovery(context, input.hostId, input.restoreId);
   const errorMessage = failure?.message ?? null;
-  const finishedAt = context.now();
   return [
-    changeRestore(context, input.restoreId, { state: "failed", errorMessage, finishedAt }),
+    ...(await tellFailure(context, input.restoreId, errorMessage)),
     changeDatabase(context, input.databaseId, { state: "failed", errorMessage }),
-    ...(await tellRestore(context, "restore.failed", input.restoreId, { reason: errorMessage })),
     release(context, input.hostId, heldBackends(input.databaseId)),
   ];
 };
 
-const create: Do<RestoreInput> = async (context, { input }) => {
+const adopt: Do<RestoreInput> = async (context, { input, attempt }) => {
+  const { hostId, restoreId, databaseName: database } = input;
   const { row } = await loadDatabase(context, input.databaseId);
-  const verifier = await scramVerifier(context, await openPassword(context, row));
-  await context.host.createDatabase(input.hostId, { ...namesOf(input), verifier });
-  if (!isDefault(row)) await applySettings(context, row);
-  return next();
+  const spec = await specOf(context, row);
+  const order = { recovery_id: restoreId, database, spec };
+  const made = await unlessLost(attempt, context.host.command(hostId, "recovery.adopt", order));
+  return made === null ? goTo("bringBack") : next();
 };
 
-const drop: Undo<RestoreInput> = async (context, { input }) => {
-  await context.host.dropDatabase(input.hostId, namesOf(input));
-  await context.host.forgetDatabase(input.hostId, input.databaseName);
+const remove: Undo<RestoreInput> = async (context, { input }) => {
+  const { hostId, databaseName: database } = input;
+  await context.host.command(hostId, "database.remove", { database });
   return [];
 };
 
-const load: Do<RestoreInput> = (context, { input }) =>
-  loadInto(context, input, input.databaseName, async () => {
-    const { row } = await loadDatabase(context, input.databaseId);
-    const password = await openPassword(context, row);
-    return { user: input.loginRole, password };
-  });
-
 const publish: Do<RestoreInput> = async (context, { input, operationId }) => {
-  const { row, host } = await loadDatabase(context, input.databaseId);
-  const { databaseUrl } = await urlsOf(context, row, host);
-  await context.host.probe(input.hostId, databaseUrl);
-  const oid = await context.host.oidOf(input.hostId, input.databaseName);
+  const { row } = await loadDatabase(context, input.databaseId);
+  await probeDatabase(context, row);
   const data = { restore_id: input.restoreId };
   return next(
-    changeDatabase(context, row.id, { state: "running", oid }),
+    changeDatabase(context, row.id, { state: "running" }),
     recordEvent(context, "database.running", row, { operationId, data }),
   );
 };
@@ -86,10 +69,6 @@ const publish: Do<RestoreInput> = async (context, { input, operationId }) => {
 const cleanUp: Do<RestoreInput> = async (context, { input }) => {
   return next(...(await finishRecovery(context, input)));
 };
-
-function namesOf({ databaseName, ownerRole, loginRole }: RestoreInput) {
-  return { databaseName, ownerRole, loginRole };
-}
 
 /** `database.restore`: a new database that holds what another one held at a moment. */
 export const restoreNew = defineOperation<RestoreInput>({
@@ -100,8 +79,7 @@ export const restoreNew = defineOperation<RestoreInput>({
   pointOfNoReturn: "cleanUp",
   steps: {
     bringBack: { do: bringBack, undo: giveUp },
-    create: { do: create, undo: drop },
-    load: { do: load },
+    adopt: { do: adopt, undo: remove },
     publish: { do: publish },
     cleanUp: { do: cleanUp },
   },
@@ -114,6 +92,8 @@ export interface RestorePlace {
   readonly attribution: Attribution;
   readonly environment: EnvironmentRow;
   readonly name: string;
+  /** When it is a branch: until when. */
+  readonly branch?: { readonly expiresAt: Date };
 }
 
 /**
@@ -123,60 +103,51 @@ export interface RestorePlace {
 export async function beginRestoreNew(
   context: Context,
   source: DatabaseRow,
-  { request, words, source: madeFrom, backupLabel, previewId }: ResolvedTarget,
+  target: ResolvedTarget,
   place: RestorePlace,
   requestId: string,
 ) {
-  const { organizationId, hostId } = source;
+  const { organizationId, hostId, id: sourceDatabaseId } = source;
   const { projectId, workspaceId } = place;
-  const made = await newDatabaseRow(context, {
-    organizationId,
-    workspaceId,
-    projectId,
-    environment: place.environment,
-    name: place.name,
-    isPrimary: false,
-    size: source.size,
-    attribution: place.attribution,
-    requestId,
-    hostId,
-  });
-  const { id: databaseId, databaseName, ownerRole, loginRole } = made.row;
+  const made = await newDatabaseRow(context, newDatabaseAt(source, place, requestId));
+  const { id: databaseId, databaseName } = made.row;
   const restoreId = newId(context);
   const owner = { organizationId, workspaceId, projectId };
+  const { request, previewId } = target;
+  const recovering = { restoreId, previewId, hostId, request, sourceDatabaseId };
   const operation = begin(
     context,
     restoreNew,
     { lane: laneOf(projectId), ...owner, resourceId: databaseId, requestId },
-    { restoreId, previewId, hostId, request, databaseId, databaseName, ownerRole, loginRole },
+    { ...recovering, databaseId, databaseName },
   );
-  const now = context.now();
-  const row = {
+  const begun = {
     id: restoreId,
-    ...owner,
-    sourceDatabaseId: source.id,
     databaseId,
-    hostId,
     operationId: operation.id,
-    mode: "new" as const,
-    state: "pending" as const,
-    source: madeFrom,
-    backupLabel,
-    requestedTarget: words,
-    previewId,
-    createdAt: now,
-    updatedAt: now,
-  };
-  const insert = context.db.insert(restore).values(row);
-  const resourceId = databaseId;
-  const data = { mode: "new", database_id: databaseId, source_database_id: source.id };
-  const subject = { ...source, ...owner, id: restoreId };
-  const facts = { operationId: operation.id, data };
-  const told = recordEvent(context, "restore.created", subject, facts);
+    mode: "new",
+    owner,
+  } as const;
   return {
     restoreId,
     databaseId,
-    resourceId,
-    statements: [...made.statements, operation.statement, insert, told],
+    resourceId: databaseId,
+    statements: [
+      ...made.statements,
+      operation.statement,
+      ...newRestore(context, source, target, begun),
+    ],
+  };
+}
+
+/** The new database that is to hold what its source holds, or held. */
+export function newDatabaseAt(source: DatabaseRow, place: RestorePlace, requestId: string) {
+  const { organizationId, hostId, size } = source;
+  const { projectId, workspaceId, environment, name, attribution, branch } = place;
+  const kept =
+    branch === undefined ? {} : { branch: { of: source.id, expiresAt: branch.expiresAt } };
+  return {
+    ...{ organizationId, workspaceId, projectId, environment, name, isPrimary: false },
+    ...{ size, attribution, requestId, hostId, ...kept },
   };
 }

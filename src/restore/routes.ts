@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
-import { conflict, unavailable } from "../core/error.ts";
+import { conflict } from "../core/error.ts";
 import { newId, opaqueName } from "../core/id.ts";
 import { listEnvelope, pageOf } from "../core/page.ts";
 import { driveMilliseconds, needs, router } from "../core/route.ts";
@@ -20,6 +20,7 @@ import { laneOf } from "../database/create.ts";
 import { findDatabase, findRecoverable } from "../database/find.ts";
 import { permit } from "../database/permit.ts";
 import type { DatabaseRow } from "../database/table.ts";
+import { ask } from "../host/ask.ts";
 import { commitExclusively } from "../operation/find.ts";
 import { beginRestore } from "./begin.ts";
 import { findRestore, listRestores } from "./find.ts";
@@ -60,14 +61,6 @@ async function windowOf(context: Context, row: DatabaseRow) {
   return { database_id: row.id, earliest, latest, gaps };
 }
 
-async function orUnavailable<Result>(ask: () => Promise<Result>): Promise<Result> {
-  try {
-    return await ask();
-  } catch {
-    throw unavailable("HOST_UNAVAILABLE", "The host does not answer; ask again.", 5);
-  }
-}
-
 restoreRoutes.openapi(
   createRoute({
     method: "post",
@@ -92,7 +85,8 @@ restoreRoutes.openapi(
     const { name } = c.req.valid("json");
     const walName = opaqueName(context, 20);
     const { hostId } = database;
-    const made = await orUnavailable(() => context.host.restorePoint(hostId, walName));
+    const order = { database: database.databaseName, name: walName };
+    const made = await ask(() => context.host.command(hostId, "restore_point.create", order));
     const id = newId(context);
     const at = new Date(made.at);
     const facts = { databaseId: database.id, name, walName, lsn: made.lsn, at };
@@ -111,9 +105,11 @@ restoreRoutes.openapi(
     description:
       "`mode` new (the default) makes a new database of the project; `in_place` gives this one " +
       "its former content at the same URL, and can be undone for 7 days; `preview` is read-only, " +
-      "beside both, and ends after an hour. A purged database is restored as `new`. A base " +
-      "backup that turns out damaged is passed over for another one, with the same rows in the " +
-      "end; `passed_over` says so.",
+      "beside both, and ends after an hour; `tables` (which need not be said beside `tables`) " +
+      "brings single tables back beside the living ones, each as `<name>_restored` or `as`; when " +
+      "such a name is taken the restore fails with TABLE_EXISTS and copies nothing. A purged " +
+      "database is restored as `new`. A base backup that turns out damaged is passed over for " +
+      "another one, with the same rows in the end; `passed_over` says so.",
     tags: ["restores"],
     security: needs("databases:write"),
     request: { params: IdParameters, body: body(CreateRestore) },
@@ -199,7 +195,7 @@ restoreRoutes.openapi(
     method: "post",
     path: "/restores/{id}/undo",
     operationId: "restores.undo",
-    summary: "Switch a restore in place back; once more switches it on again",
+    summary: "Bring back what a restore in place replaced; once more restores again",
     tags: ["restores"],
     security: needs("databases:write"),
     request: { params: IdParameters },
@@ -211,16 +207,16 @@ restoreRoutes.openapi(
   async (c) => {
     const { context, actor, requestId } = c.var;
     const found = await findRestore(context, actor, c.req.valid("param").id);
-    const { id, state, mode, asideName, asideUntil, databaseId } = found;
-    // After its week what was put aside is about to be dropped.
+    const { id, state, mode, asideInstance, asideUntil, databaseId } = found;
+    // After its week what was put aside is about to be removed.
     const isKept = asideUntil !== null && asideUntil > context.now();
-    if (mode !== "in_place" || state !== "succeeded" || asideName === null || !isKept) {
+    if (mode !== "in_place" || state !== "succeeded" || asideInstance === null || !isKept) {
       const message = "Only a restore in place that succeeded, in its 7 days, can be undone.";
       throw conflict("NOT_UNDOABLE", message, { state, mode });
     }
     const { row } = await findDatabase(context, actor, databaseId);
     await permit(context, row, "restore");
-    const { statements } = beginUndo(context, row, { id, asideName }, requestId);
+    const { statements } = beginUndo(context, row, { id, asideInstance }, requestId);
     await commitExclusively(context, [row.id], statements);
     await context.drive(laneOf(row.projectId), driveMilliseconds);
     return c.json({ data: renderRestore(await findRestore(context, actor, id)) }, 200);

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { Label, optional, Time, uuid } from "../core/schema.ts";
-import type { Progress as Known, RestoreRow } from "./table.ts";
+import { type Progress as Known, type RestoreRow, restoreModes } from "./table.ts";
+import { RestoreTables } from "./table-name.ts";
 
 const Progress = z.object({
   step: z.string().openapi({ example: "replay" }),
@@ -23,12 +24,19 @@ const PassedOver = z.object({
   problem: z.string().openapi({ description: "Which file is damaged, or what else was wrong" }),
 });
 
+const Table = z.object({
+  schema: z.string(),
+  name: z.string(),
+  as: z.string(),
+  rows: z.int().nullable().openapi({ description: "Null until it is there" }),
+});
+
 /** A restore as it is answered. */
 export const Restore = z
   .object({
     id: z.string(),
     state: z.enum(["pending", "running", "succeeded", "failed"]),
-    mode: z.enum(["new", "in_place", "preview"]),
+    mode: z.enum(restoreModes),
     source: z.enum(["recovery", "dump", "import"]),
     source_database_id: z.string(),
     database_id: z.string(),
@@ -38,10 +46,6 @@ export const Restore = z
     requested_target: z.string(),
     reached_at: z.string().nullable(),
     evidence: z.string().nullable(),
-    method: z.enum(["filtered", "stock"]).nullable().openapi({
-      description:
-        "`filtered` fetches this database's files alone, `stock` is what pgBackRest does",
-    }),
     repository: z.int().nullable().openapi({
       description: "Where it came from: 1 is beside the host, 2 the object store",
     }),
@@ -52,6 +56,9 @@ export const Restore = z
     bytes_total: z.int().nullable(),
     progress: Progress.nullable(),
     step_milliseconds: z.record(z.string(), z.int()),
+    tables: z.array(Table).nullable().openapi({
+      description: "Of mode tables: which came back, in their schema, under which name",
+    }),
     preview_id: z.string().nullable().openapi({ description: "The preview it was promoted from" }),
     expires_at: Time.nullable().openapi({ description: "When a preview ends by itself" }),
     ended_at: Time.nullable().openapi({ description: "When a preview ended" }),
@@ -79,7 +86,6 @@ export function renderRestore(row: RestoreRow): z.infer<typeof Restore> {
     requested_target: row.requestedTarget,
     reached_at: row.reachedAt,
     evidence: row.evidence,
-    method: row.method,
     repository: row.repository,
     passed_over: row.passedOver.map(({ repository, backup_label, problem }) => {
       return { repository, backup_id: backup_label, problem };
@@ -87,6 +93,7 @@ export function renderRestore(row: RestoreRow): z.infer<typeof Restore> {
     bytes_total: row.bytesTotal,
     progress: row.progress === null ? null : renderProgress(row, row.progress),
     step_milliseconds: row.stepMilliseconds,
+    tables: row.tables === null ? null : [...row.tables],
     preview_id: row.previewId,
     expires_at: row.expiresAt?.toISOString() ?? null,
     ended_at: row.endedAt?.toISOString() ?? null,
@@ -99,7 +106,8 @@ export function renderRestore(row: RestoreRow): z.infer<typeof Restore> {
   };
 }
 
-const Moment = z.iso.datetime({
+/** A moment, to the microsecond. */
+export const Moment = z.iso.datetime({
   offset: true,
   message: "must be a time as in RFC 3339, such as 2026-11-22T12:00:00.123456Z",
 });
@@ -120,7 +128,13 @@ export const CreateRestore = z
     backup_id: optional(z.string("must be text").regex(/^[\w-]{1,40}$/, "is not a backup's id")),
     before: optional(z.strictObject({ operation_id: uuid() })),
     restore_point: optional(Label),
-    mode: optional(z.enum(["new", "in_place", "preview"], "must be new, in_place or preview")),
+    mode: optional(z.enum(restoreModes, `must be one of ${restoreModes.join(", ")}`)),
+    tables: optional(RestoreTables).openapi({
+      description:
+        'Single tables, as "orders", "public.orders" or { schema, name, as }: they come back ' +
+        "beside the living ones, with their rows, defaults, constraints and indexes. A name that " +
+        "is taken fails the restore, and nothing is copied.",
+    }),
     keep_seconds: optional(z.int(keepProblem).min(10, keepProblem).max(3600, keepProblem)).openapi({
       description: "How long a preview stands; an hour when nothing is said",
     }),

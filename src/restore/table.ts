@@ -13,6 +13,19 @@ export interface Progress {
   readonly replayed_lsn: string | null;
 }
 
+/** What a restore makes of a moment. */
+export const restoreModes = ["new", "in_place", "preview", "tables"] as const;
+
+/** A table that is brought back beside the living one. */
+export interface RestoredTable {
+  readonly schema: string;
+  readonly name: string;
+  /** What it is called now. */
+  readonly as: string;
+  /** Null until it is there. */
+  readonly rows: number | null;
+}
+
 /** One database brought back to a moment. */
 export const restore = sqliteTable(
   "restore",
@@ -27,7 +40,7 @@ export const restore = sqliteTable(
     databaseId: text("database_id").notNull(),
     hostId: text("host_id").notNull(),
     operationId: text("operation_id").notNull(),
-    mode: text("mode", { enum: ["new", "in_place", "preview"] }).notNull(),
+    mode: text("mode", { enum: restoreModes }).notNull(),
     state: text("state", { enum: ["pending", "running", "succeeded", "failed"] }).notNull(),
     /** What it is made from: base backup and WAL, a dump of the database, a caller's archive. */
     source: text("source", { enum: ["recovery", "dump", "import"] })
@@ -40,8 +53,7 @@ export const restore = sqliteTable(
     /** The line of Postgres' log that says where recovery stopped. */
     evidence: text("evidence"),
     backupLabel: text("backup_label"),
-    /** How it was recovered, and from which repository: 1 is beside the host. */
-    method: text("method", { enum: ["filtered", "stock"] }),
+    /** Which repository it was recovered from: 1 is beside the instances, 2 the store. */
     repository: integer("repository"),
     bytesTotal: integer("bytes_total"),
     stepMilliseconds: text("step_milliseconds", { mode: "json" })
@@ -55,7 +67,7 @@ export const restore = sqliteTable(
       .default([]),
     progress: text("progress", { mode: "json" }).$type<Progress>(),
     errorMessage: text("error_message"),
-    /** The preview whose recovery is loaded, when there was one. */
+    /** The preview it was promoted from, when there was one; it stands until this has succeeded. */
     previewId: text("preview_id"),
     /** Of a preview: its place among those that stand in a host; null once it has ended. */
     previewSlot: integer("preview_slot"),
@@ -65,10 +77,11 @@ export const restore = sqliteTable(
     passwordSealed: text("password_sealed"),
     expiresAt: timeColumn("expires_at"),
     endedAt: timeColumn("ended_at"),
-    /** The database an in-place restore prepares, and where the former content is afterwards. */
-    twinName: text("twin_name"),
-    asideName: text("aside_name"),
-    /** Until then the former content is kept; null when it is gone, or there is none. */
+    /** What is brought back beside the living tables, and, once it is there, how many rows. */
+    tables: text("tables", { mode: "json" }).$type<readonly RestoredTable[]>(),
+    /** What an exchange put aside, by the name its host gave it. */
+    asideInstance: text("aside_instance"),
+    /** Until then it is kept; null when it is gone, or there is none. */
     asideUntil: timeColumn("aside_until"),
     undoneAt: timeColumn("undone_at"),
     finishedAt: timeColumn("finished_at"),
@@ -90,18 +103,6 @@ export const restore = sqliteTable(
 /** One row of the table. */
 export type RestoreRow = typeof restore.$inferSelect;
 
-/** Which of Postgres' databases a database was, up to a moment: a restore in place changes it. */
-export const incarnation = sqliteTable(
-  "database_incarnation",
-  {
-    seq: seqColumn(),
-    databaseId: text("database_id").notNull(),
-    oid: integer("oid").notNull(),
-    endedAt: timeColumn("ended_at").notNull(),
-  },
-  (t) => [index("incarnation_of_database").on(t.databaseId, t.seq)],
-);
-
 /** A moment in the WAL that was given a name. */
 export const restorePoint = sqliteTable(
   "restore_point",
@@ -110,7 +111,7 @@ export const restorePoint = sqliteTable(
     id: idColumn(),
     databaseId: text("database_id").notNull(),
     name: text("name").notNull(),
-    /** Its name in the WAL, which all databases of a host share. */
+    /** Its name in the WAL, where two moments of one name could not be told apart. */
     walName: text("wal_name").notNull(),
     lsn: text("lsn").notNull(),
     at: timeColumn("at").notNull(),

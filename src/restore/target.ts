@@ -1,15 +1,16 @@
-// From what a caller names to what a host recovers: which of Postgres' databases, and up to
-// where. Nothing is begun for a target outside of the window.
-import { and, asc, desc, eq, gt } from "drizzle-orm";
-import type { RecoveryRequest } from "../contract/recovery.ts";
+// From what a caller names to what a host recovers: which database, and up to where. Nothing is
+// begun for a target outside of the window.
+import { and, desc, eq } from "drizzle-orm";
+import type { RecoveryRequest } from "../contract/instance/recovery.ts";
 import type { Context } from "../core/context.ts";
-import { ApiError, conflict, invalid, notFound } from "../core/error.ts";
+import { ApiError, conflict, invalid, notFound, unlessRefused } from "../core/error.ts";
 import type { DatabaseRow } from "../database/table.ts";
 import { dumpOf } from "../dump/find.ts";
+import { baseBackupsOf } from "../dump/list.ts";
 import { dumpIdIn, dumpName } from "../dump/name.ts";
 import { ask } from "../host/ask.ts";
 import { operation } from "../operation/table.ts";
-import { incarnation, type RestoreRow, restorePoint } from "./table.ts";
+import { type RestoreRow, restorePoint } from "./table.ts";
 
 /** How a caller names the moment; exactly one. */
 export interface TargetReference {
@@ -32,6 +33,7 @@ export interface ResolvedTarget {
 }
 
 /**
+ * @param field is how the caller calls the moment
  * @throws ApiError 422 TARGET_OUTSIDE_WINDOW with both ends, or naming the field; 404 for an
  *   operation, a backup or a restore point that is not known; 503 when the host is silent.
  */
@@ -39,6 +41,7 @@ export async function resolveTarget(
   context: Context,
   row: DatabaseRow,
   reference: TargetReference,
+  field = "target_time",
 ): Promise<ResolvedTarget> {
   const named = Object.entries(reference).filter(([, value]) => value !== undefined);
   if (named.length !== 1) {
@@ -50,10 +53,9 @@ export async function resolveTarget(
   const { backup_id: name } = reference;
   if (name !== undefined && dumpIdIn(name) !== null) return dumpTarget(context, row, name);
   const { at, target, words } = await locate(context, row, reference);
-  await checkWindow(context, row, at);
-  const oid = await oidAt(context, row, at);
+  await checkWindow(context, row, at, field);
   return {
-    request: { database_oid: oid, target },
+    request: { database: row.databaseName, target },
     source: "recovery",
     backupLabel: null,
     words,
@@ -77,7 +79,8 @@ async function dumpTarget(
     );
   }
   const label = dumpName(id);
-  return { request: { dump_id: id }, source: "dump", backupLabel: label, words: `backup ${label}` };
+  const request = { database: row.databaseName, dump_id: id };
+  return { request, source: "dump", backupLabel: label, words: `backup ${label}` };
 }
 
 interface Located {
@@ -98,11 +101,13 @@ async function locate(
 }
 
 async function locateBackup(context: Context, row: DatabaseRow, label: string): Promise<Located> {
-  const backups = await ask(() => context.host.baseBackups(row.hostId));
+  const backups = await baseBackupsOf(context, row);
   const found = backups.find((backup) => backup.label === label);
   if (found === undefined) throw notFound("backup");
-  // The end of a backup is told to the second; the moment after is surely in it.
-  const at = new Date(Date.parse(found.stopped_at) + 1000);
+  // The end of a backup is told to the second; the moment after is surely in it. The first one may
+  // be of before the database was somebody's.
+  const end = Date.parse(found.stopped_at) + 1000;
+  const at = new Date(Math.max(end, row.createdAt.getTime()));
   return { at, target: { backup: label }, words: `backup ${label}` };
 }
 
@@ -133,15 +138,19 @@ async function locatePoint(context: Context, row: DatabaseRow, name: string): Pr
 }
 
 /**
- * The spans in which a database can be recovered, the oldest first: those of its host while it
- * was there. They end about now, or after the moment that is asked about.
+ * The spans in which a database can be recovered, the oldest first, while it was there. They end
+ * about now, or after the moment that is asked about.
  * @throws ApiError 503 when the host is silent.
  */
 export async function spansOf(context: Context, row: DatabaseRow, about?: Date) {
-  const spans = await ask(() => context.host.recoveryWindow(row.hostId, about));
+  const { hostId, databaseName: database } = row;
+  const when = about === undefined ? {} : { about: about.toISOString() };
+  const look = () => context.host.command(hostId, "recovery_window", { database, ...when });
+  // Of one whose backups have expired its host knows nothing any more.
+  const known = await ask(() => unlessRefused("unknown_database", look()));
   const created = row.createdAt.toISOString();
   const gone = row.state === "purged" ? (row.purgeAt?.toISOString() ?? created) : null;
-  return spans
+  return (known?.spans ?? [])
     .map(({ from, to }) => ({
       from: from > created ? from : created,
       to: gone !== null && to > gone ? gone : to,
@@ -149,19 +158,24 @@ export async function spansOf(context: Context, row: DatabaseRow, about?: Date) 
     .filter(({ from, to }) => from < to);
 }
 
-async function checkWindow(context: Context, row: DatabaseRow, at: Date): Promise<void> {
+async function checkWindow(
+  context: Context,
+  row: DatabaseRow,
+  at: Date,
+  field: string,
+): Promise<void> {
   const spans = await spansOf(context, row, at);
   const isInside = spans.some(
     ({ from, to }) => Date.parse(from) <= at.getTime() && at.getTime() <= Date.parse(to),
   );
   if (isInside) return;
-  throw outsideWindow(at, spans);
+  throw outsideWindow(at, spans, field);
 }
 
 type Span = Awaited<ReturnType<typeof spansOf>>[number];
 
 // Of two spans beside each other, what is between them is a gap.
-function outsideWindow(at: Date, spans: readonly Span[]): ApiError {
+function outsideWindow(at: Date, spans: readonly Span[], field: string): ApiError {
   const moment = at.toISOString();
   const earliest = spans[0]?.from ?? null;
   const latest = spans.at(-1)?.to ?? null;
@@ -174,24 +188,10 @@ function outsideWindow(at: Date, spans: readonly Span[]): ApiError {
       ? `cannot be recovered; the window is ${earliest} to ${latest}.`
       : `is in a gap of the window: nothing from ${gap.from} to ${gap.to} can be recovered. ` +
         "Name one of these two moments, or one outside of them.";
-  return new ApiError(422, "TARGET_OUTSIDE_WINDOW", `target_time: ${moment} ${why}`, {
-    fields: { target_time: [`is ${gap === null ? "outside" : "in a gap of"} the recovery window`] },
+  return new ApiError(422, "TARGET_OUTSIDE_WINDOW", `${field}: ${moment} ${why}`, {
+    fields: { [field]: [`is ${gap === null ? "outside" : "in a gap of"} the recovery window`] },
     details: { earliest, latest, gap },
   });
-}
-
-// A restore in place makes another of Postgres' databases the one that is meant.
-async function oidAt(context: Context, row: DatabaseRow, at: Date): Promise<number> {
-  const [former] = await context.db
-    .select()
-    .from(incarnation)
-    .where(and(eq(incarnation.databaseId, row.id), gt(incarnation.endedAt, at)))
-    .orderBy(asc(incarnation.seq))
-    .limit(1);
-  const oid =
-    former?.oid ?? row.oid ?? (await ask(() => context.host.oidOf(row.hostId, row.databaseName)));
-  if (oid === null) throw notFound("database");
-  return oid;
 }
 
 // Microseconds stay: an ISO time in UTC, whatever offset it came with.

@@ -9,11 +9,12 @@ import { hostId } from "../support/seed.ts";
 
 let api: TestApi;
 let databaseId: string;
+let databaseName: string;
 beforeEach(async () => {
   api = await createTestApi();
   const body = { name: "Smile Dental", data: { postgres: true } };
   const { data } = (await api.call("POST", "/api/v1/projects", { body })).body;
-  databaseId = data.databases[0].id;
+  ({ id: databaseId, database: databaseName } = data.databases[0]);
 });
 
 async function verified() {
@@ -110,8 +111,11 @@ describe("a certificate", () => {
       repository_bytes: 1,
     };
     const labels = ["20260101-000000F", "20260102-000000F"];
-    const baseBackups = async () => labels.map((label) => ({ label, ...backup }));
-    Object.assign(api.context.host, { baseBackups });
+    const { baseBackups } = api.host.things;
+    baseBackups.set(
+      databaseName,
+      labels.map((label) => ({ label, ...backup })),
+    );
     const { body } = await api.call("GET", `/api/v1/databases/${databaseId}/backups`);
     const [second, first] = body.data;
     expect(first.proof).toEqual({ certificate_id: id, result: "passed", at: expect.any(String) });

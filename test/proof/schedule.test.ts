@@ -36,7 +36,7 @@ describe("a verification is due", () => {
   });
 });
 
-it("takes the databases in turn, each within a week, those never verified first", async () => {
+it("takes the databases in turn, each once a week, those never verified first", async () => {
   const api = await createTestApi();
   for (let count = 0; count < 8; count++) {
     const body = { name: `P${count}`, data: { postgres: true } };
@@ -44,7 +44,7 @@ it("takes the databases in turn, each within a week, those never verified first"
   }
   const databases = await api.context.db.select({ id: database.id }).from(database);
   const seen: string[] = [];
-  for (let day = 0; day < 7; day++) {
+  for (const due of [2, 2, 2, 2, 0, 0, 2, 2]) {
     api.clock.advance(24 * 3600);
     await scheduleVerifications(api.context);
     await api.context.drive(`host:${hostId}`, 1000);
@@ -53,11 +53,11 @@ it("takes the databases in turn, each within a week, those never verified first"
       .from(certificate)
       .orderBy(certificate.seq);
     const fresh = rows.slice(seen.length).map(({ id }) => id);
-    expect(fresh).toHaveLength(2);
+    expect(fresh).toHaveLength(due);
     seen.push(...fresh);
   }
   expect(new Set(seen.slice(0, 8))).toEqual(new Set(databases.map(({ id }) => id)));
-  expect(seen.slice(8)).toEqual(seen.slice(0, 6));
+  expect(seen.slice(8)).toEqual(seen.slice(0, 4));
 });
 
 it("begins none while there is nothing to verify, nor a second one beside the first", async () => {

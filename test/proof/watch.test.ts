@@ -1,8 +1,10 @@
+import { eq } from "drizzle-orm";
 import { beforeEach, expect, it } from "vitest";
 import type { VerifiedDatabase } from "../../src/contract/verification.ts";
 import { scheduleVerifications } from "../../src/proof/schedule.ts";
 import { certificate } from "../../src/proof/table.ts";
 import { forgetCertificates, watchVerifications } from "../../src/proof/watch.ts";
+import { event } from "../../src/webhook/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { passedChecks } from "../support/fake-recovery.ts";
 import { hostId } from "../support/seed.ts";
@@ -47,6 +49,21 @@ it("what did not come back whole is an alert with its file, until it does", asyn
   expect(await alerts()).toEqual([]);
 });
 
+it("whoever owns what did not come back whole is told why", async () => {
+  await verified(passedChecks);
+  await verified(damaged);
+  const { body } = await api.call("GET", `/api/v1/databases/${databaseId}/certificates`);
+  const isTold = eq(event.type, "database.verification_failed");
+  const [only, ...others] = await api.context.db.select().from(event).where(isTold);
+  expect(others).toEqual([]);
+  expect(only).toMatchObject({ resourceId: databaseId });
+  expect(only?.data).toMatchObject({
+    certificate_id: body.data[0].id,
+    backup_id: "20260101-000000F",
+  });
+  expect(only?.data.reason).toBe("restore: The file base/1/2 is damaged.");
+});
+
 it("what cannot be restored any more is no alert any more", async () => {
   await verified(damaged);
   expect(await alerts()).toHaveLength(1);
@@ -58,7 +75,12 @@ it("what cannot be restored any more is no alert any more", async () => {
 it("a verification that could not be carried out certifies nothing and is an alert", async () => {
   const error = "The disk is full.";
   const failed = { state: "failed", error, versions: null, databases: [] } as const;
-  Object.assign(api.context.host, { verification: async () => failed });
+  const { port } = api.host;
+  const { command } = port;
+  Object.assign(port, {
+    command: async (...call: Parameters<typeof command>) =>
+      call[1] === "verification.status" ? failed : command(...call),
+  });
   await verified(passedChecks);
   const [open] = await alerts();
   expect(open).toMatchObject({ subject: hostId });

@@ -1,10 +1,9 @@
 import { beforeEach, expect, it } from "vitest";
 import { resolveDamage } from "../../src/backup/damage.ts";
 import type { BaseBackup } from "../../src/contract/base-backup.ts";
-import type { RecoveryReport } from "../../src/contract/recovery.ts";
+import type { RecoveryReport } from "../../src/contract/instance/recovery.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { runToEnd } from "../support/run.ts";
-import { hostId } from "../support/seed.ts";
 
 const label = "20260101-060000F";
 const problem = `The base backup ${label}, or one it builds on, is damaged. (bundle/1)`;
@@ -19,23 +18,26 @@ const silent = {
 let api: TestApi;
 let path: string;
 let projectId: string;
+let databaseId: string;
+let databaseName: string;
 
 beforeEach(async () => {
   api = await createTestApi();
   const body = { name: "Smile Dental", data: { postgres: true } };
   const { data } = (await api.call("POST", "/api/v1/projects", { body })).body;
   projectId = data.id;
-  path = `/api/v1/databases/${data.databases[0].id}`;
+  ({ id: databaseId, database: databaseName } = data.databases[0]);
+  path = `/api/v1/databases/${databaseId}`;
 });
 
 /** Has recoveries end otherwise than they would. */
 function recoveriesEnd(change: Partial<RecoveryReport>): void {
-  const { host } = api.context;
-  const { recovery } = host;
-  Object.assign(host, {
-    recovery: async (id: string, recoveryId: string) => {
-      const found = await recovery(id, recoveryId);
-      return found === null ? null : { ...found, ...change };
+  const { port } = api.host;
+  const { command } = port;
+  Object.assign(port, {
+    command: async (...call: Parameters<typeof command>) => {
+      const report = await command(...call);
+      return call[1] === "recovery.status" ? { ...report, ...change } : report;
     },
   });
 }
@@ -54,7 +56,7 @@ const alerts = async () =>
   (await api.call("GET", "/api/v1/admin/alerts?kind=backup_damaged")).body.data;
 
 function backupsAre(...left: Partial<BaseBackup>[]): void {
-  Object.assign(api.context.host, { baseBackups: async () => left });
+  api.host.things.baseBackups.set(databaseName, left as BaseBackup[]);
 }
 
 it("a restore says what its recovery passed over, and damage is an operator's alert", async () => {
@@ -67,7 +69,7 @@ it("a restore says what its recovery passed over, and damage is an operator's al
   ]);
   const [open, ...others] = await alerts();
   expect(others).toEqual([]);
-  expect(open).toMatchObject({ subject: `${hostId}/${label}`, state: "open" });
+  expect(open).toMatchObject({ subject: `${databaseId}/${label}`, state: "open" });
   expect(open.message).toContain(problem);
 });
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { RecoveryReport } from "../../src/contract/recovery.ts";
+import type { RecoveryReport } from "../../src/contract/instance/recovery.ts";
 import { endPreviews } from "../../src/restore/expire.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { runToEnd } from "../support/run.ts";
@@ -66,11 +66,9 @@ describe("a preview", () => {
     expect(answer.headers.get("cache-control")).toBe("no-store");
     const { user, database } = answer.body.data;
     expect([user, database].join()).toMatch(/^pre_[a-z2-7]{20},preview_[a-z2-7]{20}$/);
-    expect(api.host.things.previews.get(id)?.settings).toEqual({
+    expect(api.host.things.previews.get(id)?.limits).toEqual({
       transaction: { pool_size: 4, client_connections_max: 100 },
       session: { pool_size: 4, client_connections_max: 4 },
-      bytes_per_backend: 64 * 1024 ** 2,
-      cpu_weight: 100,
       allowed_addresses: [],
     });
   });
@@ -173,10 +171,10 @@ describe("progress", () => {
     expect(steps.slice(-3)).toEqual([
       ["restore", "wait", 2],
       ["restore", "replay", 0],
-      ["done", "admit", 0],
+      ["done", "replay", 0],
     ]);
     expect((await restoreOf(id)).progress).toEqual({
-      step: "admit",
+      step: "replay",
       position: 0,
       bytes_restored: 1,
       bytes_total: 1,
@@ -188,13 +186,13 @@ describe("progress", () => {
 
 describe("a promotion", () => {
   it.each(["new", "in_place"])(
-    "to %s loads what stands there, and ends the preview",
+    "to %s recovers the same moment once more, and ends the preview",
     async (mode) => {
       const { id } = await standing();
       const restore = await promoted(id, mode);
       expect(restore).toMatchObject({ state: "succeeded", mode, preview_id: id });
       const calls = api.host.calls.map(({ name }) => name);
-      expect(calls.filter((name) => name === "startRecovery")).toHaveLength(1);
+      expect(calls.filter((name) => name === "recovery.start")).toHaveLength(2);
       expect((await restoreOf(id)).ended_at).not.toBeNull();
       expect([...api.host.recoveries.keys()]).toEqual([]);
     },
@@ -202,21 +200,20 @@ describe("a promotion", () => {
 
   it("that fails leaves the preview as it was, for another one", async () => {
     const { id } = await standing();
-    const { recoveries } = api.host.things;
     const { port } = api.host;
-    const load = port.loadRecovery;
+    const { command } = port;
     Object.assign(port, {
-      loadRecovery: async (hostId: string, recoveryId: string, into: { database: string }) => {
-        const found = recoveries.get(recoveryId);
-        if (found === undefined || hostId === "") throw new Error("There is no recovery.");
-        const { database } = into;
-        recoveries.set(recoveryId, { ...found, load: { database, state: "failed", error: "no" } });
+      command: async (...call: Parameters<typeof command>) => {
+        const report = await command(...call);
+        const isOther =
+          call[1] === "recovery.status" && !("recovery_id" in report && report.recovery_id === id);
+        return isOther ? { ...report, state: "failed", error: "no" } : report;
       },
     });
     const failed = await promoted(id, "in_place");
     expect(failed).toMatchObject({ state: "failed", error_message: "no" });
     expect((await onRestore("GET", id, "/credentials")).status).toBe(200);
-    Object.assign(port, { loadRecovery: load });
+    Object.assign(port, { command });
     expect((await promoted(id, "in_place")).state).toBe("succeeded");
   });
 

@@ -8,6 +8,7 @@ import type {
 } from "../../src/contract/instance/command.ts";
 import type { HostDatabase } from "../../src/contract/instance/database.ts";
 import { protocolVersion } from "../../src/contract/instance/protocol.ts";
+import type { PreviewRequest } from "../../src/contract/instance/recovery.ts";
 import type { DatabaseSession } from "../../src/contract/instance/session.ts";
 import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
 import type { LogLine } from "../../src/contract/log.ts";
@@ -136,6 +137,15 @@ function noAnswer(words: string): HostRefusal {
   return new HostRefusal("database.probe", 409, "no_answer", words);
 }
 
+function ofDatabase(things: Things, database: string, hostId: string) {
+  const { state, spec } = mustExist(things, database, hostId);
+  return { state, logins: spec.logins };
+}
+
+function ofPreview({ login }: PreviewRequest) {
+  return { state: "running", logins: [login] };
+}
+
 // What is made twice has its last spec; a copy has one of its own.
 function makingHandlers(
   things: Things,
@@ -174,9 +184,11 @@ function databaseHandlers(
       changed(things, database, hostId, { state: "running" }),
     "database.restart": async ({ database }, hostId) => changed(things, database, hostId, {}),
     "database.probe": async ({ login }, hostId) => {
-      const { state, spec } = mustExist(things, login.database, hostId);
+      const shown = [...things.previews.values()].find(({ name }) => name === login.database);
+      const { state, logins } =
+        shown === undefined ? ofDatabase(things, login.database, hostId) : ofPreview(shown);
       if (state === "stopped" || state === "failed") throw noAnswer(`It is ${state}.`);
-      const known = spec.logins.find(({ name }) => name === login.user);
+      const known = logins.find(({ name }) => name === login.user);
       if (known === undefined) throw noAnswer("There is no such login.");
       if (!(await isVerifiedBy(known.verifier, login.password))) throw noAnswer("Wrong password.");
       return {};

@@ -2,12 +2,12 @@
 import type { BaseBackup, BaseBackupReport } from "../../src/contract/base-backup.ts";
 import type { StoredDump } from "../../src/contract/dump.ts";
 import type { BackupProblem } from "../../src/contract/instance/backup.ts";
-import type { HostCommandName } from "../../src/contract/instance/command.ts";
 import type {
-  PreviewRequest,
-  RecoveryReport,
-  RecoveryRequest,
-} from "../../src/contract/instance/recovery.ts";
+  HostCommandInput,
+  HostCommandName,
+  HostCommandReport,
+} from "../../src/contract/instance/command.ts";
+import type { PreviewRequest, RecoveryReport } from "../../src/contract/instance/recovery.ts";
 import type { VerificationReport, VerifiedDatabase } from "../../src/contract/verification.ts";
 import { HostRefusal } from "../../src/core/error.ts";
 import { type Handlers, mustExist, type Things } from "./fake-host.ts";
@@ -59,7 +59,7 @@ function aVerified(database_id: string, checks: VerifiedDatabase["checks"]): Ver
     reached_at: aRecovery.reached_at,
     evidence: 'recovery stopping at restore point "miosa_verify_1"',
     backup_label: aRecovery.backup_label,
-    method: "filtered",
+    method: "stock",
     repository: 1,
     manifest: { tables: 1, rows: 1, tables_left_out: 0, sha256: "a".repeat(64) },
     checks,
@@ -68,19 +68,34 @@ function aVerified(database_id: string, checks: VerifiedDatabase["checks"]): Ver
   };
 }
 
+/** What was asked for. */
+export type RecoveryOrder = HostCommandInput<"recovery.start">;
+
+/** The instance that serves a database. */
+export function servingOf({ serving }: Pick<Things, "serving">, database: string): string {
+  return serving.get(database) ?? `${database}.first`;
+}
+
 /** What is kept of backups and recoveries. */
 export function createRecoveries() {
   return {
     backups: new Set<string>(),
-    baseBackups: [] as BaseBackup[],
+    /** By database. */
+    baseBackups: new Map<string, BaseBackup[]>(),
     backupProblems: [] as BackupProblem[],
     /** Each is over at once. */
     verifications: new Map<string, VerificationReport>(),
     /** What the next verifications find. */
     checks: passedChecks,
     recoveries: new Map<string, RecoveryReport>(),
-    requests: new Map<string, RecoveryRequest>(),
+    orders: new Map<string, RecoveryOrder>(),
     previews: new Map<string, PreviewRequest>(),
+    /** Which instance serves a database; the first one when it was never exchanged. */
+    serving: new Map<string, string>(),
+    /** What is on disk of what was done: it outlives the host program, and `recovery.end`. */
+    done: new Map<string, unknown>(),
+    /** Tables that were brought back, as database, schema and name. */
+    tables: new Set<string>(),
     /** What can be recovered. */
     spans: [{ from: "2000-01-01T00:00:00.000Z", to: "2100-01-01T00:00:00.000Z" }],
     /** Each is whole at once. */
@@ -120,7 +135,9 @@ function backupHandlers(things: Things): Handlers<Extract<HostCommandName, Backu
     },
     "base_backup.status": async ({ backup_id }) =>
       found(backups.has(backup_id) ? aBackup : undefined, "unknown_backup"),
-    base_backups: async () => ({ base_backups: things.baseBackups }),
+    base_backups: async ({ database }) => ({
+      base_backups: [...(things.baseBackups.get(database) ?? [])],
+    }),
     "backup.problems": async () => ({ problems: things.backupProblems }),
     recovery_window: async () => ({ spans: things.spans }),
     "restore_point.create": async ({ database }, hostId) => {
@@ -179,27 +196,55 @@ function dumpHandlers(things: Things): Handlers<Extract<HostCommandName, `dump${
   };
 }
 
+/** Does something once; asked again it answers what it answered then. */
+async function once<Report>(
+  { done }: Things,
+  key: string,
+  effect: () => Promise<Report>,
+): Promise<Report> {
+  if (!done.has(key)) done.set(key, await effect());
+  return done.get(key) as Report;
+}
+
+/** A recovery that is at its target. @throws HostRefusal */
+function readyOrder({ recoveries, orders }: Things, id: string, purpose: RecoveryOrder["for"]) {
+  const order = found(orders.get(id), "unknown_recovery");
+  const { state } = found(recoveries.get(id), "unknown_recovery");
+  if (state === "ready" && order.for === purpose) return order;
+  throw new HostRefusal("a command", 409, "not_ready", `It is ${state}, for a ${order.for}.`);
+}
+
+/** Has another instance serve a database; the one that did is put aside. */
+function exchange(things: Things, database: string, hostId: string, instance: string) {
+  const former = servingOf(things, database);
+  things.aside.set(former, { ...mustExist(things, database, hostId), database });
+  things.aside.delete(instance);
+  things.serving.set(database, instance);
+  return { instance: former };
+}
+
 function asideHandlers(
   things: Things,
 ): Handlers<"recovery.exchange" | "aside.bring_back" | "aside.remove"> {
-  const { databases, aside, requests } = things;
-  let asides = 0;
-  const putAside = (database: string, hostId: string) => {
-    const instance = `${database}.${++asides}`;
-    aside.set(instance, { ...mustExist(things, database, hostId), database });
-    return { instance };
-  };
+  const { databases, aside, done } = things;
   return {
-    "recovery.exchange": async ({ recovery_id }, hostId) => {
-      const { database } = found(requests.get(recovery_id), "unknown_recovery");
-      return putAside(database, hostId);
-    },
+    "recovery.exchange": ({ recovery_id: id }, hostId) =>
+      once(things, `exchange ${id}`, async () => {
+        const { request } = readyOrder(things, id, "restore");
+        return exchange(things, request.database, hostId, `${request.database}.${id}`);
+      }),
     "aside.bring_back": async ({ database, instance }, hostId) => {
-      const { spec, state, detail } = found(aside.get(instance), "unknown_instance");
-      const former = putAside(database, hostId);
-      aside.delete(instance);
-      databases.set(database, { hostId, spec, state, detail });
-      return former;
+      const key = `bring back ${instance}`;
+      if (servingOf(things, database) !== instance) done.delete(key);
+      return once(things, key, async () => {
+        const back = found(aside.get(instance), "unknown_instance");
+        if (back.database !== database) throw unknown("unknown_instance");
+        const former = exchange(things, database, hostId, instance);
+        // It has the spec it had then, and runs or not as the other one did.
+        const { state } = mustExist(things, database, hostId);
+        databases.set(database, { hostId, spec: back.spec, state, detail: null });
+        return former;
+      });
     },
     "aside.remove": async ({ instance }) => {
       aside.delete(instance);
@@ -208,35 +253,51 @@ function asideHandlers(
   };
 }
 
+/** Puts tables beside those that live. @throws HostRefusal 409 when a name is taken */
+async function copyTables(
+  things: Things,
+  { recovery_id: id, tables }: HostCommandInput<"recovery.copy_tables">,
+): Promise<HostCommandReport<"recovery.copy_tables">> {
+  const { request } = readyOrder(things, id, "restore");
+  const names = tables.map(({ schema, name, as = name }) => `${schema}.${as}`);
+  const taken = names.find((name) => things.tables.has(`${request.database} ${name}`));
+  if (taken !== undefined) {
+    throw new HostRefusal("a command", 409, "table_exists", `The table ${taken} exists.`);
+  }
+  for (const name of names) things.tables.add(`${request.database} ${name}`);
+  return { rows: tables.map(() => 1) };
+}
+
 function recoveriesOf(
   things: Things,
 ): Handlers<Extract<HostCommandName, `recovery.${string}` | `aside.${string}`>> {
-  const { databases, recoveries, requests, previews } = things;
+  const { databases, recoveries, orders, previews } = things;
   return {
     ...asideHandlers(things),
-    "recovery.start": async ({ recovery_id, request }) => {
+    "recovery.start": async (order) => {
+      const { recovery_id } = order;
       if (recoveries.has(recovery_id)) return {};
       recoveries.set(recovery_id, { ...aRecovery, recovery_id });
-      requests.set(recovery_id, request);
+      orders.set(recovery_id, order);
       return {};
     },
     "recovery.status": async ({ recovery_id }) =>
       found(recoveries.get(recovery_id), "unknown_recovery"),
     "recovery.open": async ({ recovery_id, preview }) => {
-      found(recoveries.get(recovery_id), "unknown_recovery");
+      readyOrder(things, recovery_id, "preview");
       previews.set(recovery_id, preview);
       return {};
     },
-    "recovery.adopt": async ({ recovery_id, database, spec }, hostId) => {
-      found(recoveries.get(recovery_id), "unknown_recovery");
-      databases.set(database, { hostId, spec, state: "running", detail: null });
-      return {};
-    },
-    "recovery.copy_tables": async ({ tables }) => ({ rows: tables.map(() => 1) }),
+    "recovery.adopt": ({ recovery_id, database, spec }, hostId) =>
+      once(things, `adopt ${recovery_id} ${database}`, async () => {
+        readyOrder(things, recovery_id, "restore");
+        databases.set(database, { hostId, spec, state: "running", detail: null });
+        return {};
+      }),
+    "recovery.copy_tables": (order) =>
+      once(things, `copy ${order.recovery_id}`, () => copyTables(things, order)),
     "recovery.end": async ({ recovery_id }) => {
-      recoveries.delete(recovery_id);
-      requests.delete(recovery_id);
-      previews.delete(recovery_id);
+      for (const known of [recoveries, orders, previews]) known.delete(recovery_id);
       return {};
     },
   };

@@ -13,13 +13,13 @@ export const scenario: Scenario = {
     await runToEnd(test, lane);
     const [row] = await test.context.db.select().from(database);
     const [restored] = await test.context.db.select().from(restore);
-    if (row === undefined || !restored?.asideName) throw new Error("No stage.");
-    const { id, asideName } = restored;
-    await commit(test.context, [beginForget(test.context, row, { id, asideName }).statement]);
+    if (row === undefined || !restored?.asideInstance) throw new Error("No stage.");
+    const { id, asideInstance } = restored;
+    await commit(test.context, [beginForget(test.context, row, { id, asideInstance }).statement]);
     return { lane };
   },
   isClean: async ({ context: { db }, host: made }) => {
     const [row] = await db.select().from(restore);
-    return row?.asideUntil === null && made.databases.size === 1;
+    return row?.asideUntil === null && made.databases.size === 1 && made.aside.size === 0;
   },
 };

@@ -26,6 +26,7 @@ export const scenario: Scenario = {
     const [row] = await db.select().from(restore);
     const [source] = await db.select().from(database);
     const isAsBefore = [...made.databases.keys()].join() === source?.databaseName;
-    return isAsBefore && made.recoveries.size === 0 && row?.state === "failed";
+    const isAlone = made.recoveries.size === 0 && made.aside.size === 0;
+    return isAsBefore && isAlone && row?.state === "failed";
   },
 };

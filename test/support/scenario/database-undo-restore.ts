@@ -13,13 +13,15 @@ export const scenario: Scenario = {
     await runToEnd(test, lane);
     const [row] = await test.context.db.select().from(database);
     const [restored] = await test.context.db.select().from(restore);
-    if (row === undefined || !restored?.asideName) throw new Error("No stage.");
-    const { id, asideName } = restored;
-    await commit(test.context, beginUndo(test.context, row, { id, asideName }, "test").statements);
+    if (row === undefined || !restored?.asideInstance) throw new Error("No stage.");
+    const { id, asideInstance } = restored;
+    const aside = { id, asideInstance };
+    await commit(test.context, beginUndo(test.context, row, aside, "test").statements);
     return { lane };
   },
   isClean: async ({ context: { db }, host: made }) => {
     const [row] = await db.select().from(restore);
-    return row?.undoneAt !== null && made.databases.size === 2;
+    const isAside = row?.asideInstance != null && made.aside.has(row.asideInstance);
+    return row?.undoneAt !== null && isAside && made.aside.size === 1;
   },
 };
