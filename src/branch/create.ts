@@ -55,6 +55,6 @@ async function beginAt(
   at: string | undefined,
 ) {
   if (at === undefined) return beginClone(context, row, place, requestId);
-  const target = await resolveTarget(context, row, { target_time: at });
+  const target = await resolveTarget(context, row, { target_time: at }, "at");
   return beginRestoreNew(context, row, target, place, requestId);
 }

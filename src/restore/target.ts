@@ -33,6 +33,7 @@ export interface ResolvedTarget {
 }
 
 /**
+ * @param field is how the caller calls the moment
  * @throws ApiError 422 TARGET_OUTSIDE_WINDOW with both ends, or naming the field; 404 for an
  *   operation, a backup or a restore point that is not known; 503 when the host is silent.
  */
@@ -40,6 +41,7 @@ export async function resolveTarget(
   context: Context,
   row: DatabaseRow,
   reference: TargetReference,
+  field = "target_time",
 ): Promise<ResolvedTarget> {
   const named = Object.entries(reference).filter(([, value]) => value !== undefined);
   if (named.length !== 1) {
@@ -51,7 +53,7 @@ export async function resolveTarget(
   const { backup_id: name } = reference;
   if (name !== undefined && dumpIdIn(name) !== null) return dumpTarget(context, row, name);
   const { at, target, words } = await locate(context, row, reference);
-  await checkWindow(context, row, at);
+  await checkWindow(context, row, at, field);
   return {
     request: { database: row.databaseName, target },
     source: "recovery",
@@ -156,19 +158,24 @@ export async function spansOf(context: Context, row: DatabaseRow, about?: Date) 
     .filter(({ from, to }) => from < to);
 }
 
-async function checkWindow(context: Context, row: DatabaseRow, at: Date): Promise<void> {
+async function checkWindow(
+  context: Context,
+  row: DatabaseRow,
+  at: Date,
+  field: string,
+): Promise<void> {
   const spans = await spansOf(context, row, at);
   const isInside = spans.some(
     ({ from, to }) => Date.parse(from) <= at.getTime() && at.getTime() <= Date.parse(to),
   );
   if (isInside) return;
-  throw outsideWindow(at, spans);
+  throw outsideWindow(at, spans, field);
 }
 
 type Span = Awaited<ReturnType<typeof spansOf>>[number];
 
 // Of two spans beside each other, what is between them is a gap.
-function outsideWindow(at: Date, spans: readonly Span[]): ApiError {
+function outsideWindow(at: Date, spans: readonly Span[], field: string): ApiError {
   const moment = at.toISOString();
   const earliest = spans[0]?.from ?? null;
   const latest = spans.at(-1)?.to ?? null;
@@ -181,8 +188,8 @@ function outsideWindow(at: Date, spans: readonly Span[]): ApiError {
       ? `cannot be recovered; the window is ${earliest} to ${latest}.`
       : `is in a gap of the window: nothing from ${gap.from} to ${gap.to} can be recovered. ` +
         "Name one of these two moments, or one outside of them.";
-  return new ApiError(422, "TARGET_OUTSIDE_WINDOW", `target_time: ${moment} ${why}`, {
-    fields: { target_time: [`is ${gap === null ? "outside" : "in a gap of"} the recovery window`] },
+  return new ApiError(422, "TARGET_OUTSIDE_WINDOW", `${field}: ${moment} ${why}`, {
+    fields: { [field]: [`is ${gap === null ? "outside" : "in a gap of"} the recovery window`] },
     details: { earliest, latest, gap },
   });
 }
