@@ -283,7 +283,7 @@ CREATE TABLE `host` (
 	`public_host` text NOT NULL,
 	`transaction_port` integer NOT NULL,
 	`session_port` integer NOT NULL,
-	`seal_check` text NOT NULL,
+	`check_sealed` text NOT NULL,
 	`ca_certificates` text,
 	`databases_max` integer NOT NULL,
 	`databases_count` integer DEFAULT 0 NOT NULL,

@@ -12,12 +12,11 @@ import { measureStorage } from "../src/database/measure.ts";
 import { purgeDeleted } from "../src/database/purge.ts";
 import { reconcile } from "../src/database/reconcile.ts";
 import { resealDatabases } from "../src/database/reseal.ts";
-import { forgetSpares } from "../src/database/spare.ts";
+import { checkPast } from "../src/database/spare.ts";
 import { tendSpares } from "../src/database/spare-tend.ts";
 import { pullAllTransitions } from "../src/database/suspend.ts";
 import { compareDumps, expireDumps } from "../src/dump/expire.ts";
 import { holdOf } from "../src/hold/find.ts";
-import { markHosts } from "../src/hold/mark.ts";
 import { resealHosts } from "../src/host/reseal.ts";
 import { watchHosts } from "../src/host/watch.ts";
 import { resolveDeadNudges } from "../src/operation/alert.ts";
@@ -39,8 +38,7 @@ type Chore = (context: Context) => Promise<unknown>;
 // In this order, each once a minute.
 const chores: readonly Chore[] = [
   // Whether D1 is as old as the hosts know it: before anything is repaired or removed.
-  markHosts,
-  forgetStaleSpares,
+  checkPast,
   // Work whose nudge was lost, and work that is late.
   sweep,
   (context) => watchDeadlines(context, registry),
@@ -89,11 +87,6 @@ function unlessHeld(chore: Chore): Chore {
   return async (context) => {
     if ((await holdOf(context)) === null) await chore(context);
   };
-}
-
-/** A D1 that was brought back from an earlier time names spares that are tenants' by now. */
-async function forgetStaleSpares(context: Context): Promise<void> {
-  if ((await holdOf(context))?.by === null) await forgetSpares(context);
 }
 
 function onceAQuarter(chore: Chore): Chore {

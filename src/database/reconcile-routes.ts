@@ -4,6 +4,7 @@ import { dataOf, errors, IdParameters, json } from "../core/schema.ts";
 import { ask } from "../host/ask.ts";
 import { findHost } from "../host/find.ts";
 import { reconcileHost } from "./reconcile.ts";
+import { checkPast } from "./spare.ts";
 
 /** `POST /admin/hosts/:id/reconcile`: the operator's. */
 export const reconcileRoutes = router();
@@ -32,6 +33,10 @@ reconcileRoutes.openapi(
   async (c) => {
     const { context } = c.var;
     const { id } = await findHost(context, c.req.valid("param").id);
-    return c.json({ data: await ask(() => reconcileHost(context, id)) }, 200);
+    const look = async () => {
+      await checkPast(context);
+      return reconcileHost(context, id);
+    };
+    return c.json({ data: await ask(look) }, 200);
   },
 );

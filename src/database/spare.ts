@@ -4,11 +4,13 @@
 //
 // A D1 that was brought back from an earlier time names spares that are tenants' by now: none of
 // them may be given away or removed. So each is confirmed every minute, one that was not for long
-// is nobody's to get, and a hold forgets them all, which leaves their databases as orphans.
+// is nobody's to get, and once a host shows that D1 is past, all are
+// forgotten, which leaves their databases as orphans.
 import { and, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import { planLimitsOf } from "../account/plan.ts";
 import { followedBy, type Statement, violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
+import { markHosts } from "../hold/mark.ts";
 import { installation } from "../hold/table.ts";
 import { host } from "../host/table.ts";
 import type { DatabaseSize } from "./size.ts";
@@ -139,9 +141,12 @@ export function confirmSpares(context: Context, ids: readonly string[]): Stateme
     );
 }
 
-/** Forgets every spare, whatever it is by now; their databases stay as they are. */
-export async function forgetSpares(context: Context): Promise<void> {
-  await context.db.delete(spare);
+/**
+ * Marks every host; where one shows that this D1 is past, repairs are held from here on, and spares
+ * are forgotten, whatever each is by now. Comes before anything that repairs or removes.
+ */
+export async function checkPast(context: Context): Promise<void> {
+  if (await markHosts(context)) await context.db.delete(spare);
 }
 
 /** A host's spares are made one at a time. */

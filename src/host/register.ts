@@ -36,13 +36,13 @@ export async function registerHost(
   await refuseAnother(context, input, proved);
   const { backendsMax = proved.backends_max } = input;
   const facts = { ...said, ...seenOf(proved), backendsMax, caCertificates, silentSince: null };
-  const sealCheck = await seal(context.keyring, context, sealCheckPurpose(id), id);
+  const checkSealed = await seal(context.keyring, context, sealCheckPurpose(id), id);
   const now = context.now();
   context.trail?.tell({ resource: { type: "host", id } });
   const register = context.db
     .insert(host)
-    .values({ ...facts, id, sealCheck, state: "active", createdAt: now, updatedAt: now })
-    .onConflictDoUpdate({ target: host.id, set: { ...facts, sealCheck, updatedAt: now } })
+    .values({ ...facts, id, checkSealed, state: "active", createdAt: now, updatedAt: now })
+    .onConflictDoUpdate({ target: host.id, set: { ...facts, checkSealed, updatedAt: now } })
     .returning();
   const [[row]] = (await commit(context, [register])) as [HostRow[]];
   if (row === undefined) throw new Error("The registration returned no row.");

@@ -11,18 +11,18 @@ export function sealCheckPurpose(hostId: string): string {
 /** Re-wraps the hosts' checks sealed with a former key; how many there were. */
 export async function resealHosts(context: Context): Promise<number> {
   const rows = await context.db
-    .select({ id: host.id, sealed: host.sealCheck })
+    .select({ id: host.id, sealed: host.checkSealed })
     .from(host)
-    .where(notLike(host.sealCheck, currentSealPattern(context.keyring)));
+    .where(notLike(host.checkSealed, currentSealPattern(context.keyring)));
   for (const { id, sealed } of rows) {
-    const sealCheck = await reseal(context.keyring, context, sealCheckPurpose(id), sealed);
-    await context.db.update(host).set({ sealCheck }).where(eq(host.id, id));
+    const checkSealed = await reseal(context.keyring, context, sealCheckPurpose(id), sealed);
+    await context.db.update(host).set({ checkSealed }).where(eq(host.id, id));
   }
   return rows.length;
 }
 
 /** What a keyring must open, to see whether it does: the hosts' checks. */
 export async function sealedSamples(context: Pick<Context, "db">) {
-  const rows = await context.db.select({ id: host.id, sealed: host.sealCheck }).from(host);
+  const rows = await context.db.select({ id: host.id, sealed: host.checkSealed }).from(host);
   return rows.map(({ id, sealed }) => ({ purpose: sealCheckPurpose(id), sealed }));
 }

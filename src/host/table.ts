@@ -16,7 +16,7 @@ export const host = sqliteTable(
     transactionPort: integer("transaction_port").notNull(),
     sessionPort: integer("session_port").notNull(),
     /** Its id, sealed: keys that do not open it are not those D1's secrets were sealed with. */
-    sealCheck: text("seal_check").notNull(),
+    checkSealed: text("check_sealed").notNull(),
     /** In PEM: who vouches for its certificate; null when clients' systems know them. */
     caCertificates: text("ca_certificates"),
     databasesMax: integer("databases_max").notNull(),

@@ -163,8 +163,7 @@ const bodies: Readonly<Record<string, object>> = {
   "webhooks.replay": { since: "2026-01-01T00:00:00Z" },
   "hosts.register": {
     ...{ id: hostId, name: "c", host_url: "http://127.0.0.1:1", public_host: "127.0.0.1" },
-    ...{ transaction_port: 1, session_port: 2, control_user: "u", databases_max: 1 },
-    control_password: "a password only tests know",
+    ...{ transaction_port: 1, session_port: 2, databases_max: 1 },
   },
 };
 

@@ -21,9 +21,10 @@ describe("PATCH size", () => {
     expect(status).toBe(200);
     expect(body.data).toMatchObject({ size: "medium", state: "running", storage_mb: 10_240 });
     const { connectionsMax } = sizeLimits.medium;
-    expect(api.host.settings.get(body.data.database)).toMatchObject({
+    expect(api.host.spec(body.data.database)).toMatchObject({
       transaction: { client_connections_max: connectionsMax },
-      bytes_per_backend: 128 * 1024 ** 2,
+      memory_bytes: 2048 * 1024 ** 2,
+      processors: 2,
     });
   });
 
@@ -138,16 +139,38 @@ describe("POST credentials/rotate", () => {
     expect(body.data.password).not.toBe(before.password);
     expect(body.data.database).toBe(before.database);
     expect(await credentials()).toMatchObject({ url: body.data.url });
-    expect(api.host.roles.has(before.user)).toBe(true);
+    // The new one owns what is there; the old one acts as it.
+    expect(api.host.logins(before.database)).toEqual([body.data.user, before.user]);
     api.clock.advance(61);
     await api.context.drive(`project:${projectId}`, 2000);
-    expect(api.host.roles.has(before.user)).toBe(false);
+    expect(api.host.logins(before.database)).toEqual([body.data.user]);
   });
 
   it("without an overlap ends the old login at once", async () => {
     const before = await credentials();
-    await rotate({ overlap_seconds: 0 });
-    expect(api.host.roles.has(before.user)).toBe(false);
+    const { user } = (await rotate({ overlap_seconds: 0 })).body.data;
+    expect(api.host.logins(before.database)).toEqual([user]);
+  });
+
+  it("again within the overlap keeps the old ones, three at most", async () => {
+    const { database, user } = await credentials();
+    const users = [user];
+    for (let round = 0; round < 4; round++) users.unshift((await rotate()).body.data.user);
+    expect(api.host.logins(database)).toEqual(users.slice(0, 4));
+    api.clock.advance(301);
+    await api.context.drive(`project:${projectId}`, 2000);
+    expect(api.host.logins(database)).toEqual(users.slice(0, 1));
+  });
+
+  it("that fails leaves the old login alone, and it alone", async () => {
+    const { database, user } = await credentials();
+    api.host.failAt(1, "after");
+    const { body } = await rotate();
+    await api.call("POST", `/api/v1/operations/${body.data.operation_id}/cancel`);
+    api.clock.advance(60);
+    await api.context.drive(`project:${projectId}`, 2000);
+    expect(api.host.logins(database)).toEqual([user]);
+    expect((await credentials()).user).toBe(user);
   });
 
   it("leaves the database free for other work during the overlap", async () => {

@@ -34,7 +34,7 @@ describe("PATCH", () => {
       allowed_addresses: ["203.0.113.0/24"],
       deletion_protection: true,
     });
-    expect(api.host.settings.get(name)).toMatchObject({
+    expect(api.host.spec(name)).toMatchObject({
       transaction: { client_connections_max: 200 },
       suspend_after_seconds: 300,
       allowed_addresses: ["203.0.113.0/24"],
@@ -75,7 +75,7 @@ describe("allowed_addresses", () => {
     const networks = ["203.0.113.7/32", "2001:db8::1/128", "10.0.0.0/8"];
     expect(body.data.allowed_addresses).toEqual(networks);
     expect((await patch({ allowed_addresses: [] })).body.data.allowed_addresses).toEqual([]);
-    expect(api.host.settings.get(name)?.allowed_addresses).toEqual([]);
+    expect(api.host.spec(name)?.allowed_addresses).toEqual([]);
   });
 
   it.each([

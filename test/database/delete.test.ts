@@ -28,7 +28,7 @@ describe("a deleted database", () => {
     const { status, body } = await api.call("DELETE", path);
     expect(status).toBe(200);
     expect(body.data).toMatchObject({ state: "deleted", purge_at });
-    expect(api.host.held.get(body.data.database)).toBe("stopped");
+    expect(api.host.inState("stopped")).toEqual([body.data.database]);
     expect((await api.call("GET", path)).body.data).toMatchObject({ state: "deleted", purge_at });
   });
 
@@ -156,10 +156,10 @@ describe("a deleted database", () => {
       await api.context.drive(`project:${body.data.project_id}`, 0);
     }
     const { state, purge_at } = (await api.call("GET", path)).body.data;
-    expect({ state, purge_at, held: api.host.held.size }).toEqual({
+    expect({ state, purge_at, stopped: api.host.inState("stopped") }).toEqual({
       state: "running",
       purge_at: null,
-      held: 0,
+      stopped: [],
     });
   });
 

@@ -30,9 +30,9 @@ describe("a plan", () => {
     expect((await setPlan({ small: { connections_max: 150, memory_mb: 1024 } })).status).toBe(200);
     const database = await get();
     expect(database).toMatchObject({ connections_max: 150, memory_mb: 1024, storage_mb: 1024 });
-    expect(api.host.settings.get(database.database)).toMatchObject({
+    expect(api.host.spec(database.database)).toMatchObject({
       transaction: { client_connections_max: 150 },
-      bytes_per_backend: 128 * 1024 ** 2,
+      memory_bytes: 1024 ** 3,
     });
   });
 
@@ -98,7 +98,7 @@ describe("an operator", () => {
     await api.call("PATCH", limits, { body: { connections_max: null } });
     expect((await get()).connections_max).toBe(150);
     const { database } = await get();
-    expect(api.host.settings.get(database)?.transaction.pool_size).toBe(2);
+    expect(api.host.spec(database)?.transaction.pool_size).toBe(2);
   });
 
   it.each([

@@ -24,11 +24,11 @@ const session = {
   application: "psql",
   state: "active",
   wait: "Lock: relation",
-  blockedBy: [41],
+  blocked_by: [41],
   query: "drop table t",
-  ageSeconds: 3,
-  transactionSeconds: 2,
-  querySeconds: 1,
+  age_seconds: 3,
+  transaction_seconds: 2,
+  query_seconds: 1,
 };
 
 describe("sessions", () => {
@@ -158,8 +158,8 @@ it("asks and signals nobody's database but its own, and wakes none", async () =>
     expect((await api.call("GET", `${path}/${what}`)).status).toBe(200);
   }
   const calls = api.host.calls.slice(began).map((call) => call.name);
-  expect(calls).toEqual(["sessions", "logs", "metrics"]);
-  expect(api.host.held.get(name)).toBe("suspended");
+  expect(calls).toEqual(["session.list", "database.logs", "database.metrics"]);
+  expect(api.host.inState("asleep")).toEqual([name]);
 });
 
 describe("metrics", () => {

@@ -28,7 +28,7 @@ describe("POST stop", () => {
     const { status, body } = await post("stop");
     expect(status).toBe(200);
     expect(body.data).toMatchObject({ state: "stopped", proxy_status: "pending" });
-    expect(api.host.held.get(name)).toBe("stopped");
+    expect(api.host.inState("stopped")).toEqual([name]);
     const { operation_id } = body.data;
     expect(await lastEvent()).toEqual({ type: "database.paused", operation_id });
   });
@@ -62,8 +62,8 @@ describe("a stopped database", () => {
     expect([status, body.data.state]).toEqual([200, "running"]);
     const { operation_id } = body.data;
     expect(await lastEvent()).toEqual({ type: "database.resumed", operation_id });
-    expect(api.host.calls.at(-1)?.name).toBe("probe");
-    expect(api.host.held.size).toBe(0);
+    expect(api.host.calls.at(-1)?.name).toBe("database.probe");
+    expect(api.host.inState("running")).toEqual([name]);
   });
 
   it("is not restarted: 409 says what to do", async () => {
@@ -83,7 +83,7 @@ describe("a stopped database", () => {
     expect(rotated.status).toBe(200);
     const known = await api.call("GET", `${path}/credentials`);
     expect(known.body.data.url).toBe(rotated.body.data.url);
-    expect(api.host.held.get(name)).toBe("stopped");
+    expect(api.host.inState("stopped")).toEqual([name]);
   });
 });
 
@@ -93,8 +93,8 @@ describe("a running database", () => {
     expect([status, body.data.state]).toEqual([200, "running"]);
     const { operation_id } = body.data;
     expect(await lastEvent()).toEqual({ type: "database.restarted", operation_id });
-    const names = api.host.calls.slice(-3).map((call) => call.name);
-    expect(names).toEqual(["stopDatabase", "startDatabase", "probe"]);
+    const names = api.host.calls.slice(-2).map((call) => call.name);
+    expect(names).toEqual(["database.restart", "database.probe"]);
   });
 
   it("is not started: 200 and begins nothing", async () => {

@@ -1,7 +1,6 @@
 // A database whose host was never reached is made on another one.
 import { eq } from "drizzle-orm";
 import { beforeEach, expect, it } from "vitest";
-import { Unreached } from "../../src/core/error.ts";
 import { database } from "../../src/database/table.ts";
 import { host } from "../../src/host/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
@@ -14,14 +13,7 @@ let api: TestApi;
 let away: Set<string>;
 beforeEach(async () => {
   api = await createTestApi();
-  away = new Set();
-  const { createDatabase } = api.context.host;
-  Object.assign(api.context.host, {
-    createDatabase: async (id: string, spec: Parameters<typeof createDatabase>[1]) => {
-      if (away.has(id)) throw new Unreached("The host was not reached.");
-      return createDatabase(id, spec);
-    },
-  });
+  away = api.host.things.away;
 });
 
 const register = () =>
@@ -29,7 +21,6 @@ const register = () =>
     body: {
       ...{ id: other, name: "other", host_url: "https://eu-1.example.com", databases_max: 300 },
       ...{ public_host: "eu-1.example.com", transaction_port: 1, session_port: 2 },
-      ...{ control_user: "miosa_control", control_password: "a password only tests know" },
     },
   });
 const create = () =>
@@ -63,7 +54,7 @@ it("waits for its own where there is no other, and is made there", async () => {
 
 it("is not made elsewhere once an attempt may have begun it", async () => {
   await register();
-  api.host.failAt(1, "after");
+  api.host.failAt(2, "after");
   const { body } = await create();
   away.add(hostId);
   api.clock.advance(60);

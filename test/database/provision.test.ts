@@ -1,7 +1,7 @@
 import { eq } from "drizzle-orm";
 import { beforeEach, describe, expect, test } from "vitest";
 import { databasesOf } from "../../src/database/find.ts";
-import { settingsOf } from "../../src/database/setting.ts";
+import { specOf } from "../../src/database/spec.ts";
 import { database } from "../../src/database/table.ts";
 import { urlsOf } from "../../src/database/url.ts";
 import { host } from "../../src/host/table.ts";
@@ -22,22 +22,22 @@ const onlyRow = async () => {
 };
 
 describe("a provisioned database", () => {
-  test("runs, with an owner that cannot log in and a login with a verifier", async () => {
+  test("runs, with one login, of which its host has a verifier", async () => {
     await aRunningProject(house, "small");
     const row = await onlyRow();
     expect(row.state).toBe("running");
-    expect(house.host.databases.get(row.databaseName)).toEqual({ owner: row.ownerRole });
-    expect(house.host.roles.get(row.ownerRole)).toEqual({ verifier: null, group: null });
-    const { verifier } = house.host.roles.get(row.loginRole) ?? {};
-    expect(verifier).toMatch(/^SCRAM-SHA-256\$4096:[\w+/]{22}==\$[\w+/]{43}=:[\w+/]{43}=$/);
+    const [login, ...others] = house.host.spec(row.databaseName)?.logins ?? [];
+    expect(others).toEqual([]);
+    expect(login?.name).toBe(row.loginRole);
+    const form = /^SCRAM-SHA-256\$4096:[\w+/]{22}==\$[\w+/]{43}=:[\w+/]{43}=$/;
+    expect(login?.verifier).toMatch(form);
   });
 
   test("was probed with the very URL that is published, after everything else", async () => {
     const { projectId } = await aRunningProject(house, "small");
-    expect(house.host.calls.map(({ name }) => name).slice(-3)).toEqual([
-      "createDatabase",
-      "oidOf",
-      "probe",
+    expect(house.host.calls.map(({ name }) => name).slice(-2)).toEqual([
+      "database.create",
+      "database.probe",
     ]);
     const [found] = await databasesOf(house.context, projectId);
     const { databaseUrl, password } = await urlsOf(house.context, await onlyRow());
@@ -46,25 +46,21 @@ describe("a provisioned database", () => {
   });
 
   test.each([
-    ["medium", 200],
-    ["large", 400],
-  ] as const)("of size %s has its limits and a weight of %i", async (size, cpu_weight) => {
+    ["small", 1],
+    ["medium", 2],
+    ["large", 4],
+  ] as const)("of size %s has its limits and %i processors", async (size, processors) => {
     await aRunningProject(house, size);
     const row = await onlyRow();
-    const given = house.host.settings.get(row.databaseName);
-    expect(given).toEqual({ ...settingsOf(row), cpu_weight });
-  });
-
-  test("of size small needs nothing of its host", async () => {
-    await aRunningProject(house, "small");
-    expect(house.host.settings.size).toBe(0);
+    const spec = house.host.spec(row.databaseName);
+    expect(spec).toEqual({ ...(await specOf(house.context, row)), processors });
   });
 });
 
 describe("until it runs", () => {
   test("a database that does not answer through the pooler is not published", async () => {
     const { lane } = await aProject(house, "small");
-    for (let call = 2; call <= 100; call++) house.host.failAt(call, "before");
+    for (let call = 3; call <= 100; call++) house.host.failAt(call, "before");
     await runToEnd(house, lane);
     expect(await onlyRow()).toMatchObject({ state: "failed" });
     expect(house.host.isEmpty() || house.host.calls.length > 100).toBe(true);
@@ -77,14 +73,14 @@ describe("until it runs", () => {
     const { state, errorMessage } = await onlyRow();
     expect(state).toBe("failed");
     expect(errorMessage).toMatch(/^Step create kept failing\./);
-    expect(errorMessage).not.toMatch(/did not answer|createDatabase|127\.0\.0\.1/);
+    expect(errorMessage).not.toMatch(/did not answer|database\.create|127\.0\.0\.1/);
     const [place] = await house.context.db.select().from(host).where(eq(host.id, hostId));
     expect(place?.databasesCount).toBe(0);
   });
 
   test("the password is in no row, no log and no error unsealed", async () => {
     const { lane } = await aProject(house, "small");
-    house.host.failAt(1, "after");
+    house.host.failAt(2, "after");
     await runToEnd(house, lane);
     const row = await onlyRow();
     const { password } = await urlsOf(house.context, row);

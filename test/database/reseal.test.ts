@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
+import { unseal } from "../../src/core/seal.ts";
 import { openPassword } from "../../src/database/credential.ts";
 import { resealDatabases } from "../../src/database/reseal.ts";
 import { database } from "../../src/database/table.ts";
-import { openControlPassword } from "../../src/host/register.ts";
-import { resealHosts } from "../../src/host/reseal.ts";
+import { resealHosts, sealedSamples } from "../../src/host/reseal.ts";
 import { host } from "../../src/host/table.ts";
 import { createTestContext, keyringOf } from "../support/context.ts";
 import { aRunningProject } from "../support/seed.ts";
@@ -21,6 +21,8 @@ it("a new sealing key takes over every secret; afterwards the former one may go"
   };
   const before = await read();
   const password = await openPassword(test.context, before.row);
+  const { loginRole: name, passwordSealed } = before.row;
+  await test.context.db.update(database).set({ formerLogins: [{ name, passwordSealed }] });
 
   const both = { ...test.context, keyring: await keyringOf("k1", "k2") };
   expect([await resealDatabases(both), await resealHosts(both)]).toEqual([1, 1]);
@@ -29,5 +31,11 @@ it("a new sealing key takes over every secret; afterwards the former one may go"
   const after = await read();
   const onlyNew = { ...test.context, keyring: await keyringOf("k2") };
   expect(await openPassword(onlyNew, after.row)).toBe(password);
-  expect(await openControlPassword(onlyNew, after.home)).toBe("a password only tests know");
+  const [former] = after.row.formerLogins;
+  if (former === undefined) throw new Error("There is no former login.");
+  const { id } = after.row;
+  expect(await openPassword(onlyNew, { id, ...former })).toBe(password);
+  for (const { purpose, sealed } of await sealedSamples(onlyNew)) {
+    expect(await unseal(onlyNew.keyring, purpose, sealed)).toBe(after.home.id);
+  }
 });

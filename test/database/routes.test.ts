@@ -160,7 +160,7 @@ describe("a database", () => {
     expect(body.data.url).toBe(project.databases[0]?.database_url);
   });
 
-  it("without grace is deleted with its roles; afterwards it is 404 everywhere", async () => {
+  it("without grace is deleted; afterwards it is 404 everywhere", async () => {
     expect((await api.call("DELETE", `${databases}/${id}?grace_seconds=0`)).status).toBe(204);
     expect(api.host.isEmpty()).toBe(true);
     for (const path of [id, `${id}/credentials`]) {

@@ -63,7 +63,7 @@ describe("a database that fills", () => {
     for (const lane of api.nudges) await api.context.drive(lane, 0);
     return (await api.call("GET", path)).body.data;
   }
-  const groups = () => [...api.host.roles.values()].map(({ group }) => group?.slice(0, 3));
+  const isFull = () => [...api.host.databases.values()].map(({ spec }) => spec.is_full);
 
   it("says what it takes and grows before it is full", async () => {
     const { storage } = await measured(0.5 * gibibyte);
@@ -78,10 +78,22 @@ describe("a database that fills", () => {
   it("warns, takes only reads and deletes at its ceiling, and leaves that by itself", async () => {
     expect((await measured(8.5 * gibibyte)).storage.state).toBe("warning");
     expect((await measured(10 * gibibyte)).storage.state).toBe("full");
-    expect(groups()).toContain("ro_");
+    expect(isFull()).toEqual([true]);
     expect((await measured(9.8 * gibibyte)).storage.state).toBe("full");
     expect((await measured(2 * gibibyte)).storage.state).toBe("normal");
-    expect(groups()).not.toContain("ro_");
+    expect(isFull()).toEqual([false]);
+  });
+
+  it("takes its WAL as much as its data, and stopped as much as running", async () => {
+    await api.call("POST", `${path}/stop`);
+    api.host.store(9 * gibibyte, gibibyte);
+    await measureStorage(api.context);
+    for (const lane of api.nudges) await api.context.drive(lane, 0);
+    expect(isFull()).toEqual([true]);
+    expect((await api.call("GET", path)).body.data).toMatchObject({
+      state: "stopped",
+      storage: { used_bytes: 10 * gibibyte, state: "full" },
+    });
   });
 
   it("leaves that state too when its ceiling is raised", async () => {

@@ -104,7 +104,7 @@ describe("a host that lost its report", () => {
     move("suspended");
     await pull();
     api.host.things.transitions.splice(0);
-    api.host.things.held.clear();
+    api.host.change(name, { state: "running" });
     expect((await get()).state).toBe("running");
     expect((await told()).map(([type]) => type)).toEqual(["database.paused", "database.resumed"]);
     expect(await seq()).toBe(0);
@@ -134,7 +134,7 @@ describe("a suspended database", () => {
   it("is stopped, and its end of sleep is nobody's wake", async () => {
     expect((await api.call("POST", `${path}/stop`)).body.data.state).toBe("stopped");
     move("woken");
-    api.host.things.held.set(name, "stopped");
+    api.host.change(name, { state: "stopped" });
     await pull();
     expect((await get()).state).toBe("stopped");
     expect((await told()).map(([type, , reason]) => [type, reason])).toEqual([

@@ -23,8 +23,6 @@ async function aHost(name: string, databasesMax = 2): Promise<string> {
     publicHost: "db.test",
     transactionPort: 6432,
     sessionPort: 6433,
-    controlUser: "miosa_control",
-    controlPassword: "a password only tests know",
     databasesMax,
   });
   return id;

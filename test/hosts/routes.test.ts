@@ -15,8 +15,6 @@ const registration = {
   public_host: "eu-1.example.com",
   transaction_port: 6432,
   session_port: 6433,
-  control_user: "miosa_control",
-  control_password: "a password only operators know",
   databases_max: 300,
 };
 const register = (body: object, call = {}) => api.call("POST", hosts, { body, ...call });
@@ -30,10 +28,10 @@ it("registers a host once; the same again is an update", async () => {
   expect(body.total).toBe(2);
 });
 
-it("never shows a host's login", async () => {
+it("never shows what is sealed", async () => {
   await register(registration);
   const text = JSON.stringify((await api.call("GET", hosts)).body);
-  expect(text).not.toMatch(/only operators know|sealed|s1\./);
+  expect(text).not.toMatch(/seal|s1\./);
 });
 
 it("is the operator's alone: 403 with any other key, 401 without", async () => {
@@ -86,13 +84,13 @@ it("is compared with its rows when an operator asks", async () => {
 
 describe("a host that does not prove what is said of it", () => {
   const failing = (message: string) =>
-    vi.spyOn(api.context.host, "prove").mockRejectedValue(new Error(`prove: ${message}`));
+    vi.spyOn(api.context.host, "prove").mockRejectedValue(new Error(message));
   const known = { ...registration, id: hostId, name: "test" };
 
   it.each([
     ["host_url", "no host of ours answers there: connect refused"],
-    ["control_password", "Postgres refuses the login: password authentication failed"],
-    ["id", "its host does not take our commands under this id: 401"],
+    ["public_host", "is eu-2.example.com in the host's own configuration"],
+    ["id", "it does not take our commands under this id: 401"],
   ])("is 422 naming %s, and stays where it was", async (field, reason) => {
     const before = (await api.call("GET", hosts)).body.data;
     failing(`${field}: ${reason}`);
@@ -122,9 +120,10 @@ describe("a host that does not prove what is said of it", () => {
     ]);
   });
 
-  it("is 409 when another Postgres answers for a known one", async () => {
+  it("is 409 when another host answers for a known one", async () => {
     const { facts } = api.host.things;
-    api.host.things.facts = { ...facts, systemIdentifier: "7500000000000000002" };
+    const identity = "8a1f0000-0000-4000-8000-000000000002";
+    api.host.things.facts = { ...facts, identity };
     const before = (await api.call("GET", hosts)).body.data;
     const { status, body } = await register(known);
     expect([status, body.error.code]).toEqual([409, "HOST_IS_ANOTHER"]);
@@ -137,7 +136,7 @@ describe("a registered host", () => {
   const project = () =>
     api.call("POST", "/api/v1/projects", { body: { name: "P", data: { postgres: true } } });
 
-  it("says which version of the protocol its host and this Worker speak", async () => {
+  it("says which version of the protocol it and this Worker speak", async () => {
     const { data } = (await api.call("GET", one)).body;
     expect(data.protocol).toBe(data.worker_protocol);
   });
@@ -172,28 +171,33 @@ describe("a registered host", () => {
 
 describe("the trash of a host", () => {
   const trash = `${hosts}/${hostId}/trash`;
-  const item = "trash_20260102_proj_lost";
+  let live: string;
 
   beforeEach(async () => {
-    api.host.things.databases.set("proj_lost", { owner: "own_lost" });
-    await api.context.host.trashOrphan(hostId, "database", "proj_lost", "2026-01-02");
+    const body = { name: "P", data: { postgres: true } };
+    const { data } = (await api.call("POST", "/api/v1/projects", { body })).body;
+    live = data.databases[0].database;
+    const found = api.host.databases.get(live);
+    if (found === undefined) throw new Error("Nothing was made.");
+    api.host.things.databases.set("proj_lost", { ...found, state: "stopped" });
+    api.host.things.databases.set("preview_lost", { ...found, state: "stopped" });
+    await api.call("POST", `/api/v1/databases/${data.databases[0].id}/stop`);
   });
 
-  it("lists what was put aside, and brings it back under its former name", async () => {
+  it("lists what is stopped and no row names, and starts it again", async () => {
     const { body } = await api.call("GET", trash);
-    expect(body.data).toEqual([
-      { name: item, kind: "database", former_name: "proj_lost", day: "2026-01-02" },
-    ]);
-    expect((await api.call("POST", `${trash}/${item}/restore`)).status).toBe(200);
-    expect(api.host.databases.has("proj_lost")).toBe(true);
+    expect(body.data).toMatchObject([{ name: "proj_lost", size_bytes: 8_000_000 }]);
+    expect((await api.call("POST", `${trash}/proj_lost/restore`)).status).toBe(200);
+    expect(api.host.inState("running")).toEqual(["proj_lost"]);
     expect((await api.call("GET", trash)).body.total).toBe(0);
   });
 
-  it("drops an item when a person says so, and nothing else", async () => {
-    expect((await api.call("DELETE", `${trash}/trash_20260102_proj_other`)).status).toBe(404);
-    expect((await api.call("DELETE", `${trash}/proj_live`)).status).toBe(422);
-    expect(api.host.databases.has(item)).toBe(true);
-    expect((await api.call("DELETE", `${trash}/${item}`)).status).toBe(204);
-    expect(api.host.databases.has(item)).toBe(false);
+  it("removes an item when a person says so, and nothing else", async () => {
+    for (const name of ["proj_other", live, "preview_lost"]) {
+      expect((await api.call("DELETE", `${trash}/${name}`)).status).toBe(404);
+    }
+    expect((await api.call("DELETE", `${trash}/PROJ`)).status).toBe(422);
+    expect((await api.call("DELETE", `${trash}/proj_lost`)).status).toBe(204);
+    expect([...api.host.databases.keys()].sort()).toEqual(["preview_lost", live].sort());
   });
 });

@@ -54,7 +54,7 @@ it("a host that counts its incidents from the beginning again is read from there
 
 it("a nearly full disk and a host one version away are alerts until they are not", async () => {
   const { facts } = api.host.things;
-  api.host.things.facts = { ...facts, diskFreeBytes: 5e9, protocol: 1 };
+  api.host.things.facts = { ...facts, disk_free_bytes: 5e9, protocol: 4 };
   await watchHosts(api.context);
   const kinds = (await alerts("open")).map(({ kind }) => kind).sort();
   expect(kinds).toEqual(["disk_nearly_full", "protocol_differs"]);

@@ -5,11 +5,11 @@ import { organization } from "../../src/account/table.ts";
 import { alert, isOpen } from "../../src/alert/table.ts";
 import { purgeDeleted } from "../../src/database/purge.ts";
 import { reconcile } from "../../src/database/reconcile.ts";
-import { isSame, settingsOf } from "../../src/database/setting.ts";
 import { backendsOf, limitsOf } from "../../src/database/size.ts";
+import { specOf } from "../../src/database/spec.ts";
 import { type StoredState, storedStates, verbTable } from "../../src/database/status.ts";
 import { pullAllTransitions } from "../../src/database/suspend.ts";
-import { type DatabaseRow, database } from "../../src/database/table.ts";
+import { type DatabaseRow, database, spare } from "../../src/database/table.ts";
 import { compareDumps } from "../../src/dump/expire.ts";
 import { dump } from "../../src/dump/table.ts";
 import { host } from "../../src/host/table.ts";
@@ -84,27 +84,20 @@ export async function lookAtAll(walk: Walk): Promise<void> {
     await context.db.select().from(database).where(ne(database.state, "purged"))
   ).filter(({ state }) => state !== "failed");
   await expectThings(walk, placed);
-  for (const row of placed) expectState(walk, row);
+  for (const row of placed) await expectState(walk, row);
   await expectCounts(walk, placed);
   await expectNothingOverdue(walk);
 }
 
 async function expectThings({ api }: Walk, placed: readonly DatabaseRow[]): Promise<void> {
   const restored = api.context.db.select().from(restore).where(isNotNull(restore.asideUntil));
-  const formers = (await restored).map(({ asideName }) => asideName ?? "");
+  const formers = (await restored).map(({ asideInstance }) => asideInstance ?? "");
+  expect([...api.host.aside.keys()].sort()).toEqual(formers.sort());
   const previews = await standingPreviews(api);
-  const names = placed.map(({ databaseName }) => databaseName);
-  const things = [...names, ...formers, ...previews.map(({ previewName }) => previewName)];
-  expect([...api.host.databases.keys()].sort()).toEqual(things.sort());
-  const roles = placed.flatMap(({ ownerRole, loginRole, storageState }) => [
-    ownerRole,
-    loginRole,
-    ...(storageState === "full" ? [ownerRole.replace(/^own_/, "ro_")] : []),
-  ]);
-  const logins = previews.map(({ previewLogin }) => previewLogin);
-  expect([...api.host.roles.keys()].sort()).toEqual([...roles, ...logins].sort());
-  const lines = [...api.host.settings.keys(), ...api.host.held.keys()];
-  expect(lines.filter((name) => !names.includes(name))).toEqual([]);
+  const spares = await api.context.db.select().from(spare);
+  expect(spares.map(({ state }) => state)).toEqual(spares.map(() => "ready"));
+  const names = [...placed, ...spares].map(({ databaseName }) => databaseName);
+  expect([...api.host.databases.keys()].sort()).toEqual(names.sort());
   const recoveries = previews.map(({ id }) => id);
   expect([...api.host.recoveries.keys()].sort()).toEqual(recoveries.sort());
   const kept = api.context.db.select({ id: dump.id }).from(dump).where(eq(dump.state, "succeeded"));
@@ -120,20 +113,24 @@ function standingPreviews({ context }: Walk["api"]) {
     .where(and(open, isNull(restore.endedAt)));
 }
 
-function expectState({ api }: Walk, row: DatabaseRow): void {
-  const held = api.host.held.get(row.databaseName) ?? "running";
-  expect(held, `${row.id} is ${row.state}`).toBe(row.state === "deleted" ? "stopped" : row.state);
-  const given = api.host.settings.get(row.databaseName);
-  if (given !== undefined) expect(isSame(given, settingsOf(row)), row.id).toBe(true);
-  const group = row.storageState === "full" ? row.ownerRole.replace(/^own_/, "ro_") : row.ownerRole;
-  expect(api.host.roles.get(row.loginRole)?.group, `${row.id}'s login`).toBe(group);
+const asHostsSay: Partial<Record<StoredState, string>> = {
+  deleted: "stopped",
+  suspended: "asleep",
+};
+
+async function expectState({ api }: Walk, row: DatabaseRow): Promise<void> {
+  const { state, spec } = api.host.databases.get(row.databaseName) ?? {};
+  expect(state, `${row.id} is ${row.state}`).toBe(asHostsSay[row.state] ?? row.state);
+  expect(spec, row.id).toEqual(await specOf(api.context, row));
 }
 
 async function expectCounts({ api }: Walk, placed: readonly DatabaseRow[]): Promise<void> {
   const { db } = api.context;
   const [place] = await db.select().from(host);
-  expect(place?.databasesCount).toBe(placed.length);
-  const backends = placed.map((row) => backendsOf(limitsOf(row)));
+  const spares = await db.select().from(spare);
+  expect(place?.databasesCount).toBe(placed.length + spares.length);
+  const ofRows = placed.map((row) => backendsOf(limitsOf(row)));
+  const backends = [...ofRows, ...spares.map((each) => each.backends)];
   expect(place?.backendsCount).toBe(backends.reduce((sum, one) => sum + one, 0));
   const projects = await db.select().from(project).where(ne(project.state, "purged"));
   expect(projects.filter(({ state }) => state === "deleting")).toEqual([]);

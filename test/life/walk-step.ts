@@ -6,6 +6,7 @@ import { measureStorage } from "../../src/database/measure.ts";
 import { purgeDeleted } from "../../src/database/purge.ts";
 import { reconcile } from "../../src/database/reconcile.ts";
 import { sizeLimits } from "../../src/database/size.ts";
+import { tendSpares } from "../../src/database/spare-tend.ts";
 import { pullAllTransitions } from "../../src/database/suspend.ts";
 import { database } from "../../src/database/table.ts";
 import { compareDumps, expireDumps } from "../../src/dump/expire.ts";
@@ -134,10 +135,10 @@ async function onHost(walk: Walk): Promise<void> {
   const { host, clock } = walk.api;
   const row = await someone(walk);
   if (row === undefined || !host.databases.has(row.databaseName)) return;
-  const held = host.held.get(row.databaseName);
-  const suspends = (host.settings.get(row.databaseName)?.suspend_after_seconds ?? 0) > 0;
-  if (held === "suspended") host.move(row.databaseName, "woken", clock.now());
-  else if (held === undefined && suspends) {
+  const { state, spec } = host.databases.get(row.databaseName) ?? {};
+  const suspends = (spec?.suspend_after_seconds ?? 0) > 0;
+  if (state === "asleep") host.move(row.databaseName, "woken", clock.now());
+  else if (state === "running" && suspends) {
     host.move(row.databaseName, "suspended", clock.now());
   }
 }
@@ -173,6 +174,7 @@ const ways: readonly (readonly [weight: number, way: (walk: Walk) => unknown])[]
   [1, ({ mortal }) => mortal((context) => watchDeadlines(context, registry))],
   [1, ({ mortal }) => mortal(followPlans)],
   [1, ({ mortal }) => mortal(reconcile)],
+  [3, ({ mortal }) => mortal(tendSpares)],
 ];
 const weights = ways.reduce((sum, [weight]) => sum + weight, 0);
 

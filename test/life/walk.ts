@@ -5,11 +5,13 @@ import type { Context } from "../../src/core/context.ts";
 import { runLane } from "../../src/operation/run.ts";
 import { isActive, operation } from "../../src/operation/table.ts";
 import { registry } from "../../workers/registry.ts";
+import { run } from "../../workers/run.ts";
 import { createTestApi } from "../support/api.ts";
 import { Crash } from "../support/crash.ts";
 import { createChoice } from "../support/source.ts";
 
 const roundsMax = 400;
+const spares = { min: 1, max: 3 };
 
 function isCrash(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
@@ -29,7 +31,7 @@ export async function createWalk(seed: number) {
   async function mortal(work: (context: Context) => Promise<unknown>): Promise<void> {
     const point = chance(12) ? { call: 1 + number(12), when: side() } : null;
     if (chance(12)) api.host.failAt(1 + number(4), side());
-    await work(api.createRunner(point).context).catch((error: unknown) => {
+    await work({ ...api.createRunner(point).context, spares }).catch((error: unknown) => {
       if (!isCrash(error)) throw error;
     });
   }
@@ -37,10 +39,10 @@ export async function createWalk(seed: number) {
   // A lost nudge is found by the sweep; a doubled one must do nothing.
   const drive = async (lane: string) => {
     if (chance(10)) return;
-    await mortal((context) => runLane(context, registry, lane));
-    if (chance(5)) await mortal((context) => runLane(context, registry, lane));
+    await mortal((context) => run(context, lane));
+    if (chance(5)) await mortal((context) => run(context, lane));
   };
-  Object.assign(api.context, { drive });
+  Object.assign(api.context, { drive, spares });
 
   const later = (seconds: number) => api.clock.advance(seconds);
   const active = () => api.context.db.select().from(operation).where(isActive);

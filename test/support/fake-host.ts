@@ -246,8 +246,8 @@ function hostHandlers(
 function move(things: Things, database: string, to: Transition["to"], at: Date): void {
   const { databases, transitions } = things;
   const found = databases.get(database);
-  if (found === undefined) throw new Error(`There is no ${database}.`);
-  databases.set(database, { ...found, state: to === "suspended" ? "asleep" : "running" });
+  const state = to === "suspended" ? "asleep" : "running";
+  if (found !== undefined) databases.set(database, { ...found, state });
   transitions.push({ seq: transitions.length + 1, database, to, at: at.toISOString() });
 }
 
@@ -294,6 +294,19 @@ export function createFakeHost() {
     aside,
     recoveries,
     dumps,
+    /** What a database is to be. */
+    spec: (name: string) => databases.get(name)?.spec,
+    /** The names a database lets in, the owner's first. */
+    logins: (name: string) => databases.get(name)?.spec.logins.map((each) => each.name) ?? [],
+    /** Names of databases in a state. */
+    inState: (state: HostDatabase["state"]) =>
+      [...databases].filter(([, each]) => each.state === state).map(([name]) => name),
+    /** Makes another thing of a database, as somebody's hand would. */
+    change: (name: string, change: Partial<FakeDatabase>) => {
+      const found = databases.get(name);
+      if (found === undefined) throw new Error(`There is no ${name}.`);
+      databases.set(name, { ...found, ...change });
+    },
     /** Lets the n-th call from now fail: before its effect, or after it. */
     failAt: (call: number, failure: Failure) => {
       failures.set(calls.length + call, failure);

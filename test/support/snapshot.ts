@@ -9,6 +9,10 @@ const drawn = new Set(["operation", "event"]);
 const isPassing = (table: string, column: string) =>
   passing.test(column) || (drawn.has(table) && column === "id");
 
+// Sealing the same twice gives two texts.
+const withoutSeals = (value: unknown) =>
+  typeof value === "string" ? value.replaceAll(/s1\.[\w.-]+/g, "sealed") : value;
+
 /** Everything that is: the rows of every table, and what the hosts hold. */
 export async function snapshot({ host }: TestContext) {
   const names = await tableNames();
@@ -17,7 +21,11 @@ export async function snapshot({ host }: TestContext) {
   const rows = names.map((name, index) => [
     name,
     results[index]?.results.map((row) =>
-      Object.fromEntries(Object.entries(row).filter(([column]) => !isPassing(name, column))),
+      Object.fromEntries(
+        Object.entries(row)
+          .filter(([column]) => !isPassing(name, column))
+          .map(([column, value]) => [column, withoutSeals(value)]),
+      ),
     ),
   ]);
   return {

@@ -1,6 +1,6 @@
 import { commit } from "../../../src/core/batch.ts";
 import { beginConfigure } from "../../../src/database/configure.ts";
-import { settingsOf } from "../../../src/database/setting.ts";
+import { specOf } from "../../../src/database/spec.ts";
 import { database } from "../../../src/database/table.ts";
 import type { Scenario } from "../scenario.ts";
 import { aRunningProject } from "../seed.ts";
@@ -15,10 +15,10 @@ export const scenario: Scenario = {
     await commit(context, beginConfigure(context, row, change, "test").statements);
     return { lane };
   },
-  isClean: async ({ context: { db }, host: made }) => {
-    const [row] = await db.select().from(database);
+  isClean: async ({ context, host: made }) => {
+    const [row] = await context.db.select().from(database);
     if (row?.suspendAfterSeconds !== 0) return false;
-    const given = made.settings.get(row.databaseName);
-    return JSON.stringify(given) === JSON.stringify(settingsOf(row));
+    const given = made.spec(row.databaseName);
+    return JSON.stringify(given) === JSON.stringify(await specOf(context, row));
   },
 };

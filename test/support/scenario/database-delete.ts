@@ -19,7 +19,7 @@ export const scenario: Scenario = {
   },
   isClean: async ({ context: { db }, host }) => {
     const [row] = await db.select().from(database);
-    return row?.state === "running" && row.purgeAt === null && host.held.size === 0;
+    return row?.state === "running" && row.purgeAt === null && host.inState("running").length === 1;
   },
 };
 

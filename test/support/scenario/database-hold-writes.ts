@@ -21,7 +21,7 @@ export const scenario: Scenario = {
   },
   isClean: async ({ context: { db }, host }) => {
     const [row] = await db.select().from(database);
-    const group = host.roles.get(row?.loginRole ?? "")?.group;
-    return row?.storageState === "normal" && group === row.ownerRole;
+    const spec = host.spec(row?.databaseName ?? "");
+    return row?.storageState === "normal" && spec?.is_full === false;
   },
 };

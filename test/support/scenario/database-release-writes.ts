@@ -23,7 +23,7 @@ export const scenario: Scenario = {
   },
   isClean: async ({ context: { db }, host }) => {
     const [row] = await db.select().from(database);
-    const group = host.roles.get(row?.loginRole ?? "")?.group;
-    return row?.storageState === "full" && group === row.ownerRole.replace("own_", "ro_");
+    const spec = host.spec(row?.databaseName ?? "");
+    return row?.storageState === "full" && spec?.is_full === true;
   },
 };

@@ -2,7 +2,7 @@ import { commit } from "../../../src/core/batch.ts";
 import { beginConfigure } from "../../../src/database/configure.ts";
 import { databasesOf } from "../../../src/database/find.ts";
 import { changeOfSize } from "../../../src/database/resize.ts";
-import { settingsOf } from "../../../src/database/setting.ts";
+import { specOf } from "../../../src/database/spec.ts";
 import { database } from "../../../src/database/table.ts";
 import { host } from "../../../src/host/table.ts";
 import type { Scenario } from "../scenario.ts";
@@ -18,11 +18,11 @@ export const scenario: Scenario = {
     }
     return { lane };
   },
-  isClean: async ({ context: { db }, host: made }) => {
-    const [row] = await db.select().from(database);
-    const [place] = await db.select().from(host);
+  isClean: async ({ context, host: made }) => {
+    const [row] = await context.db.select().from(database);
+    const [place] = await context.db.select().from(host);
     if (row?.size !== "medium" || place?.backendsCount !== 16) return false;
-    const given = made.settings.get(row.databaseName);
-    return JSON.stringify(given) === JSON.stringify(settingsOf(row));
+    const given = made.spec(row.databaseName);
+    return JSON.stringify(given) === JSON.stringify(await specOf(context, row));
   },
 };

@@ -21,6 +21,6 @@ export const scenario: Scenario = {
   },
   isClean: async ({ context: { db }, host }) => {
     const [row] = await db.select().from(database);
-    return row?.state === "running" && host.held.size === 0;
+    return row?.state === "running" && host.inState("running").length === 1;
   },
 };

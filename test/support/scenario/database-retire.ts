@@ -19,6 +19,7 @@ export const scenario: Scenario = {
   },
   isClean: async ({ context: { db }, host: made }) => {
     const [row] = await db.select().from(database);
-    return row !== undefined && made.roles.size === 2 && made.roles.has(row.loginRole);
+    const logins = made.logins(row?.databaseName ?? "");
+    return row?.formerLogins.length === 0 && String(logins) === row.loginRole;
   },
 };

@@ -21,6 +21,7 @@ export const scenario: Scenario = {
     const isRotation = eq(operation.kind, "database.rotate");
     const [rotation] = await db.select().from(operation).where(isRotation);
     const old = rotation?.input.oldLogin;
-    return row?.loginRole === old && made.roles.has(String(old)) && made.roles.size === 2;
+    const logins = made.logins(row?.databaseName ?? "");
+    return row?.loginRole === old && row?.pendingLoginRole === null && String(logins) === old;
   },
 };

@@ -23,6 +23,6 @@ export const scenario: Scenario = {
   },
   isClean: async ({ context: { db }, host }) => {
     const [row] = await db.select().from(database);
-    return row?.state === "stopped" && host.held.get(row.databaseName) === "stopped";
+    return row?.state === "stopped" && host.inState("stopped").length === 1;
   },
 };

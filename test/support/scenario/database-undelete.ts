@@ -24,7 +24,7 @@ export const scenario: Scenario = {
   },
   isClean: async ({ context: { db }, host }) => {
     const [row] = await db.select().from(database);
-    const isHeld = host.held.get(row?.databaseName ?? "") === "stopped";
+    const isHeld = host.inState("stopped").length === 1;
     return row?.state === "deleted" && row.purgeAt !== null && isHeld;
   },
 };
