@@ -67,7 +67,7 @@ test("one that does not start is tried less and less often, and told of once", a
   expect(reviver.failureOf("a")).toBeUndefined();
 });
 
-test("one that ends again and again waits longer each time, until it has run for a while", async () => {
+test("one that ends again and again waits longer, until it has run for a while", async () => {
   for (let second = 0; second < 60; second++) await look([one("a", "gone")], 1);
   const often = tried.length;
   expect(often).toBeLessThan(8);
