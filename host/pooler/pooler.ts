@@ -55,7 +55,7 @@ function commandLine(options: PoolerOptions, files: PoolerFiles): CommandLine {
     ...["--ro-bind", directory, directory],
     ...["--bind", files.socketDirectory, files.socketDirectory],
     ...reachable.flatMap((path) => ["--ro-bind", path, path]),
-    ...["--", pgbouncer, "-q", files.settings],
+    ...["--", pgbouncer, files.settings],
   ];
   return [program, ...args];
 }
