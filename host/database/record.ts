@@ -19,6 +19,12 @@ export const DatabaseRecord = z.strictObject({
   /** `stopped`: by its owner; nobody but its owner starts it. */
   state: z.enum(["running", "stopped"]),
   createdAt: z.iso.datetime(),
+  /** `specSha256` of what was last in force; none before anything was. */
+  inForce: z.string().length(64).optional(),
+  /** Set while it is only half there: it has no line, and the same command again goes on. */
+  stage: z.enum(["making", "removing"]).optional(),
+  /** The database it was branched from. */
+  source: DatabaseName.optional(),
 });
 export type DatabaseRecord = z.infer<typeof DatabaseRecord>;
 
@@ -111,15 +117,11 @@ function lineLimits({ pool_size, client_connections_max }: PoolLimits): LineLimi
 }
 
 /** The line of a database in a pooler of one mode. */
-function lineOfDatabase({ database, spec }: DatabaseRecord, mode: Mode, link: string): Line {
+function lineOfDatabase({ database, spec, state }: DatabaseRecord, mode: Mode, link: string): Line {
   const { logins: users, allowed_addresses: allowedNetworks } = spec;
   return {
-    database,
-    inside: database,
-    link,
-    limits: lineLimits(spec[mode]),
-    users,
-    allowedNetworks,
+    ...{ database, inside: database, link, limits: lineLimits(spec[mode]), users, allowedNetworks },
+    ...(state === "stopped" ? { isStopped: true } : {}),
   };
 }
 
@@ -138,8 +140,9 @@ export function linesOf(
   mode: Mode,
   linkOf: (line: string) => string,
 ): readonly Line[] {
+  const served = databases.all().filter(({ stage }) => stage === undefined);
   return [
-    ...databases.all().map((one) => lineOfDatabase(one, mode, linkOf(one.database))),
+    ...served.map((one) => lineOfDatabase(one, mode, linkOf(one.database))),
     ...previews.all().map((one) => lineOfPreview(one, mode, linkOf(one.line))),
   ];
 }

@@ -134,6 +134,13 @@ export async function openTestDatabases() {
       files = openDatabaseFiles(fleet.directory);
       program = await openProgram(fleet, poolers, files);
     },
+    /** Ends the poolers, with all of their clients, and starts them as a host program does. */
+    async restartPoolers(): Promise<void> {
+      for (const mode of modes) {
+        await poolers[mode].stop();
+        await poolers[mode].start(linesOf(files, mode, program.keeper.linkOf));
+      }
+    },
     async stop(): Promise<void> {
       await program.close();
       await Promise.all(modes.map((mode) => poolers[mode].stop()));
