@@ -4,6 +4,7 @@ import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
 import type { BackupType } from "../base-backup/repository.ts";
 import { log, messageOf } from "../log.ts";
 import { HostProblem } from "../problem.ts";
+import { compact } from "./compact.ts";
 import { makeDatabase, type NewDatabase, refuseOther } from "./make.ts";
 import type { DatabaseMeans } from "./means.ts";
 import { removePreview, removeWhole } from "./remove.ts";
@@ -24,6 +25,8 @@ export interface Databases {
   start(database: string): Promise<void>;
   /** Clients of the transaction port wait meanwhile. */
   restart(database: string): Promise<void>;
+  /** Gives disk back that tables no longer need. */
+  compact(database: string): Promise<void>;
   /** Removes one with its instances and previews; its repository stays. */
   remove(database: string): Promise<void>;
   /** Ends a preview. */
@@ -100,6 +103,7 @@ export function openDatabases(means: DatabaseMeans): Databases {
     stop: (database) => inLane(database, () => stopDatabase(means, database)),
     start: (database) => inLane(database, () => startDatabase(means, database)),
     restart: (database) => inLane(database, () => restartDatabase(means, database)),
+    compact: (database) => inLane(database, () => compact(means, database)),
     remove: (database) => lane(database, () => removeWhole(means, database)),
     removePreview: (line) => lane(line, () => removePreview(means, line)),
   };

@@ -23,6 +23,8 @@ export const DatabaseRecord = z.strictObject({
   inForce: z.string().length(64).optional(),
   /** Set while it is only half there: it has no line, and the same command again goes on. */
   stage: z.enum(["making", "removing"]).optional(),
+  /** Why the host program stopped it and refuses its clients until it is started. */
+  halted: z.string().optional(),
   /** The database it was branched from. */
   source: DatabaseName.optional(),
 });
@@ -116,12 +118,18 @@ function lineLimits({ pool_size, client_connections_max }: PoolLimits): LineLimi
   return { poolSize: pool_size, clientsMax: client_connections_max };
 }
 
+/** True for one that is to let nobody in. */
+export function isRefused({ state, halted }: DatabaseRecord): boolean {
+  return state === "stopped" || halted !== undefined;
+}
+
 /** The line of a database in a pooler of one mode. */
-function lineOfDatabase({ database, spec, state }: DatabaseRecord, mode: Mode, link: string): Line {
+function lineOfDatabase(record: DatabaseRecord, mode: Mode, link: string): Line {
+  const { database, spec } = record;
   const { logins: users, allowed_addresses: allowedNetworks } = spec;
   return {
     ...{ database, inside: database, link, limits: lineLimits(spec[mode]), users, allowedNetworks },
-    ...(state === "stopped" ? { isStopped: true } : {}),
+    ...(isRefused(record) ? { isStopped: true } : {}),
   };
 }
 

@@ -5,6 +5,7 @@ import { platformSession } from "../instance/session.ts";
 import { log, messageOf } from "../log.ts";
 import { type Access, type InstanceSessions, isHeld, removeLogins, settleLogins } from "./login.ts";
 import type { DatabaseMeans } from "./means.ts";
+import { isRefused } from "./record.ts";
 import { sizeOf, specSha256 } from "./spec.ts";
 
 /** Works with the host program's sessions in an instance that runs. */
@@ -33,7 +34,7 @@ export function accessOf({ logins, is_full: isFull }: DatabaseSpec): Access {
  * clients are held, since those sessions end.
  * @returns logins that are none any more
  */
-async function settleAccess(means: DatabaseMeans, database: string, access: Access) {
+export async function settleAccess(means: DatabaseMeans, database: string, access: Access) {
   const { name } = means.keeper.live(database).record;
   return withSessions(means, name, async (sessions) => {
     if ((await isHeld(sessions, database)) === access.isFull) {
@@ -82,18 +83,26 @@ export async function settle(means: DatabaseMeans, database: string): Promise<vo
   if (record.inForce !== sha256) files.databases.put({ ...record, inForce: sha256 });
 }
 
+/** Has a database be stopped, or not, as was wanted last. */
+async function settleState({ files, keeper }: DatabaseMeans, database: string): Promise<void> {
+  const { record, server } = keeper.live(database);
+  const isOut = isRefused(files.databases.get(database));
+  if (isOut && (server !== undefined || record.wanted !== "stopped")) {
+    await keeper.stop(record.name);
+  }
+  if (!isOut && record.wanted === "stopped") await keeper.sleep(record.name);
+}
+
 /** Settles what a host program that was ended left half done; one that fails is told of. */
 export async function settleAll(means: DatabaseMeans): Promise<void> {
-  const { files, lane, keeper } = means;
+  const { files, lane } = means;
   for (const { database, stage } of files.databases.all()) {
     if (stage !== undefined) continue;
     try {
       await lane(database, async () => {
         if (!files.databases.has(database)) return;
-        const { spec, inForce, state } = files.databases.get(database);
-        const { record, server } = keeper.live(database);
-        if (state === "stopped" && server !== undefined) await keeper.stop(record.name);
-        if (state === "running" && record.wanted === "stopped") await keeper.sleep(record.name);
+        await settleState(means, database);
+        const { spec, inForce } = files.databases.get(database);
         if (inForce !== specSha256(spec)) await settle(means, database);
       });
     } catch (error) {

@@ -29,6 +29,10 @@ export interface Keeper {
   linkOf(line: string): string;
   /** The instance a line leads to. @throws Error when it leads nowhere */
   live(line: string): InstanceState;
+  /** The same; undefined when it leads nowhere. */
+  find(line: string): InstanceState | undefined;
+  /** The line that leads to an instance; undefined when none does. */
+  lineOf(name: string): string | undefined;
   /** Has a line that led nowhere lead to an instance that runs. */
   lead(line: string, name: string): Promise<void>;
   /** Has work done with the number of a user that no database has. */
@@ -220,9 +224,14 @@ function makingVerbs(parts: Parts, { inLane, hold, fleet, template }: Means) {
   };
 }
 
-function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "lead"> {
+function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "find" | "lineOf" | "lead"> {
   const { roster, lines } = parts;
   return {
+    find(line) {
+      const name = lines.at(line);
+      return name !== undefined && roster.has(name) ? roster.get(name) : undefined;
+    },
+    lineOf: lines.of,
     live(line) {
       const name = lines.at(line);
       if (name === undefined) throw new Error(`There is no database ${line} on this host.`);
@@ -239,7 +248,7 @@ function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "lead"> {
 function verbs(
   parts: Parts,
   means: Means,
-): Omit<Keeper, "roster" | "linkOf" | "live" | "lead" | "withSlot"> {
+): Omit<Keeper, "roster" | "linkOf" | "live" | "find" | "lineOf" | "lead" | "withSlot"> {
   const { roster, bells } = parts;
   const { inLane, start, hold, fleet } = means;
   const change = createChange(parts, { fleet, hold, start });

@@ -3,8 +3,10 @@
 import { randomBytes } from "node:crypto";
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { specSha256 } from "../../host/database/spec.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
 import type { DatabaseSpec, Login } from "../../src/contract/instance/spec.ts";
+import { until } from "../support/client.ts";
 import { openTestDatabases, type TestDatabase } from "../support/databases.ts";
 
 let host: Awaited<ReturnType<typeof openTestDatabases>>;
@@ -243,5 +245,103 @@ describe("a database of a name", () => {
     ];
     const unknown = { status: 404, code: "unknown_database" };
     for (const work of works) await expect(work()).rejects.toMatchObject(unknown);
+  });
+});
+
+describe("what is told", () => {
+  let one: TestDatabase;
+  beforeAll(async () => {
+    one = await host.create("proj_life_told");
+  });
+
+  test("of sessions is who is in a database; one is cancelled, and one is ended", async () => {
+    const [busy, idle] = [await host.connect(one, "session"), await host.connect(one, "session")];
+    // The session port opens nothing before somebody asks for something.
+    await idle.query("select 1");
+    const slept = busy.query("select pg_sleep(600) as secret").catch((error) => error);
+    const list = async () => (await host.commands["session.list"]({ database: one.name })).sessions;
+    const sessions = await until("both", list, (found) =>
+      found.some(({ query, state }) => state === "active" && query.includes("pg_sleep")),
+    );
+    expect(sessions.map(({ role }) => role)).toEqual([one.login, one.login]);
+    const pid = sessions.find(({ state }) => state === "active")?.pid ?? 0;
+    const [cancel, terminate] = (["cancel", "terminate"] as const).map((signal) => async () => {
+      const target = { database: one.name, pid, signal };
+      return (await host.commands["session.signal"](target)).is_done;
+    });
+    expect(await cancel?.()).toBe(true);
+    expect(String(await slept)).toMatch(/canceling statement/);
+    expect(await terminate?.()).toBe(true);
+    await until("the end", list, (left) => left.every((session) => session.pid !== pid));
+    expect(await terminate?.()).toBe(false);
+    await Promise.all([idle.end(), busy.end().catch(() => undefined)]);
+  });
+
+  test("of one that sleeps is that nobody is there, and it is not woken", async () => {
+    const { name } = host.keeper.live(one.name).record;
+    await host.keeper.sleep(name);
+    const database = one.name;
+    expect(await host.commands["session.list"]({ database })).toEqual({ sessions: [] });
+    const signal = { database, pid: 1, signal: "terminate" } as const;
+    expect(await host.commands["session.signal"](signal)).toEqual({ is_done: false });
+    const { databases } = await host.commands.inventory({});
+    const told = databases.find((each) => each.database === database);
+    expect(told?.state).toBe("asleep");
+    expect(told?.spec_sha256).toBe(specSha256(specOf(one)));
+    expect(host.keeper.roster.get(name).server).toBeUndefined();
+  });
+
+  test("of a probe is that it answers, or what it says instead", async () => {
+    const login = { database: one.name, user: one.login, password: one.password };
+    const probe = host.commands["database.probe"];
+    for (const by of ["address", "socket"] as const) expect(await probe({ login, by })).toEqual({});
+    const wrong = { ...login, password: "not the one that it has" };
+    await expect(probe({ login: wrong, by: "address" })).rejects.toMatchObject({
+      ...{ status: 409, code: "no_answer" },
+      message: expect.stringMatching(/proj_life_told does not answer: .+/),
+    });
+    await configure(one, { allowed_addresses: ["192.0.2.0/24"] });
+    await expect(probe({ login, by: "address" })).rejects.toMatchObject({ code: "no_answer" });
+    expect(await probe({ login, by: "socket" })).toEqual({});
+  });
+
+  test("of its size is what it takes, measured again when it wrote, and not else", async () => {
+    const two = await host.create("proj_life_measured");
+    const before = await host.commands["database.measure"]({ database: two.name });
+    await ask(
+      two,
+      "create table big as select repeat('x', 1000) as x from generate_series(1, 20000)",
+    );
+    await ask(two, "checkpoint");
+    const after = await host.commands["database.measure"]({ database: two.name });
+    expect(after.data_bytes - before.data_bytes).toBeGreaterThan(20_000_000);
+    expect(after.wal_bytes).toBeGreaterThan(0);
+    await host.storage.look();
+    const { name } = host.keeper.live(two.name).record;
+    await host.keeper.sleep(name);
+    await host.storage.look();
+    const asleep = host.storage.of(name);
+    await host.storage.look();
+    expect(host.storage.of(name)).toEqual(asleep);
+    await host.comeAnew();
+    expect(host.storage.of(name)).toEqual(asleep);
+  });
+
+  test("of rows that were deleted is given back to the disk, with a full database, too", async () => {
+    const two = await host.create("proj_life_compacted");
+    await ask(
+      two,
+      "create table big as select n, repeat(md5(n::text), 30) as x from generate_series(1, 20000) n",
+    );
+    await ask(two, "delete from big where n > 10");
+    const database = two.name;
+    const before = await host.commands["database.measure"]({ database });
+    await configure(two, { is_full: true });
+    const count = async () => {
+      await host.commands["database.compact"]({ database });
+      return (await host.commands["database.measure"]({ database })).data_bytes;
+    };
+    await until("statistics", count, (bytes) => before.data_bytes - bytes > 10_000_000);
+    expect(await ask(two, "select count(*)::int as n from big")).toEqual([{ n: 10 }]);
   });
 });
