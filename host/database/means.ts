@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
+import { type LaidOuts, openLaidOuts } from "../base-backup/laid-out.ts";
 import { type Repository, type Retention, repositoryOf } from "../base-backup/repository.ts";
 import { syncDirectory } from "../file.ts";
 import type { Fleet } from "../instance/fleet.ts";
@@ -29,10 +30,18 @@ export interface DatabaseParts {
 /** Binds repositories and WAL to what the keeper has. */
 function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
   const repositories = new Map<string, Repository>();
+  const copies = new Map<string, LaidOuts>();
 
   function repository(database: string): Repository {
     const known = repositories.get(database) ?? repositoryOf(fleet, database, retention);
     repositories.set(database, known);
+    return known;
+  }
+
+  /** What of a database is laid out beside its repository. */
+  function laidOuts(database: string): LaidOuts {
+    const known = copies.get(database) ?? openLaidOuts(fleet, repository(database).directory);
+    copies.set(database, known);
     return known;
   }
 
@@ -59,9 +68,12 @@ function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
     const moment = new Date().toISOString().replace(/\D/g, "");
     renameSync(directory, `${directory}.${moment}`);
     syncDirectory(dirname(directory));
+    // What is known of them is of that one.
+    repositories.delete(database);
+    copies.delete(database);
   }
 
-  return { repository, follow, noteTimelineOf, putAside };
+  return { repository, laidOuts, follow, noteTimelineOf, putAside };
 }
 
 /** A name no instance of the host has had. */
