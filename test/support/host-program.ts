@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Client, type ClientConfig } from "pg";
 import type { z } from "zod";
+import { findRunning } from "../../host/base/running.ts";
 import { fleetMark } from "../../host/instance/fleet.ts";
 import { findServers } from "../../host/instance/server.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
@@ -135,6 +136,15 @@ function commander(url: string, hostId: string, signer: Awaited<ReturnType<typeo
   return { send, command };
 }
 
+/** The process of a pooler: its first word is its own, those around it are boxes. */
+function poolerPid(directory: string, mode: Mode): number {
+  const file = join(directory, "pooler", `${mode}.ini`);
+  const found = findRunning(([path = "", ...args]) =>
+    path.endsWith("/pgbouncer") && args.includes(file) ? mode : undefined,
+  );
+  return found.get(mode)?.pid ?? 0;
+}
+
 /** Prepares a host program, in a directory of its own; `start` starts it. */
 export async function prepareHostProgram(changes: Changes = {}) {
   const home = makeRunDirectory();
@@ -182,6 +192,8 @@ export async function prepareHostProgram(changes: Changes = {}) {
     },
     /** Every Postgres that runs, by the name of its instance. */
     servers: () => findServers(fleetMark({ directory })),
+    /** The process of a pooler. */
+    pooler: (mode: Mode) => poolerPid(directory, mode),
     /** Processes of the host, the program's own and all it started. */
     processes: () => processesOf(directory),
     /** Ends the host program alone, as a crash would. */
