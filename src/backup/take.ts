@@ -1,7 +1,7 @@
 // Has a host take a base backup of one database now, beside those it takes by itself.
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { TerminalError, unlessRefused } from "../core/error.ts";
+import { NothingDone, unlessRefused } from "../core/error.ts";
 import { newId } from "../core/id.ts";
 import { laneOf } from "../database/create.ts";
 import { loadDatabase } from "../database/load.ts";
@@ -46,7 +46,7 @@ const finish: Do<TakeInput> = async (context, { input }) => {
   }
   if (found.state === "running") return waitFor(lookSeconds);
   if (found.state === "succeeded") return next();
-  throw new TerminalError("BACKUP_FAILED", found.error ?? "The host gave no reason.");
+  throw new NothingDone("BACKUP_FAILED", found.error ?? "The host gave no reason.");
 };
 
 /** `database.base_backup`: taken by the host; what it holds is not written again. */
@@ -55,6 +55,8 @@ export const takeBaseBackup = defineOperation<TakeInput>({
   input: TakeInput,
   deadlineMinutes: 6 * 60,
   attemptsMax: 20,
+  // A host does not stop one that it takes.
+  pointOfNoReturn: "start",
   steps: { start: { do: start }, finish: { do: finish } },
 });
 
