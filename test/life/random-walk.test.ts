@@ -9,8 +9,8 @@ import { takeStep } from "./walk-step.ts";
 
 const stepsBetweenMoves = 25;
 const stepsBetweenLooks = 500;
-// Begun by the clock of a host, or by an operator; a walk has neither.
-const unmet = ["host.base_backup", "host.verify_backup"];
+// Begun by the clock, or by an operator; a walk has neither.
+const unmet = ["database.base_backup", "host.verify_backup"];
 
 afterEach(forgetMoves);
 

@@ -3,6 +3,7 @@ import { and, eq, isNotNull, isNull, lte, ne } from "drizzle-orm";
 import { expect } from "vitest";
 import { organization } from "../../src/account/table.ts";
 import { alert, isOpen } from "../../src/alert/table.ts";
+import { expireBranches } from "../../src/branch/expire.ts";
 import { purgeDeleted } from "../../src/database/purge.ts";
 import { reconcile } from "../../src/database/reconcile.ts";
 import { backendsOf, limitsOf } from "../../src/database/size.ts";
@@ -76,6 +77,7 @@ export async function lookAtAll(walk: Walk): Promise<void> {
   await purgeDeleted(context);
   await purgeProjects(context);
   await endPreviews(context);
+  await expireBranches(context);
   await walk.settle();
   // Who died between an archive's end and its row's left a row that the cron comes back to.
   await compareDumps(context);
@@ -91,7 +93,11 @@ export async function lookAtAll(walk: Walk): Promise<void> {
 
 async function expectThings({ api }: Walk, placed: readonly DatabaseRow[]): Promise<void> {
   const restored = api.context.db.select().from(restore).where(isNotNull(restore.asideUntil));
-  const formers = (await restored).map(({ asideInstance }) => asideInstance ?? "");
+  // What was put aside goes with its database.
+  const isPlaced = new Set(placed.map(({ id }) => id));
+  const formers = (await restored)
+    .filter(({ databaseId }) => isPlaced.has(databaseId))
+    .map(({ asideInstance }) => asideInstance ?? "");
   expect([...api.host.aside.keys()].sort()).toEqual(formers.sort());
   const previews = await standingPreviews(api);
   const spares = await api.context.db.select().from(spare);

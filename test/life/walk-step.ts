@@ -1,6 +1,7 @@
 // What may happen in one step of a random walk. Most are cheap, so that many orders are met.
 import { and, eq, isNotNull, isNull, ne } from "drizzle-orm";
 import { expect } from "vitest";
+import { expireBranches } from "../../src/branch/expire.ts";
 import { followPlans } from "../../src/database/limit.ts";
 import { measureStorage } from "../../src/database/measure.ts";
 import { purgeDeleted } from "../../src/database/purge.ts";
@@ -78,9 +79,20 @@ async function onRestore(walk: Walk): Promise<void> {
       .where(isNotNull(restore.asideUntil)),
   );
   if (one !== undefined && chance(50)) return call(walk, "POST", `/restores/${one.id}/undo`);
-  const mode = pick(["new", "in_place", "preview"]);
+  const mode = pick(["new", "in_place", "preview", "tables"]);
   const target_time = new Date(api.clock.now().getTime() - 1000).toISOString();
-  await call(walk, "POST", `/databases/${row.id}/restores`, { mode, target_time });
+  const tables = mode === "tables" ? { tables: [pick(["orders", "items"])] } : {};
+  await call(walk, "POST", `/databases/${row.id}/restores`, { mode, target_time, ...tables });
+}
+
+async function onBranch(walk: Walk): Promise<void> {
+  const { api, chance, number } = walk;
+  const row = await someone(walk);
+  if (row === undefined) return;
+  const moment = new Date(api.clock.now().getTime() - 1000).toISOString();
+  const at = chance(30) ? { at: moment } : {};
+  const body = { expires_in: minute * (1 + number(120)), ...at };
+  await call(walk, "POST", `/databases/${row.id}/branches`, body);
 }
 
 async function onPreview(walk: Walk): Promise<void> {
@@ -155,6 +167,7 @@ const ways: readonly (readonly [weight: number, way: (walk: Walk) => unknown])[]
   [4, onProject],
   [3, onRestore],
   [2, onPreview],
+  [2, onBranch],
   [2, onBackup],
   [3, onOperation],
   [10, onHost],
@@ -169,6 +182,7 @@ const ways: readonly (readonly [weight: number, way: (walk: Walk) => unknown])[]
   [2, ({ mortal }) => mortal(purgeProjects)],
   [1, ({ mortal }) => mortal(forgetFormers)],
   [1, ({ mortal }) => mortal(endPreviews)],
+  [1, ({ mortal }) => mortal(expireBranches)],
   [1, ({ mortal }) => mortal(expireDumps)],
   [1, ({ mortal }) => mortal(compareDumps)],
   [1, ({ mortal }) => mortal((context) => watchDeadlines(context, registry))],

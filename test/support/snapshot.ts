@@ -2,7 +2,8 @@ import { env } from "cloudflare:workers";
 import { type TestContext, tableNames } from "./context.ts";
 
 // What may differ between two ways to the same end: times, tries, random bytes drawn on the way.
-const passing = /^(seq|run_after|lease_token|attempts|seal_check)$|_(at|until|sealed|milliseconds)$|^error_/;
+const passing =
+  /^(seq|run_after|lease_token|attempts|seal_check)$|_(at|until|sealed|milliseconds)$|^error_/;
 
 // Operations and events that an operation makes draw their ids on the way.
 const drawn = new Set(["operation", "event"]);
