@@ -2,7 +2,7 @@
 // raw SQL on an open connection, both on a shared cluster: one run, interleaved.
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
-import { callApi } from "./api.ts";
+import { callApi, type Data } from "./api.ts";
 import { type Installation, install } from "./installation.ts";
 import { createByHand } from "./peer.ts";
 import type { Progress } from "./progress.ts";
@@ -222,8 +222,10 @@ async function untilSpares(installation: Installation): Promise<void> {
   let before = -1;
   for (;;) {
     const [host] = await callApi(installation, "GET", "/admin/hosts");
-    if (host.spares_count > 0 && host.spares_count === before) return;
-    before = host.spares_count;
+    const spares = await callApi(installation, "GET", `/admin/hosts/${host.id}/spares`);
+    const ready = spares.filter(({ state }: Data) => state === "ready").length;
+    if (ready > 0 && ready === before && ready === spares.length) return;
+    before = ready;
     await delay(settleMilliseconds);
   }
 }

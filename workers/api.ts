@@ -19,6 +19,7 @@ import { databaseDeleteRoutes } from "../src/database/delete-routes.ts";
 import { databaseObserveRoutes } from "../src/database/observe-routes.ts";
 import { reconcileRoutes } from "../src/database/reconcile-routes.ts";
 import { databaseRoutes } from "../src/database/routes.ts";
+import { spareRoutes } from "../src/database/spare-routes.ts";
 import { trashRoutes } from "../src/database/trash-routes.ts";
 import { downloadRoutes } from "../src/dump/download-routes.ts";
 import { backupRoutes } from "../src/dump/routes.ts";
@@ -92,6 +93,7 @@ const routers = [
   eventStreamRoutes,
   auditRoutes,
   hostRoutes,
+  spareRoutes,
   trashRoutes,
   holdRoutes,
   baseBackupRoutes,
