@@ -37,7 +37,8 @@ dataServiceRoutes.openapi(
     security: needs("databases:write"),
     request: { params: IdParameters, body: body(CreateDataService) },
     responses: {
-      201: json("The new database", dataOf(CreatedDatabase)),
+      201: json("The new database, which answers", dataOf(CreatedDatabase)),
+      202: json("The new database, which is being made", dataOf(CreatedDatabase)),
       ...errors(400, 401, 403, 404, 409, 422, 503),
     },
   }),
@@ -54,7 +55,7 @@ dataServiceRoutes.openapi(
       receiptPath: "data-services",
     });
     c.header("Cache-Control", "no-store");
-    return c.json({ data }, 201);
+    return c.json({ data }, data.state === "running" ? 201 : 202);
   },
 );
 
@@ -68,7 +69,8 @@ dataServiceRoutes.openapi(
     security: needs("databases:write"),
     request: { body: body(CreateDatabase) },
     responses: {
-      201: json("The new database", dataOf(CreatedDatabase)),
+      201: json("The new database, which answers", dataOf(CreatedDatabase)),
+      202: json("The new database, which is being made", dataOf(CreatedDatabase)),
       ...errors(400, 401, 403, 404, 409, 413, 422, 503),
     },
   }),
@@ -95,7 +97,7 @@ dataServiceRoutes.openapi(
       receiptPath: "databases",
     });
     c.header("Cache-Control", "no-store");
-    return c.json({ data }, 201);
+    return c.json({ data }, data.state === "running" ? 201 : 202);
   },
 );
 

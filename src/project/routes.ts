@@ -49,12 +49,14 @@ projectRoutes.openapi(
     summary: "Create a project, with a database if asked for",
     description:
       "With `data.postgres` the answer normally holds a running database, its URL works at once; " +
-      "when the host is slow it is still `provisioning` and finishes by itself.",
+      "without a spare, or when the host is slow, it answers 202 while that is `provisioning`; it " +
+      "finishes by itself.",
     tags: ["projects"],
     security: needs("projects:write"),
     request: { body: body(CreateProject) },
     responses: {
-      201: json("The new project", dataOf(CreatedProject)),
+      201: json("The new project, whose database answers", dataOf(CreatedProject)),
+      202: json("The new project, whose database is being made", dataOf(CreatedProject)),
       ...errors(400, 401, 403, 404, 409, 413, 422, 503),
     },
   }),
@@ -78,7 +80,8 @@ projectRoutes.openapi(
     c.header("Cache-Control", "no-store");
     const data = { ...renderProject(row), databases: await renderCreated(context, databases) };
     timing.lap("render");
-    return c.json({ data }, 201);
+    const isReady = data.databases.every(({ state }) => state === "running");
+    return c.json({ data }, isReady ? 201 : 202);
   },
 );
 

@@ -48,18 +48,31 @@ function parse(text: string): unknown {
   }
 }
 
-/** Creates a project with Postgres and expects it to run at once. */
+/** Creates a project with Postgres; where there is no spare, its database is waited for. */
 export async function createProject(
   system: RunningSystem,
   fields: Readonly<Record<string, unknown>> = {},
 ) {
   const body = { name: "Smile Dental", data: { postgres: true }, ...fields };
   const answer = await call(system, "POST", "/projects", { body });
-  const [database] = answer.body?.data?.databases ?? [];
-  if (answer.status !== 201 || database?.state !== "running") {
-    throw new Error(`The project does not run: ${answer.status} ${answer.text}`);
+  const [made] = answer.body?.data?.databases ?? [];
+  if (![201, 202].includes(answer.status) || made === undefined) {
+    throw new Error(`The project was not made: ${answer.status} ${answer.text}`);
   }
+  const database = made.state === "running" ? made : await untilRuns(system, made.id);
   return { answer, project: answer.body.data, database } as const;
+}
+
+const createSeconds = 120;
+
+/** A database that is being made, with its URLs, once it runs. */
+export async function untilRuns(system: RunningSystem, id: string) {
+  const look = async () => (await call(system, "GET", `/databases/${id}`)).body.data;
+  const isOver = ({ state }: { state: string }) => state !== "provisioning";
+  const database = await until("A database", look, isOver, createSeconds);
+  if (database.state !== "running") throw new Error(`It does not run: ${JSON.stringify(database)}`);
+  const { body } = await call(system, "GET", `/databases/${id}/credentials`);
+  return { ...database, ...body.data };
 }
 
 /** An open connection to a URL; one that breaks later fails its next query. */
