@@ -68,7 +68,8 @@ async function expectNoOrphan(): Promise<void> {
 }
 
 async function expectWorking(created: readonly Created[], user: string): Promise<void> {
-  expect(created.map(({ answer }) => answer.status)).toEqual(Array(count).fill(201));
+  expect(created).toHaveLength(count);
+  for (const { answer } of created) expect([201, 202]).toContain(answer.status);
   const projects = await listAll(system, `/projects?external_user_id=${user}`);
   const keys = projects.map(({ external_project_id }) => external_project_id);
   expect(keys.sort()).toEqual(created.map(({ key }) => key).sort());
@@ -132,7 +133,7 @@ test("kill -9 of everything loses nothing, and the next start goes on", async ()
     },
   });
   await restarted;
-  expect(created.map(({ answer }) => answer.status)).toEqual(Array(10).fill(201));
+  for (const { answer } of created) expect([201, 202]).toContain(answer.status);
   expect(await query(database.database_url, "select n from kept")).toEqual([{ n: 42 }]);
   for (const { key, answer } of created) {
     const again = await send(system, key, "everything");
