@@ -26,7 +26,7 @@ export interface Context {
   readonly certificateKey: CertificateKey;
   /** Days an orphan stays before it is stopped; 0 is for ever. */
   readonly orphanDays: number;
-  /** Databases each host has ready for whoever asks next; as many as are asked for, within these. */
+  /** Databases each host has ready for who asks next: as many as were of late, within these. */
   readonly spares: { readonly min: number; readonly max: number };
   readonly host: HostPort;
   readonly archives: ArchivePort;

@@ -20,8 +20,8 @@ reconcileRoutes.openapi(
     operationId: "hosts.reconcile",
     summary: "Compare a host with what its rows say, now",
     description:
-      "Drift is repaired, unless repairs are held; what no row names is told, and stopped when it " +
-      "is old enough. Nothing is removed.",
+      "Drift is repaired, unless repairs are held; what no row names is told, and stopped when " +
+      "it is old enough. No tenant's database is removed.",
     tags: ["admin"],
     security: needs("admin:write"),
     request: { params: IdParameters },

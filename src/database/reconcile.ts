@@ -13,7 +13,7 @@ import { allHosts } from "../host/find.ts";
 import { correctCount } from "../host/place.ts";
 import type { HostRow } from "../host/table.ts";
 import { isActive, operation } from "../operation/table.ts";
-import { type Drift, driftsOf, type Found, isCheap, isOurs, type Wanted } from "./drift.ts";
+import { type Drift, type Found, isOurs, type Wanted } from "./drift.ts";
 import {
   goneStates,
   namesInUse,
@@ -22,7 +22,7 @@ import {
   orphansOf,
   stopOrphans,
 } from "./orphan.ts";
-import { repairDrifts } from "./repair.ts";
+import { repairAll } from "./repair.ts";
 import { confirmSpares } from "./spare.ts";
 import { leaveSpare } from "./spare-make.ts";
 import { differsFromHost, matchHost } from "./suspend.ts";
@@ -30,9 +30,7 @@ import { database, type SpareRow, spare } from "./table.ts";
 
 // What changed while the host was read is looked at next time.
 const settleSeconds = 30;
-const repairsMax = 50;
-// So many specs are derived anew in one look: each takes two milliseconds of processor.
-const dearMax = 200;
+const movesMax = 50;
 // In one batch; the next look goes on.
 const alertsMax = 100;
 const hostsMilliseconds = 20_000;
@@ -115,7 +113,7 @@ async function followHost(context: Context, judged: readonly Wanted[], found: Fo
   const states = new Map([...found].map(([name, { state }]) => [name, state]));
   const ids = judged.filter((row) => differsFromHost(row, states)).map(({ id }) => id);
   if (ids.length === 0) return;
-  const some = ids.slice(0, repairsMax);
+  const some = ids.slice(0, movesMax);
   const rows = await context.db.select().from(database).where(inArray(database.id, some));
   await matchHost(context, rows, states);
 }
@@ -181,53 +179,6 @@ const wantedColumns = {
 
 function isPlaced(hostId: string) {
   return and(eq(database.hostId, hostId), notInArray(database.state, [...goneStates]));
-}
-
-interface Repairing {
-  readonly context: Context;
-  readonly judged: readonly Wanted[];
-  readonly found: Found;
-  readonly alerts: readonly AlertRow[];
-  /** Drifts are told and left as they are. */
-  readonly isHeld: boolean;
-}
-
-// Those that failed before come last, so that they never keep others from their turn.
-async function repairAll({ context, judged, found, alerts, isHeld }: Repairing) {
-  const failedBefore = new Set(alerts.map(({ subject }) => subject));
-  const { drifted, unseen } = await findDrifts(context, judged, found);
-  drifted.sort((a, b) => Number(failedBefore.has(a.row.id)) - Number(failedBefore.has(b.row.id)));
-  const failed = new Map<string, readonly Drift[]>();
-  const undecided = [...unseen, ...drifted.slice(repairsMax).map(({ row }) => row.id)];
-  let repaired = 0;
-  for (const { row, drifts } of drifted.slice(0, repairsMax)) {
-    const left = isHeld ? drifts : await repairDrifts(context, row, drifts);
-    if (left === null) undecided.push(row.id);
-    else if (left.length > 0) failed.set(row.id, left);
-    else repaired++;
-  }
-  return { repaired, failed, undecided };
-}
-
-// What this isolate has not compared before takes a while each: some of them at a time, others
-// another minute.
-async function findDrifts(context: Context, judged: readonly Wanted[], found: Found) {
-  const drifted: { readonly row: Wanted; readonly drifts: Drift[] }[] = [];
-  const unseen: string[] = [];
-  let dear = 0;
-  const minute = Math.floor(context.now().getTime() / 60_000);
-  const first = (minute * dearMax) % Math.max(1, judged.length);
-  for (const row of [...judged.slice(first), ...judged.slice(0, first)]) {
-    const there = found.get(row.databaseName);
-    if (there === undefined) continue;
-    if (!isCheap(row) && ++dear > dearMax) {
-      unseen.push(row.id);
-      continue;
-    }
-    const drifts = await driftsOf(context, row, there);
-    if (drifts.length > 0) drifted.push({ row, drifts });
-  }
-  return { drifted, unseen };
 }
 
 // Of a row that was not judged nothing is known: its alerts stay.

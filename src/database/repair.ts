@@ -1,17 +1,49 @@
 // Makes a host again what a row asks for. Law: whoever repairs has looked again right before.
 import { and, eq } from "drizzle-orm";
+import type { AlertRow } from "../alert/table.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";
 import { isActive, operation } from "../operation/table.ts";
-import type { Drift, Wanted } from "./drift.ts";
+import { type Drift, type Found, findDrifts, type Wanted } from "./drift.ts";
 import { applySpec } from "./spec.ts";
 import { database } from "./table.ts";
+
+const repairsMax = 50;
+
+interface Repairing {
+  readonly context: Context;
+  readonly judged: readonly Wanted[];
+  readonly found: Found;
+  readonly alerts: readonly AlertRow[];
+  /** Drifts are told and left as they are. */
+  readonly isHeld: boolean;
+}
+
+/**
+ * Repairs what drifted, some at a time. Those that failed before come last, so that they never keep
+ * others from their turn.
+ */
+export async function repairAll({ context, judged, found, alerts, isHeld }: Repairing) {
+  const failedBefore = new Set(alerts.map(({ subject }) => subject));
+  const { drifted, unseen } = await findDrifts(context, judged, found);
+  drifted.sort((a, b) => Number(failedBefore.has(a.row.id)) - Number(failedBefore.has(b.row.id)));
+  const failed = new Map<string, readonly Drift[]>();
+  const undecided = [...unseen, ...drifted.slice(repairsMax).map(({ row }) => row.id)];
+  let repaired = 0;
+  for (const { row, drifts } of drifted.slice(0, repairsMax)) {
+    const left = isHeld ? drifts : await repairDrifts(context, row, drifts);
+    if (left === null) undecided.push(row.id);
+    else if (left.length > 0) failed.set(row.id, left);
+    else repaired++;
+  }
+  return { repaired, failed, undecided };
+}
 
 /**
  * Repairs a database's drifts one by one; one that fails does not stop the others. The drifts that
  * are left, or null when the row has changed meanwhile and the next look decides.
  */
-export async function repairDrifts(
+async function repairDrifts(
   context: Context,
   row: Wanted,
   drifts: readonly Drift[],

@@ -112,10 +112,8 @@ export async function withSpares<Result>(
 export function takeSpare(context: Context, { id, hostId }: SpareRow): Statement {
   const taken = context.db.delete(spare).where(eq(spare.id, id));
   return followedBy(taken, () => {
-    context.beside(async () => {
-      await tellSpec(context, id);
-      await context.nudge(spareLane(hostId), pauseSeconds);
-    });
+    context.beside(() => tellSpec(context, id));
+    context.beside(() => context.nudge(spareLane(hostId), pauseSeconds));
   });
 }
 

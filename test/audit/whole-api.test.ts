@@ -85,6 +85,7 @@ async function changeDatabases(api: TestApi, send: Send, projectId: string, id: 
 }
 
 async function backUp(send: Send, id: string) {
+  await send("POST", `/databases/${id}/branches`, { name: "a-branch" });
   const made = await send("POST", `/databases/${id}/backups`, { name: "before" });
   await send("POST", `/databases/${id}/backup`, {});
   await send("POST", `/databases/${id}/backups/${made.id}/download`);
@@ -171,7 +172,7 @@ async function operate(api: TestApi, send: Send, id: string) {
   dumps.set(lost, aDump(lost));
   await send("DELETE", `/admin/hosts/${hostId}/dumps/${lost}`);
   await send("POST", `/admin/hosts/${hostId}/reconcile`);
-  await send("POST", `/admin/hosts/${hostId}/backups`, { type: "full" });
+  await send("POST", `/admin/databases/${id}/base-backups`, { type: "full" });
   await send("POST", `/admin/hosts/${hostId}/verifications`, { database_id: id });
 }
 

@@ -286,7 +286,7 @@ describe("the number of spares", () => {
     api.nudges.length = 0;
     await create();
     await api.settled();
-    expect(api.nudges).toEqual([lane]);
+    expect(api.nudges).toContain(lane);
     await api.context.drive(lane, 0);
     expect(await statesOf()).toEqual(["ready"]);
   });

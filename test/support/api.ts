@@ -47,7 +47,8 @@ function createDrive(context: Context) {
 /** An installation with one host, its API and keys of several kinds. */
 export async function createTestApi(options: { readonly databasesMax?: number } = {}) {
   const test = await createTestContext();
-  const context: Context = { ...test.context, drive: createDrive(test.context) };
+  const context = { ...test.context };
+  Object.assign(context, { drive: createDrive(context) });
   const { actor } = await anInstallation(context, options.databasesMax);
   const app = createApp(async () => context);
   // Every test makes the same ids; what one has counted is not the next one's.

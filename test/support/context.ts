@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { drizzle } from "drizzle-orm/d1";
 import { readCertificateKey } from "../../src/core/certificate-key.ts";
 import type { Context, LogEntry } from "../../src/core/context.ts";
+import { messageOf } from "../../src/core/error.ts";
 import { base64 } from "../../src/core/id.ts";
 import { readKeyring } from "../../src/core/seal.ts";
 import { type CrashPoint, createFuse, fusedD1, fusedPort } from "./crash.ts";
@@ -64,7 +65,10 @@ export async function createTestContext() {
         clock.advanceTo(new Date(clock.now().getTime() + milliseconds));
       },
       beside: (work) => {
-        beside.push(work());
+        const quietly = work().catch((error: unknown) => {
+          log.push({ level: "warning", message: messageOf(error) });
+        });
+        beside.push(quietly);
       },
       log: (entry) => {
         log.push(entry);

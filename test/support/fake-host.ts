@@ -253,6 +253,31 @@ function move(things: Things, database: string, to: Transition["to"], at: Date):
   transitions.push({ seq: transitions.length + 1, database, to, at: at.toISOString() });
 }
 
+/** What tests see and make of the things by hand. */
+function hands(things: Things) {
+  const { databases } = things;
+  return {
+    /** What a database is to be. */
+    spec: (name: string) => databases.get(name)?.spec,
+    /** The names a database lets in, the owner's first. */
+    logins: (name: string) => databases.get(name)?.spec.logins.map((each) => each.name) ?? [],
+    /** Names of databases in a state. */
+    inState: (state: HostDatabase["state"]) =>
+      [...databases].filter(([, each]) => each.state === state).map(([name]) => name),
+    /** Makes another thing of a database. */
+    change: (name: string, change: Partial<FakeDatabase>) => {
+      const found = databases.get(name);
+      if (found === undefined) throw new Error(`There is no ${name}.`);
+      databases.set(name, { ...found, ...change });
+    },
+    /** Sets what every database is measured to take. */
+    store: (data: number, wal = 0) => {
+      Object.assign(things.bytes, { data, wal });
+    },
+    move: (database: string, to: Transition["to"], at: Date) => move(things, database, to, at),
+  };
+}
+
 /** A host port over memory. */
 export function createFakeHost() {
   const things = createThings();
@@ -296,30 +321,13 @@ export function createFakeHost() {
     aside,
     recoveries,
     dumps,
-    /** What a database is to be. */
-    spec: (name: string) => databases.get(name)?.spec,
-    /** The names a database lets in, the owner's first. */
-    logins: (name: string) => databases.get(name)?.spec.logins.map((each) => each.name) ?? [],
-    /** Names of databases in a state. */
-    inState: (state: HostDatabase["state"]) =>
-      [...databases].filter(([, each]) => each.state === state).map(([name]) => name),
-    /** Makes another thing of a database, as somebody's hand would. */
-    change: (name: string, change: Partial<FakeDatabase>) => {
-      const found = databases.get(name);
-      if (found === undefined) throw new Error(`There is no ${name}.`);
-      databases.set(name, { ...found, ...change });
-    },
+    ...hands(things),
     /** Lets the n-th call from now fail: before its effect, or after it. */
     failAt: (call: number, failure: Failure) => {
       failures.set(calls.length + call, failure);
     },
     /** No call fails any more. */
     heal: () => failures.clear(),
-    /** Sets what every database is measured to take. */
-    store: (data: number, wal = 0) => {
-      Object.assign(things.bytes, { data, wal });
-    },
-    move: (database: string, to: Transition["to"], at: Date) => move(things, database, to, at),
     /** Somebody's hand made something else of the things. */
     things,
     seen: things.seen,
