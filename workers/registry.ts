@@ -1,5 +1,6 @@
 import { takeBaseBackup } from "../src/backup/take.ts";
 import { cloneDatabase } from "../src/branch/clone.ts";
+import { promoteBranch } from "../src/branch/promote.ts";
 import { configure, resize } from "../src/database/configure.ts";
 import { deleteDatabaseOperation } from "../src/database/delete.ts";
 import { destroy } from "../src/database/destroy.ts";
@@ -47,6 +48,7 @@ export const registry = registryOf(
   forgetFormer,
   restoreTables,
   cloneDatabase,
+  promoteBranch,
   preview,
   endPreview,
 );

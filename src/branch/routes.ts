@@ -1,6 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import { listEnvelope, pageOf } from "../core/page.ts";
-import { needs, router } from "../core/route.ts";
+import { driveMilliseconds, needs, router } from "../core/route.ts";
 import {
   body,
   dataOf,
@@ -10,10 +10,15 @@ import {
   listOf,
   PageParameters,
 } from "../core/schema.ts";
+import { laneOf } from "../database/create.ts";
 import { findDatabase, findRecoverable, listDatabases } from "../database/find.ts";
 import { CreatedDatabase, Database, renderDatabase } from "../database/schema.ts";
+import { commitExclusively } from "../operation/find.ts";
 import { renderCreated } from "../project/render.ts";
+import { findRestore } from "../restore/find.ts";
+import { Restore, renderRestore } from "../restore/schema.ts";
 import { createBranch } from "./create.ts";
+import { beginPromoteBranch, sourceOf } from "./promote.ts";
 import { CreateBranch } from "./schema.ts";
 
 /** Branches of a database. */
@@ -30,9 +35,9 @@ branchRoutes.openapi(
     description:
       "A database of its own with its own URL; its source goes on working. It sleeps when idle, " +
       "also in production, and is deleted without a grace time at `expires_at`, unless it is " +
-      "protected from deletion by then; `POST /databases/:id/promote` makes it the primary of " +
-      "its environment, which also lifts its end. With `at` it is restored to that moment, and " +
-      "`GET /databases/:id/restores` of its source follows it.",
+      "protected from deletion by then. `…/promote` makes it the primary of its environment, " +
+      "which also lifts its end; `…/promote-branch` gives its content to its source. With `at` " +
+      "it is restored to that moment: `GET /databases/:id/restores` of its source follows it.",
     tags,
     security: needs("databases:write"),
     request: { params: IdParameters, body: body(CreateBranch) },
@@ -74,5 +79,34 @@ branchRoutes.openapi(
     const { rows, total } = await listDatabases(context, actor, { branchOf: row.id }, page);
     const sequenced = rows.map((each) => ({ ...each, seq: each.row.seq }));
     return c.json(listEnvelope(page, sequenced, total, renderDatabase), 200);
+  },
+);
+
+branchRoutes.openapi(
+  createRoute({
+    method: "post",
+    path: "/databases/{id}/promote-branch",
+    operationId: "branches.promote",
+    summary: "Give a branch's content to the database it was branched from",
+    description:
+      "What the branch holds as this begins, at the URL of its source, whose size and logins " +
+      "stay. It is a restore in place with `source` branch: `GET /restores/:id` follows it, and " +
+      "its undo brings back for 7 days what was. The branch stays as it is until it expires.",
+    tags,
+    security: needs("databases:write"),
+    request: { params: IdParameters },
+    responses: {
+      201: json("The restore of its source; over when its state says so", dataOf(Restore)),
+      ...errors(400, 401, 403, 404, 409),
+    },
+  }),
+  async (c) => {
+    const { context, actor, requestId } = c.var;
+    const { row: branch } = await findDatabase(context, actor, c.req.valid("param").id);
+    const source = await sourceOf(context, actor, branch);
+    const { restoreId, statements } = beginPromoteBranch(context, branch, source, requestId);
+    await commitExclusively(context, [source.id], statements);
+    await context.drive(laneOf(source.projectId), driveMilliseconds);
+    return c.json({ data: renderRestore(await findRestore(context, actor, restoreId)) }, 201);
   },
 );

@@ -20,8 +20,8 @@ import { loadDatabase } from "../database/load.ts";
 import { database } from "../database/table.ts";
 import { activeOperations } from "../operation/find.ts";
 import { beginForget } from "./in-place.ts";
-import { beginEndPreview } from "./preview.ts";
-import { changeRestore, recoveryOf } from "./recover.ts";
+import { beginEndPreview, isStanding } from "./preview.ts";
+import { changeRestore } from "./recover.ts";
 import { type RestoreRow, restore } from "./table.ts";
 
 const perRun = 20;
@@ -103,10 +103,9 @@ function isSourceGone(context: Context) {
   );
 }
 
-async function isLost(context: Context, { hostId, id }: RestoreRow): Promise<boolean> {
+async function isLost(context: Context, row: RestoreRow): Promise<boolean> {
   try {
-    const found = await recoveryOf(context, hostId, id);
-    return found === null || found.state === "failed";
+    return !(await isStanding(context, row));
   } catch {
     // A silent host says nothing about it.
     return false;

@@ -26,17 +26,20 @@ import type { ResolvedTarget } from "./target.ts";
 const asideDays = 7;
 const dayMilliseconds = 86_400_000;
 
-const InPlaceInput = Recovering.extend({ databaseId: z.string() });
+/** What is recovered, and the database it takes the place in. */
+export const InPlaceInput = Recovering.extend({ databaseId: z.string() });
 type InPlaceInput = z.infer<typeof InPlaceInput>;
 
-const bringBack: Do<InPlaceInput> = (context, { input }) => recover(context, input, "restore");
+/** The step that recovers. */
+export const bringBack: Do<InPlaceInput> = (context, step) => recover(context, step, "restore");
 
 const giveUp: Undo<InPlaceInput> = async (context, { input, failure }) => {
   await endRecovery(context, input.hostId, input.restoreId);
   return tellFailure(context, input.restoreId, failure?.message ?? null);
 };
 
-const exchange: Do<InPlaceInput> = async (context, { input, operationId, attempt }) => {
+/** The step in which what was recovered begins to serve; it is not taken back. */
+export const exchange: Do<InPlaceInput> = async (context, { input, operationId, attempt }) => {
   const { hostId, restoreId } = input;
   const { row } = await loadDatabase(context, input.databaseId);
   const asked = context.host.command(hostId, "recovery.exchange", { recovery_id: restoreId });
@@ -50,8 +53,8 @@ const exchange: Do<InPlaceInput> = async (context, { input, operationId, attempt
   );
 };
 
-// What serves now was of another size and had other logins, perhaps.
-const settle: Do<{ readonly databaseId: string }> = async (context, { input }) => {
+/** The step after it: what serves now was of another size and had other logins, perhaps. */
+export const settle: Do<{ readonly databaseId: string }> = async (context, { input }) => {
   const { row } = await loadDatabase(context, input.databaseId);
   await applySpec(context, row);
   return next();
@@ -120,7 +123,7 @@ const removeAside: Do<ForgetInput> = async (context, { input }) => {
   const { hostId, databaseName: database, instance } = input;
   // It went with its database, when that is gone.
   const removed = context.host.command(hostId, "aside.remove", { database, instance });
-  await unlessRefused("unknown_database", removed);
+  await unlessRefused("unknown_database", unlessRefused("unknown_instance", removed));
   return next(changeRestore(context, input.restoreId, { asideUntil: null }));
 };
 

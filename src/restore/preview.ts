@@ -3,10 +3,10 @@
 import { and, eq, inArray, isNotNull } from "drizzle-orm";
 import { z } from "zod";
 import type { Context } from "../core/context.ts";
-import { type ApiError, conflict, unavailable } from "../core/error.ts";
+import { type ApiError, conflict, unavailable, unlessRefused } from "../core/error.ts";
 import { newId, opaqueName } from "../core/id.ts";
 import { laneOf } from "../database/create.ts";
-import { newPassword, verifierOf } from "../database/credential.ts";
+import { newPassword, openPassword, verifierOf } from "../database/credential.ts";
 import { loadDatabase } from "../database/load.ts";
 import { probeDatabase } from "../database/probe.ts";
 import { specOf } from "../database/spec.ts";
@@ -19,6 +19,7 @@ import {
   previewOver,
   Recovering,
   recover,
+  recoveryOf,
   tellFailure,
   unlessLost,
 } from "./recover.ts";
@@ -42,7 +43,7 @@ const nameLength = 20;
 export const PreviewInput = Recovering.extend({ keepSeconds: z.number() });
 type PreviewInput = z.infer<typeof PreviewInput>;
 
-const bringBack: Do<PreviewInput> = (context, { input }) => recover(context, input, "preview");
+const bringBack: Do<PreviewInput> = (context, step) => recover(context, step, "preview");
 
 const giveUp: Undo<PreviewInput> = async (context, { input, failure }) => {
   await endRecovery(context, input.hostId, input.restoreId);
@@ -113,6 +114,22 @@ export const endPreview = defineOperation<EndInput>({
   pointOfNoReturn: "close",
   steps: { close: { do: close } },
 });
+
+/**
+ * Whether an open preview still stands. A host that was restarted has forgotten the recovery, and
+ * goes on showing what it opened.
+ * @throws Error when the host is silent, or not ready
+ */
+export async function isStanding(context: Context, row: RestoreRow): Promise<boolean> {
+  const { hostId, id } = row;
+  const found = await recoveryOf(context, hostId, id);
+  if (found !== null) return found.state !== "failed";
+  await context.host.checkReady(hostId);
+  const { databaseName: database, loginRole: user, ...sealed } = loginOf(row);
+  const login = { database, user, password: await openPassword(context, sealed) };
+  const probe = context.host.command(hostId, "database.probe", { login, by: "socket" });
+  return (await unlessRefused("no_answer", probe)) !== null;
+}
 
 /** How the poolers know a preview. @throws ApiError 409 PREVIEW_NOT_OPEN */
 export function loginOf(row: RestoreRow) {

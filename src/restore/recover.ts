@@ -48,17 +48,18 @@ export function recoveryOf(context: Context, hostId: string, recoveryId: string)
 /**
  * Has the host recover; comes back until it is at the target. A lost one is begun again. `purpose`
  * says whether what is recovered takes writes.
+ * @throws TerminalError with the host's words
  */
 export async function recover(
   context: Context,
-  input: Recovering,
+  { input, attempt }: { readonly input: Recovering; readonly attempt: number },
   purpose: "preview" | "restore",
 ): Promise<Outcome> {
   const { hostId, restoreId, request } = input;
   const found = await recoveryOf(context, hostId, restoreId);
   if (found === null) {
     const order = { recovery_id: restoreId, request, for: purpose };
-    await context.host.command(hostId, "recovery.start", order);
+    await heeded(attempt, context.host.command(hostId, "recovery.start", order));
     return waitFor(lookSeconds, changeRestore(context, restoreId, { state: "running" }));
   }
   const isOver = found.state === "ready" || found.state === "failed";
@@ -117,7 +118,7 @@ export async function heeded<Result>(attempt: number, asked: Promise<Result>): P
 }
 
 // A name that is taken stays so; what only waits for something else passes.
-const final: readonly string[] = ["table_exists", "unknown_table", "unknown_instance"];
+const final: readonly string[] = ["table_exists", "unknown_table", "no_schema", "unknown_instance"];
 
 /** Ends a recovery, whatever it does; what serves by now, or was put aside, stays. */
 export async function endRecovery(context: Context, hostId: string, recoveryId: string) {

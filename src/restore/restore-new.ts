@@ -28,7 +28,7 @@ import type { ResolvedTarget } from "./target.ts";
 const RestoreInput = Recovering.extend({ databaseId: z.string(), databaseName: z.string() });
 type RestoreInput = z.infer<typeof RestoreInput>;
 
-const bringBack: Do<RestoreInput> = (context, { input }) => recover(context, input, "restore");
+const bringBack: Do<RestoreInput> = (context, step) => recover(context, step, "restore");
 
 // Undone last: what the failure was is told by both rows, and the place is free again.
 const giveUp: Undo<RestoreInput> = async (context, { input, failure }) => {

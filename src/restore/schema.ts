@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { Label, optional, Time, uuid } from "../core/schema.ts";
-import { type Progress as Known, type RestoreRow, restoreModes } from "./table.ts";
+import { type Progress as Known, type RestoreRow, restoreModes, restoreSources } from "./table.ts";
 import { RestoreTables } from "./table-name.ts";
 
 const Progress = z.object({
@@ -37,7 +37,7 @@ export const Restore = z
     id: z.string(),
     state: z.enum(["pending", "running", "succeeded", "failed"]),
     mode: z.enum(restoreModes),
-    source: z.enum(["recovery", "dump", "import"]),
+    source: z.enum(restoreSources),
     source_database_id: z.string(),
     database_id: z.string(),
     project_id: z.string(),
@@ -132,8 +132,9 @@ export const CreateRestore = z
     tables: optional(RestoreTables).openapi({
       description:
         'Single tables, as "orders", "public.orders" or { schema, name, as }: they come back ' +
-        "beside the living ones, with their rows, defaults, constraints and indexes. A name that " +
-        "is taken fails the restore, and nothing is copied.",
+        "beside the living ones, with their rows, defaults, indexes and constraints, but without " +
+        "foreign keys, triggers and policies. A name that is taken fails the restore, and nothing " +
+        "is copied.",
     }),
     keep_seconds: optional(z.int(keepProblem).min(10, keepProblem).max(3600, keepProblem)).openapi({
       description: "How long a preview stands; an hour when nothing is said",

@@ -16,6 +16,9 @@ export interface Progress {
 /** What a restore makes of a moment. */
 export const restoreModes = ["new", "in_place", "preview", "tables"] as const;
 
+/** What it is made from: base backup and WAL, a dump, a caller's archive, a branch. */
+export const restoreSources = ["recovery", "dump", "import", "branch"] as const;
+
 /** A table that is brought back beside the living one. */
 export interface RestoredTable {
   readonly schema: string;
@@ -42,10 +45,8 @@ export const restore = sqliteTable(
     operationId: text("operation_id").notNull(),
     mode: text("mode", { enum: restoreModes }).notNull(),
     state: text("state", { enum: ["pending", "running", "succeeded", "failed"] }).notNull(),
-    /** What it is made from: base backup and WAL, a dump of the database, a caller's archive. */
-    source: text("source", { enum: ["recovery", "dump", "import"] })
-      .notNull()
-      .default("recovery"),
+    /** What it is made from. */
+    source: text("source", { enum: restoreSources }).notNull().default("recovery"),
     /** The target as it was asked for, in words. */
     requestedTarget: text("requested_target").notNull(),
     /** When the last commit was made that is there; microseconds. */

@@ -27,7 +27,7 @@ const TablesInput = Recovering.extend({
 });
 type TablesInput = z.infer<typeof TablesInput>;
 
-const bringBack: Do<TablesInput> = (context, { input }) => recover(context, input, "restore");
+const bringBack: Do<TablesInput> = (context, step) => recover(context, step, "restore");
 
 const giveUp: Undo<TablesInput> = async (context, { input, failure }) => {
   await endRecovery(context, input.hostId, input.restoreId);

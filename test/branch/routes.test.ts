@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { expireBranches } from "../../src/branch/expire.ts";
 import { HostRefusal } from "../../src/core/error.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
+import { servingOf } from "../support/fake-recovery.ts";
 import { runToEnd } from "../support/run.ts";
 
 const week = 7 * 86_400;
@@ -182,5 +183,66 @@ describe("the end of a branch", () => {
     await api.call("DELETE", `${path}?grace_seconds=0`);
     await pass(60);
     expect(await databaseOf(made)).toMatchObject({ state: "running", branch_of: id });
+  });
+});
+
+describe("a promotion over its source", () => {
+  const serving = async () =>
+    servingOf(api.host.things, (await api.call("GET", path)).body.data.database);
+  const promote = (of: string) => api.call("POST", `/api/v1/databases/${of}/promote-branch`);
+
+  it("is a restore in place of the source that can be undone, and leaves the branch", async () => {
+    const { id: made } = await branched();
+    const first = await serving();
+    const { status, body } = await promote(made);
+    expect(status).toBe(201);
+    await runToEnd(api, lane);
+    const restore = await api.call("GET", `/api/v1/restores/${body.data.id}`);
+    expect(restore.body.data).toMatchObject({
+      ...{ state: "succeeded", mode: "in_place", source: "branch", database_id: id },
+      requested_target: `branch ${made}`,
+    });
+    expect(await serving()).not.toBe(first);
+    expect([api.host.dumps.size, api.host.recoveries.size]).toEqual([0, 0]);
+    expect((await databaseOf(made)).state).toBe("running");
+    await api.call("POST", `/api/v1/restores/${body.data.id}/undo`);
+    await runToEnd(api, lane);
+    expect(await serving()).toBe(first);
+  });
+
+  it("is of branches alone, whose source is there", async () => {
+    expect((await promote(id)).body.error.code).toBe("NOT_A_BRANCH");
+    const { id: made } = await branched();
+    const key = await api.addStranger();
+    const strange = await api.call("POST", `/api/v1/databases/${made}/promote-branch`, { key });
+    expect(strange.status).toBe(404);
+    await api.call("DELETE", path);
+    expect((await promote(made)).body.error.code).toBe("INVALID_STATE");
+    await api.call("POST", `${path}/undelete`);
+    await api.call("DELETE", `${path}?grace_seconds=0`);
+    expect((await promote(made)).body.error.code).toBe("SOURCE_GONE");
+  });
+
+  it("that cannot be dumped fails in words, and changes nothing", async () => {
+    const { id: made } = await branched();
+    const first = await serving();
+    const { port } = api.host;
+    const { command } = port;
+    Object.assign(port, {
+      command: async (...call: Parameters<typeof command>) => {
+        const report = await command(...call);
+        const failed = { ...report, state: "failed", error: "The disk is full.", stored: null };
+        return call[1] === "dump.status" ? failed : report;
+      },
+    });
+    const { body } = await promote(made);
+    await runToEnd(api, lane);
+    const restore = await api.call("GET", `/api/v1/restores/${body.data.id}`);
+    expect(restore.body.data).toMatchObject({
+      state: "failed",
+      error_message: "The disk is full.",
+    });
+    expect(await serving()).toBe(first);
+    expect(api.host.dumps.size).toBe(0);
   });
 });

@@ -86,9 +86,15 @@ async function onRestore(walk: Walk): Promise<void> {
 }
 
 async function onBranch(walk: Walk): Promise<void> {
-  const { api, chance, number } = walk;
+  const { api, chance, number, pick } = walk;
   const row = await someone(walk);
   if (row === undefined) return;
+  const { id, branchOf } = database;
+  const branches = api.context.db.select({ id }).from(database).where(isNotNull(branchOf));
+  const one = pick(await branches);
+  if (one !== undefined && chance(30)) {
+    return call(walk, "POST", `/databases/${one.id}/promote-branch`);
+  }
   const moment = new Date(api.clock.now().getTime() - 1000).toISOString();
   const at = chance(30) ? { at: moment } : {};
   const body = { expires_in: minute * (1 + number(120)), ...at };

@@ -267,9 +267,26 @@ describe("the chore", () => {
     expect(await restoreOf(after)).toMatchObject({ state: "succeeded", ended_at: null });
   });
 
+  it("leaves one alone that its host still shows, though it was restarted", async () => {
+    const { id } = await standing();
+    api.host.things.recoveries.clear();
+    await run();
+    expect((await restoreOf(id)).ended_at).toBeNull();
+  });
+
+  it("leaves one alone while the servers of its host do not answer", async () => {
+    const { id } = await standing();
+    api.host.things.recoveries.clear();
+    api.host.things.previews.clear();
+    api.host.things.problem = "the poolers do not answer";
+    await run();
+    expect((await restoreOf(id)).ended_at).toBeNull();
+  });
+
   it("says of one that its host has lost that it is over", async () => {
     const { id } = await standing();
     api.host.things.recoveries.clear();
+    api.host.things.previews.clear();
     await run();
     const { ended_at, error_message } = await restoreOf(id);
     expect(ended_at).not.toBeNull();

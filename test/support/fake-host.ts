@@ -137,9 +137,11 @@ function noAnswer(words: string): HostRefusal {
   return new HostRefusal("database.probe", 409, "no_answer", words);
 }
 
-function ofDatabase(things: Things, database: string, hostId: string) {
-  const { state, spec } = mustExist(things, database, hostId);
-  return { state, logins: spec.logins };
+// What the poolers know nothing of does not answer.
+function ofDatabase({ databases }: Things, database: string, hostId: string) {
+  const found = databases.get(database);
+  if (found?.hostId !== hostId) throw noAnswer(`There is no ${database}.`);
+  return { state: found.state, logins: found.spec.logins };
 }
 
 function ofPreview({ login }: PreviewRequest) {
