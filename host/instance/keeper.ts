@@ -48,12 +48,12 @@ export interface Keeper extends Attendance {
   linkOf(line: string): string;
   /** The instance a line leads to. @throws Error when it leads nowhere */
   live(line: string): InstanceState;
-  /** Its name; undefined when the line leads nowhere. */
-  nameAt(line: string): string | undefined;
   /** The same; undefined when it leads nowhere. */
   find(line: string): InstanceState | undefined;
   /** The line that leads to an instance; undefined when none does. */
   lineOf(name: string): string | undefined;
+  /** Its name; undefined when the line leads nowhere. */
+  nameAt(line: string): string | undefined;
   /** Has a line that led nowhere lead to an instance that runs. */
   lead(line: string, name: string): Promise<void>;
   /** Has work done with the number of a user that no database has. */
@@ -186,7 +186,7 @@ function makingVerbs(parts: Parts, { inLane, hold, fleet, template }: Means) {
   };
 }
 
-type LineVerb = "live" | "find" | "nameAt" | "lineOf" | "lead";
+type LineVerb = "live" | "find" | "lineOf" | "nameAt" | "lead";
 
 function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, LineVerb> {
   const { roster, lines } = parts;
@@ -195,8 +195,8 @@ function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, LineVerb> {
       const name = lines.at(line);
       return name !== undefined && roster.has(name) ? roster.get(name) : undefined;
     },
-    nameAt: lines.at,
     lineOf: lines.of,
+    nameAt: lines.at,
     live(line) {
       const name = lines.at(line);
       if (name === undefined) throw new Error(`There is no database ${line} on this host.`);
@@ -213,7 +213,7 @@ function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, LineVerb> {
 function verbs(
   parts: Parts,
   means: Means,
-): Omit<Keeper, "roster" | "linkOf" | LineVerb | "withSlot" | keyof Attendance> {
+): Omit<Keeper, "roster" | "linkOf" | "withSlot" | LineVerb | keyof Attendance> {
   const { roster, bells, lines } = parts;
   const { inLane, start, hold, fleet } = means;
   const change = createChange(parts, { fleet, hold, start });
