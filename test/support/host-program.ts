@@ -142,7 +142,9 @@ function poolerPid(directory: string, mode: Mode): number {
   const found = findRunning(([path = "", ...args]) =>
     path.endsWith("/pgbouncer") && args.includes(file) ? mode : undefined,
   );
-  return found.get(mode)?.pid ?? 0;
+  const pid = found.get(mode)?.pid;
+  if (pid === undefined) throw new Error(`The pooler for mode ${mode} does not run.`);
+  return pid;
 }
 
 /** Prepares a host program, in a directory of its own; `start` starts it. */
@@ -167,6 +169,9 @@ export async function prepareHostProgram(changes: Changes = {}) {
     return { name, login, password, spec: smallSpec(login, await verifierOf(password, 4096)) };
   }
 
+  /** Every Postgres that runs, by the name of its instance. */
+  const servers = () => findServers(fleetMark({ directory }));
+
   return {
     ...program,
     ...{ config, directory, url, send, command, order },
@@ -190,8 +195,10 @@ export async function prepareHostProgram(changes: Changes = {}) {
       await client.connect();
       return client;
     },
-    /** Every Postgres that runs, by the name of its instance. */
-    servers: () => findServers(fleetMark({ directory })),
+    servers,
+    /** The Postgres of a database; undefined while none runs. */
+    server: ({ name }: ProgramDatabase) =>
+      [...servers()].find(([instance]) => instance.split(".")[0] === name)?.[1],
     /** The process of a pooler. */
     pooler: (mode: Mode) => poolerPid(directory, mode),
     /** Processes of the host, the program's own and all it started. */
