@@ -31,8 +31,8 @@ export interface PoolerState {
   resume(database: string): Promise<void>;
   disable(database: string): Promise<void>;
   enable(database: string): Promise<void>;
-  /** Ends its clients and what they do; one that is logging in is none yet. */
-  endClients(database: string): Promise<void>;
+  /** Ends its clients, or one user's; one that is logging in is none yet. */
+  endClients(database: string, user?: string): Promise<void>;
 }
 
 /** A waiting PAUSE blocks the console it came from, hence a session for it alone. */
@@ -76,9 +76,10 @@ function usesOf(rows: readonly Record<string, unknown>[]): Map<string, PoolUse> 
 
 // Not KILL: it frees pools that clients which log in at that moment point to, and PgBouncer 1.24
 // crashes with all of its databases: github.com/pgbouncer/pgbouncer/issues/1401
-async function endClients(console: Session, database: string): Promise<void> {
-  const clients = await console.query<Record<string, unknown>>("SHOW CLIENTS");
-  for (const client of clients.filter((one) => one.database === database)) {
+async function endClients(console: Session, database: string, user?: string): Promise<void> {
+  const all = await console.query<Record<string, unknown>>("SHOW CLIENTS");
+  const own = all.filter((one) => one.database === database);
+  for (const client of own.filter((one) => user === undefined || one.user === user)) {
     await console.query(`KILL_CLIENT ${client.id}`).catch((error: Error) => {
       if (!error.message.includes("client not found")) throw error;
     });
@@ -125,6 +126,6 @@ export function createPoolerState(console: Session, pausing: Session): PoolerSta
     resume: (database) => resume(console, database),
     disable: (database) => command(console, `DISABLE ${database}`),
     enable: (database) => command(console, `ENABLE ${database}`),
-    endClients: (database) => endClients(console, database),
+    endClients: (database, user) => endClients(console, database, user),
   };
 }

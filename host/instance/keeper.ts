@@ -5,27 +5,22 @@ import { join } from "node:path";
 import { endNow } from "../base/running.ts";
 import { createLanes, type Lanes } from "../lane.ts";
 import { log, messageOf } from "../log.ts";
-import { createTurns } from "../turn.ts";
+import { createChange } from "./change.ts";
 import { discard } from "./discard.ts";
-import { createDoorbells, type Doorbells } from "./doorbell.ts";
-import { makePassable, writeSettings } from "./files.ts";
+import { createDoorbells } from "./doorbell.ts";
+import { makePassable } from "./files.ts";
 import { boxOf, type Fleet, fleetPlaces } from "./fleet.ts";
-import { type Lines, openLines } from "./line.ts";
-import { linkTarget, pointLink, removeLink } from "./link.ts";
+import { openLines } from "./line.ts";
+import { removeLink } from "./link.ts";
 import { cutLog } from "./log.ts";
 import { makeInstance, type NewInstance } from "./make.ts";
 import { shortName } from "./place.ts";
 import { writeRecord } from "./record.ts";
 import { type InstanceState, openRoster, type Roster } from "./roster.ts";
-import { startServer, stopServer } from "./server.ts";
+import { createStart, type Hold, halt, lead, leadTo, type Parts } from "./serve.ts";
+import { stopServer } from "./server.ts";
+import type { InstanceSize } from "./size.ts";
 import { ensureTemplate } from "./template.ts";
-
-/** Starts are work for the processors and the disk: more at once make each later. */
-const startsAtOnce = 4;
-
-/** Holds the clients of a line between statements. @returns how to let them go on */
-export type Hold = (line: string) => Promise<() => Promise<void>>;
-const nobodyHeld = async () => undefined;
 
 /** What can be done with the instances of a host. */
 export interface Keeper {
@@ -34,6 +29,10 @@ export interface Keeper {
   linkOf(line: string): string;
   /** The instance a line leads to. @throws Error when it leads nowhere */
   live(line: string): InstanceState;
+  /** The same; undefined when it leads nowhere. */
+  find(line: string): InstanceState | undefined;
+  /** The line that leads to an instance; undefined when none does. */
+  lineOf(name: string): string | undefined;
   /** Has a line that led nowhere lead to an instance that runs. */
   lead(line: string, name: string): Promise<void>;
   /** Has work done with the number of a user that no database has. */
@@ -53,6 +52,21 @@ export interface Keeper {
   sleep(name: string): Promise<void>;
   /** Stops its Postgres; nobody but `start` starts it again. */
   stop(name: string): Promise<void>;
+  /**
+   * Restarts its Postgres; clients wait meanwhile. `between` is called when nobody is served.
+   * One that does not run is not started.
+   */
+  restart(name: string, between?: () => Promise<void>): Promise<void>;
+  /**
+   * Gives it another size: at once where Postgres takes that, by a restart else. One that does not
+   * run has it from its next start. `between` is called once, and when it restarts, in between.
+   */
+  resize(name: string, size: InstanceSize, between: () => Promise<void>): Promise<void>;
+  /**
+   * Does something with its Postgres. One that does not run is started for that and stopped again,
+   * and no client is led to it.
+   */
+  visit<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
   /** Ends it and removes its files. */
   remove(name: string): Promise<void>;
   /** Starts again what is to run and does not. @returns the names of those that run again */
@@ -61,45 +75,6 @@ export interface Keeper {
   cutLogs(): void;
   /** Listens for nobody any more. Instances go on. */
   close(): void;
-}
-
-/** What the verbs work with. */
-interface Parts {
-  readonly roster: Roster;
-  readonly lines: Lines;
-  readonly bells: Doorbells;
-  readonly linkOf: (line: string) => string;
-}
-
-/** Leads the clients of an instance to a directory, when any are led to it at all. */
-function leadTo({ lines, linkOf }: Parts, name: string, directory: string): void {
-  const line = lines.of(name);
-  if (line !== undefined && linkTarget(linkOf(line)) !== directory) {
-    pointLink(linkOf(line), directory);
-  }
-}
-
-/** Leads clients to its Postgres. */
-async function lead(parts: Parts, name: string): Promise<string> {
-  const { socket, door } = parts.roster.box(name).place;
-  leadTo(parts, name, socket);
-  await parts.bells.take(name);
-  return door;
-}
-
-/** Leads clients elsewhere, and then stops what they were served by. */
-async function halt(parts: Parts, hold: Hold, name: string, next: string): Promise<void> {
-  const { roster, lines } = parts;
-  const { server } = roster.get(name);
-  const line = lines.of(name);
-  const letGo = line === undefined ? nobodyHeld : await hold(line);
-  try {
-    leadTo(parts, name, next);
-    if (server !== undefined) await stopServer(server);
-    roster.note(name, undefined);
-  } finally {
-    await letGo();
-  }
 }
 
 /** Ends one and removes it; a crash half way leaves what is removed at the next start. */
@@ -154,21 +129,6 @@ async function replace(
   await parts.bells.take(former);
 }
 
-/** Makes starts, few at a time. */
-function createStart(parts: Parts) {
-  const { roster } = parts;
-  const inTurn = createTurns(startsAtOnce);
-  return async (name: string): Promise<string> => {
-    const { record, server } = roster.get(name);
-    if (server === undefined) {
-      const box = roster.box(name);
-      writeSettings(box, record.size);
-      await inTurn(async () => roster.note(name, await startServer(box)));
-    }
-    return lead(parts, name);
-  };
-}
-
 /** Starts one for a client; the pooler only tells that nobody answered, the log says why. */
 function createWake({ roster }: Pick<Parts, "roster">, start: (name: string) => Promise<string>) {
   return async (name: string): Promise<string> => {
@@ -188,8 +148,11 @@ function createWake({ roster }: Pick<Parts, "roster">, start: (name: string) => 
 async function takeOver(parts: Parts): Promise<void> {
   for (const { record, server } of parts.roster.all()) {
     const { name, wanted } = record;
-    if (server !== undefined) await lead(parts, name);
-    else if (wanted === "asleep") leadTo(parts, name, await parts.bells.hang(name));
+    if (server !== undefined) {
+      // Somebody's wake, or a visit, was cut short: it is awake.
+      if (wanted === "asleep") parts.roster.want(name, "running");
+      await lead(parts, name);
+    } else if (wanted === "asleep") leadTo(parts, name, await parts.bells.hang(name));
   }
 }
 
@@ -261,9 +224,14 @@ function makingVerbs(parts: Parts, { inLane, hold, fleet, template }: Means) {
   };
 }
 
-function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "lead"> {
+function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "find" | "lineOf" | "lead"> {
   const { roster, lines } = parts;
   return {
+    find(line) {
+      const name = lines.at(line);
+      return name !== undefined && roster.has(name) ? roster.get(name) : undefined;
+    },
+    lineOf: lines.of,
     live(line) {
       const name = lines.at(line);
       if (name === undefined) throw new Error(`There is no database ${line} on this host.`);
@@ -280,9 +248,10 @@ function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "lead"> {
 function verbs(
   parts: Parts,
   means: Means,
-): Omit<Keeper, "roster" | "linkOf" | "live" | "lead" | "withSlot"> {
+): Omit<Keeper, "roster" | "linkOf" | "live" | "find" | "lineOf" | "lead" | "withSlot"> {
   const { roster, bells } = parts;
   const { inLane, start, hold, fleet } = means;
+  const change = createChange(parts, { fleet, hold, start });
   return {
     ...makingVerbs(parts, means),
     start: (name) =>
@@ -302,6 +271,9 @@ function verbs(
         await halt(parts, hold, name, roster.box(name).place.settings);
         await bells.take(name);
       }),
+    restart: (name, between) => inLane(name, () => change.restart(name, between)),
+    resize: (name, size, between) => inLane(name, () => change.resize(name, size, between)),
+    visit: (name, work) => inLane(name, () => change.visit(name, work)),
     remove: (name) => inLane(name, () => destroy(fleet, parts, name)),
     async revive() {
       const ended = roster

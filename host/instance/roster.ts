@@ -4,6 +4,7 @@ import { discard } from "./discard.ts";
 import { boxOf, type Fleet, fleetMark, fleetPlaces } from "./fleet.ts";
 import { type InstanceRecord, readRecords, writeRecord } from "./record.ts";
 import { findServers } from "./server.ts";
+import type { InstanceSize } from "./size.ts";
 
 /** An instance as it is now. */
 export interface InstanceState {
@@ -23,6 +24,8 @@ export interface Roster {
   note(name: string, server: Running | undefined): void;
   /** Notes what is wanted of it, on disk before it returns. */
   want(name: string, wanted: InstanceRecord["wanted"]): void;
+  /** Notes its size, on disk before it returns. */
+  resize(name: string, size: InstanceSize): void;
   /** Adds a new one, whose record is on disk. */
   add(state: InstanceState): void;
   forget(name: string): void;
@@ -75,6 +78,12 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
     else servers.set(name, server);
   }
 
+  function change(name: string, changes: Partial<InstanceRecord>): void {
+    const record = { ...recordOf(name), ...changes };
+    writeRecord(box(name).place, record);
+    records.set(name, record);
+  }
+
   return {
     all: () => [...records.values()].map(stateOf),
     has: (name) => records.has(name),
@@ -82,11 +91,9 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
     box,
     note,
     want(name, wanted) {
-      const record = recordOf(name);
-      if (record.wanted === wanted) return;
-      writeRecord(box(name).place, { ...record, wanted });
-      records.set(name, { ...record, wanted });
+      if (recordOf(name).wanted !== wanted) change(name, { wanted });
     },
+    resize: (name, size) => change(name, { size }),
     add({ record, server }) {
       records.set(record.name, record);
       note(record.name, server);

@@ -23,6 +23,8 @@ export interface Pair {
   apply(): Promise<void>;
   /** Holds the clients of a line between transactions. Sessions end, as no one else can. */
   hold(line: string): Promise<() => Promise<void>>;
+  /** Ends the clients of a line, or those of one of its users. */
+  endClients(line: string, user?: string): Promise<void>;
   /** Lets go of all lines: what held them may be a host program that is no more. */
   letAllGo(): Promise<void>;
   /** By line; one the poolers have not met is missing. */
@@ -94,6 +96,9 @@ export function createPair({ transaction, session, linesFor }: PairOptions): Pai
       await session.apply(linesFor("session"));
     }),
     hold,
+    async endClients(line, user) {
+      await Promise.all(states.map((state) => state.endClients(line, user)));
+    },
     letAllGo,
     async use() {
       const [shared, own, answered] = await Promise.all([

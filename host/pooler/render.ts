@@ -28,6 +28,8 @@ export interface Line {
   readonly users: readonly LineUser[];
   /** Networks it may be reached from over TCP, in CIDR; all when empty. */
   readonly allowedNetworks: readonly string[];
+  /** Its clients are refused with words, at once. */
+  readonly isStopped?: boolean;
 }
 
 /** The user of the console, and the only one that uses it. */
