@@ -24,7 +24,7 @@ import { ensureTemplate } from "./template.ts";
 
 /** What can be done with the instances of a host. */
 export interface Keeper {
-  readonly roster: Pick<Roster, "all" | "has" | "get" | "box">;
+  readonly roster: Pick<Roster, "all" | "has" | "get" | "box" | "keepSlot">;
   /** The directory a pooler's line of this name has to lead to. */
   linkOf(line: string): string;
   /** The instance a line leads to. @throws Error when it leads nowhere */

@@ -1,9 +1,12 @@
 // Puts an instance in the place of the one that serves a database: what was recovered, or what was
 // put aside before. The one that served is stopped, and kept.
-import { sizeOf } from "../database/spec.ts";
-import { accessOf, settle, withSessions } from "../database/settle.ts";
+import { join } from "node:path";
+import { z } from "zod";
 import { settleLogins } from "../database/login.ts";
 import type { DatabaseMeans } from "../database/means.ts";
+import { accessOf, settle, withSessions } from "../database/settle.ts";
+import { sizeOf } from "../database/spec.ts";
+import { readIfExists, writeAtomically } from "../file.ts";
 import type { InstanceState } from "../instance/roster.ts";
 import { HostProblem } from "../problem.ts";
 import { walDirectory } from "../wal/wal.ts";
@@ -13,6 +16,23 @@ import { startForked } from "./fork.ts";
 export interface ExchangeMeans extends DatabaseMeans {
   /** Told of each database that goes on from its past: a base backup of it is due. */
   readonly afterExchange: (database: string) => void;
+}
+
+const File = z.record(z.string(), z.string());
+const fileIn = (directory: string) => join(directory, "exchanged.json");
+const exchangesMax = 50;
+
+/** Notes which instance is put aside for another one; on disk before it returns. */
+function noteExchange(directory: string, instance: string, former: string): void {
+  const known = File.parse(JSON.parse(readIfExists(fileIn(directory)) ?? "{}"));
+  const others = Object.entries(known).filter(([name]) => name !== instance);
+  const all = Object.fromEntries([...others.slice(1 - exchangesMax), [instance, former]]);
+  writeAtomically(fileIn(directory), JSON.stringify(all));
+}
+
+/** The instance that was put aside when this one took its place last. */
+function formerOf(directory: string, instance: string): string | undefined {
+  return File.parse(JSON.parse(readIfExists(fileIn(directory)) ?? "{}"))[instance];
 }
 
 /**
@@ -26,7 +46,9 @@ export async function exchange(
 ): Promise<void> {
   const { keeper, safe, files, afterExchange } = means;
   const { spec, state } = files.databases.get(database);
-  if (keeper.live(database).record.name !== instance) {
+  const former = keeper.live(database).record.name;
+  if (former !== instance) {
+    noteExchange(safe.repository(database).directory, instance, former);
     // Its roles are those of then; clients are let in to those of now.
     await keeper.resize(instance, sizeOf(spec), async () => undefined);
     await withSessions(means, instance, (sessions) =>
@@ -64,15 +86,27 @@ async function startAside(
   await keeper.adopt({ record, server: started });
 }
 
-/** Puts an instance that was put aside in the place of the one that serves, which is put aside. */
+/**
+ * Puts an instance that was put aside in the place of the one that serves. Done twice it answers
+ * the same. @returns the one that is put aside by it
+ */
 export async function bringBack(
   means: ExchangeMeans,
   database: string,
   instance: string,
-): Promise<void> {
+): Promise<string> {
+  const { keeper, files, safe } = means;
+  files.databases.get(database);
+  const live = keeper.live(database).record.name;
+  const former = formerOf(safe.repository(database).directory, instance);
+  if (live === instance && former !== undefined) {
+    await exchange(means, database, instance);
+    return former;
+  }
   const state = requireAside(means, database, instance);
   await startAside(means, database, state);
   await exchange(means, database, instance);
+  return live;
 }
 
 /** Removes one that was put aside; one that is not there is as good. */

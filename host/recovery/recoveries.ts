@@ -1,6 +1,7 @@
 // The recoveries of a host, what becomes of each, and what a restart of the host program left.
-import type { PreviewRequest, RecoveryRequest } from "../../src/contract/instance/recovery.ts";
+
 import { join } from "node:path";
+import type { PreviewRequest, RecoveryRequest } from "../../src/contract/instance/recovery.ts";
 import { publish } from "../database/make.ts";
 import type { DatabaseMeans } from "../database/means.ts";
 import { removePreview } from "../database/remove.ts";
@@ -44,9 +45,6 @@ interface House {
   readonly registry: Registry;
   readonly outcomes: Outcomes;
 }
-
-const unknown = (id: string) =>
-  new HostProblem(404, "unknown_recovery", `There is no recovery ${id} here.`);
 
 const isThere = ({ keeper }: DatabaseMeans, { instance }: Outcome) => keeper.roster.has(instance);
 
@@ -233,12 +231,7 @@ export async function openRecoveries(means: RecoveryMeans): Promise<Recoveries> 
     open: createOpen(house),
     end,
     bringBack: (database, instance) =>
-      means.lane(database, async () => {
-        means.files.databases.get(database);
-        const former = means.keeper.live(database).record.name;
-        await bringBack(means, database, instance);
-        return former;
-      }),
+      means.lane(database, () => bringBack(means, database, instance)),
     look: createLook(house, end),
   };
 }

@@ -1,11 +1,12 @@
 // How an instance comes to be what a recovery asks for: a moment of a database, or a dump of it.
-import type { DatabaseMeans } from "../database/means.ts";
+
 import { endNow } from "../base/running.ts";
+import { knownInstance } from "../base-backup/known.ts";
+import type { DatabaseMeans } from "../database/means.ts";
 import { discard } from "../instance/discard.ts";
 import { boxOf } from "../instance/fleet.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import type { InstanceState } from "../instance/roster.ts";
-import { knownInstance } from "../base-backup/known.ts";
 import { emptyDatabase } from "./empty.ts";
 import { recover } from "./recover.ts";
 import type { Entry, Worker } from "./registry.ts";
@@ -25,6 +26,8 @@ export interface WorkMeans extends DatabaseMeans {
   readonly loadDump: LoadDump;
   /** Sees to it that there is a base backup to begin with. */
   readonly ensureBackup: (database: string) => Promise<void>;
+  /** Told of what was damaged, though another way was found. */
+  readonly noteDamage: (database: string, detail: string) => void;
 }
 
 /** Has all at hand that was written; of one that is removed nothing more comes. */
@@ -45,7 +48,12 @@ async function recoverTo(
     await safe.repository(database).open(boxOf(fleet, name, of.slot, of.size));
   }
   const order = { of, name, target, isThrowAway: purpose === "preview" };
-  return recover(fleet, sourcesOf(means, database), order, progress);
+  try {
+    return await recover(fleet, sourcesOf(means, database), order, progress);
+  } finally {
+    const damage = progress.facts().passed_over.find(({ is_damage }) => is_damage);
+    if (damage !== undefined) means.noteDamage(database, damage.problem);
+  }
 }
 
 /** A dump comes into the place of the database: what it is in stays the same cluster. */
@@ -85,7 +93,7 @@ export function createWorker(means: WorkMeans): Worker {
       return recoverTo(means, entry, of, request.target);
     },
     withSlot(database, slot, work) {
-      if (files.databases.has(database)) return keeper.keepSlot(slot, () => work(slot));
+      if (files.databases.has(database)) return keeper.roster.keepSlot(slot, () => work(slot));
       return keeper.withSlot(work);
     },
   };
