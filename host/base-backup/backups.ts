@@ -8,10 +8,10 @@ import { HostProblem } from "../problem.ts";
 import { createTurns } from "../turn.ts";
 import { backupDue, hasWritten } from "./due.ts";
 import { noteInstance } from "./known.ts";
-import { dropWhereFull } from "./room.ts";
-import type { BackupType } from "./repository.ts";
-import { type Asked, type BackupStates, openBackupStates } from "./state.ts";
 import { removeExpired } from "./removed.ts";
+import type { BackupType } from "./repository.ts";
+import { dropWhereFull } from "./room.ts";
+import { type Asked, type BackupStates, openBackupStates } from "./state.ts";
 
 const workersMax = 2;
 const lateWalMilliseconds = 60_000;
@@ -102,13 +102,16 @@ function createTake(house: House, inTurn: ReturnType<typeof createTurns>) {
   const { running, means } = house;
 
   async function run(database: string, type: BackupType): Promise<void> {
+    let served: string | undefined;
     try {
-      await inTurn(() => backUp(house, database, type));
+      await inTurn(async () => {
+        served = instanceOf(means, database);
+        await backUp(house, database, type);
+      });
     } catch (error) {
-      // Of one that is gone, or was stopped, nothing is amiss.
-      if (means.files.databases.has(database) && !(error instanceof HostProblem)) {
-        noteFailure(house, database, error);
-      }
+      // Of one that is gone, was stopped or exchanged meanwhile nothing is amiss.
+      const isSame = served !== undefined && served === instanceOf(means, database);
+      if (isSame && !(error instanceof HostProblem)) noteFailure(house, database, error);
       throw error;
     }
   }
@@ -175,12 +178,13 @@ function createLook(house: House, take: ReturnType<typeof createTake>) {
 }
 
 function isServed({ keeper, files }: DatabaseMeans, database: string): boolean {
-  if (!files.databases.has(database)) return false;
-  try {
-    return keeper.live(database).record.wanted !== "stopped";
-  } catch {
-    return false;
-  }
+  const { stage } = files.databases.get(database);
+  return stage === undefined && keeper.find(database)?.record.wanted !== "stopped";
+}
+
+/** The instance that serves a database; undefined when none does. */
+function instanceOf({ keeper, files }: DatabaseMeans, database: string): string | undefined {
+  return files.databases.has(database) ? keeper.find(database)?.record.name : undefined;
 }
 
 /** Begins one by an id. */
@@ -226,7 +230,11 @@ export function openBackups(means: BackupMeans): Backups {
       if (asked !== undefined) return asked;
       throw new HostProblem(404, "unknown_backup", `No backup ${id} was asked for here.`);
     },
-    soon: (database, type) => void take(database, type).catch(() => undefined),
+    soon(database, type) {
+      take(database, type).catch((error) => {
+        log("info", `A base backup of ${database} is put off: ${messageOf(error)}`);
+      });
+    },
     async ensure(database) {
       while (states.get(database).newest === null) {
         await (running.get(database) ?? take(database, "full"));
@@ -236,7 +244,8 @@ export function openBackups(means: BackupMeans): Backups {
       if (states.get(database).damaged !== null) return;
       states.change(database, { damaged: { since: new Date().toISOString(), detail } });
     },
-    problems: () => means.files.databases.all().flatMap(({ database }) => problemsOf(house, database)),
+    problems: () =>
+      means.files.databases.all().flatMap(({ database }) => problemsOf(house, database)),
     async close() {
       isClosed = true;
       await Promise.allSettled(running.values());

@@ -5,6 +5,7 @@ import type { PreviewRequest, RecoveryRequest } from "../../src/contract/instanc
 import { publish } from "../database/make.ts";
 import type { DatabaseMeans } from "../database/means.ts";
 import { removePreview } from "../database/remove.ts";
+import { settle } from "../database/settle.ts";
 import { log, messageOf } from "../log.ts";
 import { HostProblem } from "../problem.ts";
 import { adopt, type NewDatabase } from "./adopt.ts";
@@ -100,6 +101,20 @@ const namesOf = ({ id, database, name }: Entry) => ({
   ...{ recovery_id: id, database, instance: name },
 });
 
+/** Goes on where a host program was ended; one that is whole is given the spec. */
+async function goOnAdopting(
+  means: RecoveryMeans,
+  wanted: NewDatabase,
+  instance: string,
+): Promise<void> {
+  const { databases } = means.files;
+  const { database, spec } = wanted;
+  const known = databases.has(database) ? databases.get(database) : undefined;
+  if (known === undefined || known.stage !== undefined) return publish(means, wanted, instance);
+  databases.put({ ...known, spec });
+  await settle(means, database);
+}
+
 function createAdopt(house: House) {
   const { means, registry, outcomes } = house;
   const { files, lane, safe } = means;
@@ -110,7 +125,7 @@ function createAdopt(house: House) {
       if (before !== undefined) {
         const { became, instance } = before;
         if (became.kind !== "adopted" || became.as !== wanted.database) refuseOther(became.kind);
-        return publish(means, wanted, instance);
+        return goOnAdopting(means, wanted, instance);
       }
       const { entry, state } = registry.ready(id, "restore");
       if (files.databases.has(wanted.database)) {

@@ -26,7 +26,11 @@ export function targetSettings(target: RecoveryTarget): readonly string[] {
   // What was open at the target ends with it, and the locks that it held.
   const action = "recovery_target_action = 'promote'";
   if ("backup" in target) return ["recovery_target = 'immediate'", action];
-  const [kind, value] = "time" in target ? ["time", target.time] : ["name", target.name];
+  // While it reads its settings Postgres knows no zone by name, such as Z.
+  const [kind, value] =
+    "time" in target
+      ? ["time", target.time.replace("T", " ").replace("Z", "+00")]
+      : ["name", target.name];
   return [`recovery_target_${kind} = '${value.replaceAll("'", "''")}'`, action];
 }
 
