@@ -16,6 +16,8 @@ export interface PoolUse {
   readonly waiting: number;
   /** Backends at work for a client, or about to be. */
   readonly busy: number;
+  /** How long the first of those that wait has waited. */
+  readonly waitedSeconds?: number;
 }
 
 /** One pooler as the lifecycle of databases sees it. Each command may be sent twice. */
@@ -51,6 +53,11 @@ function sum<Row>(rows: readonly Row[], name: (row: Row) => string, value: (row:
   return sums;
 }
 
+function longest(rows: readonly Record<string, unknown>[], database: string): number {
+  const own = rows.filter((row) => row.database === database);
+  return Math.max(...own.map(({ maxwait }) => Number(maxwait)));
+}
+
 function usesOf(rows: readonly Record<string, unknown>[]): Map<string, PoolUse> {
   const total = (...columns: string[]) =>
     sum(
@@ -69,6 +76,7 @@ function usesOf(rows: readonly Record<string, unknown>[]): Map<string, PoolUse> 
         clients: get(clients, database),
         waiting: get(waiting, database),
         busy: get(busy, database),
+        waitedSeconds: longest(rows, database),
       },
     ]),
   );

@@ -27,12 +27,13 @@ function instanceOf({ keeper }: DatabaseMeans, database: string): string | undef
   return keeper.roster.all().find(({ record }) => record.database === database)?.record.name;
 }
 
-/** Makes the instance of a new database; its name is one that no other ever had. */
+/** Makes the instance of a new database. */
 async function makeInstanceOf(means: DatabaseMeans, wanted: NewDatabase): Promise<string> {
   const { fleet, keeper, safe } = means;
   const { database, spec, source } = wanted;
   safe.putAside(database);
-  const [name, names] = [instanceName(database), namesOf(database, spec)];
+  const name = keeper.roster.has(database) ? instanceName(database) : database;
+  const names = namesOf(database, spec);
   if (source === undefined) {
     await keeper.make({ name, size: sizeOf(spec), ...names });
     return name;

@@ -90,7 +90,8 @@ async function settleState({ files, keeper }: DatabaseMeans, database: string): 
   if (isOut && (server !== undefined || record.wanted !== "stopped")) {
     await keeper.stop(record.name);
   }
-  if (!isOut && record.wanted === "stopped") await keeper.sleep(record.name);
+  if (isOut || record.wanted !== "stopped") return;
+  if (!(await keeper.sleep(record.name))) await keeper.start(record.name);
 }
 
 /** Settles what a host program that was ended left half done; one that fails is told of. */

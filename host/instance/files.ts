@@ -8,7 +8,11 @@ import { pointLink } from "./link.ts";
 import { inside, socketPort } from "./place.ts";
 import { accessFile, type InstanceSize, renderSettings } from "./size.ts";
 
-const logLinePrefix = "%m [%p] ";
+/**
+ * Of each line of an instance's log. Only a login of the platform's or of the spec gets so far that
+ * it is named, so that no name has what would be taken for the next field.
+ */
+const logLinePrefix = "%m [%p] %e (%b) %q%u ";
 
 /** Makes directories that instances and poolers may pass through, and list none of. */
 export function makePassable(...paths: readonly string[]): void {

@@ -4,7 +4,13 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { endNow } from "../base/running.ts";
 import { createLanes, type Lanes } from "../lane.ts";
-import { log, messageOf } from "../log.ts";
+import {
+  type Attendance,
+  createAttendance,
+  createWake,
+  type HoldUnused,
+  takeOver,
+} from "./attend.ts";
 import { createChange } from "./change.ts";
 import { discard } from "./discard.ts";
 import { createDoorbells } from "./doorbell.ts";
@@ -17,14 +23,27 @@ import { makeInstance, type NewInstance } from "./make.ts";
 import { shortName } from "./place.ts";
 import { writeRecord } from "./record.ts";
 import { type InstanceState, openRoster, type Roster } from "./roster.ts";
-import { createStart, type Hold, halt, lead, leadTo, type Parts } from "./serve.ts";
-import { stopServer } from "./server.ts";
+import {
+  createStart,
+  type Hold,
+  halt,
+  type LineChange,
+  lead,
+  type Parts,
+  replace,
+} from "./serve.ts";
 import type { InstanceSize } from "./size.ts";
 import { ensureTemplate } from "./template.ts";
 
+/** What a keeper asks beside `hold`, and tells. */
+export interface KeeperOptions {
+  readonly holdUnused?: HoldUnused;
+  readonly onChange?: LineChange;
+}
+
 /** What can be done with the instances of a host. */
-export interface Keeper {
-  readonly roster: Pick<Roster, "all" | "has" | "get" | "box" | "keepSlot">;
+export interface Keeper extends Attendance {
+  readonly roster: Pick<Roster, "all" | "conditions" | "has" | "get" | "box" | "keepSlot">;
   /** The directory a pooler's line of this name has to lead to. */
   linkOf(line: string): string;
   /** The instance a line leads to. @throws Error when it leads nowhere */
@@ -33,6 +52,8 @@ export interface Keeper {
   find(line: string): InstanceState | undefined;
   /** The line that leads to an instance; undefined when none does. */
   lineOf(name: string): string | undefined;
+  /** Its name; undefined when the line leads nowhere. */
+  nameAt(line: string): string | undefined;
   /** Has a line that led nowhere lead to an instance that runs. */
   lead(line: string, name: string): Promise<void>;
   /** Has work done with the number of a user that no database has. */
@@ -48,8 +69,6 @@ export interface Keeper {
   replace(line: string, name: string, between?: () => void): Promise<void>;
   /** Starts one, or sees that it runs. @returns the directory of its socket */
   start(name: string): Promise<string>;
-  /** Stops its Postgres; whoever logs in starts it again. */
-  sleep(name: string): Promise<void>;
   /** Stops its Postgres; nobody but `start` starts it again. */
   stop(name: string): Promise<void>;
   /**
@@ -69,8 +88,6 @@ export interface Keeper {
   visit<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
   /** Ends it and removes its files. */
   remove(name: string): Promise<void>;
-  /** Starts again what is to run and does not. @returns the names of those that run again */
-  revive(): Promise<readonly string[]>;
   /** Keeps the logs of all within bounds. */
   cutLogs(): void;
   /** Listens for nobody any more. Instances go on. */
@@ -95,69 +112,12 @@ async function destroy(fleet: Fleet, parts: Parts, name: string): Promise<void> 
   roster.forget(name);
 }
 
-/** Which instance a line is to lead to. */
-interface Replacement {
-  readonly line: string;
-  readonly name: string;
-  readonly between: (() => void) | undefined;
-}
-
-/** Puts an instance in the place of the one a line leads to, which is stopped and kept. */
-async function replace(
-  parts: Parts,
-  hold: Hold,
-  { line, name, between }: Replacement,
-): Promise<void> {
-  const { roster, lines } = parts;
-  const former = lines.at(line);
-  if (former === name) return;
-  const letGo = await hold(line);
-  try {
-    // What was acknowledged is in it before anybody is served by the other.
-    const { server } = former === undefined ? { server: undefined } : roster.get(former);
-    if (server !== undefined) await stopServer(server);
-    between?.();
-    lines.set(line, name);
-    roster.want(name, "running");
-    await lead(parts, name);
-  } finally {
-    await letGo();
-  }
-  if (former === undefined) return;
-  roster.note(former, undefined);
-  roster.want(former, "stopped");
-  await parts.bells.take(former);
-}
-
-/** Starts one for a client; the pooler only tells that nobody answered, the log says why. */
-function createWake({ roster }: Pick<Parts, "roster">, start: (name: string) => Promise<string>) {
-  return async (name: string): Promise<string> => {
-    try {
-      if (roster.get(name).record.wanted === "stopped") throw new Error(`${name} is stopped.`);
-      const socket = await start(name);
-      roster.want(name, "running");
-      return socket;
-    } catch (error) {
-      log("error", `An instance did not wake: ${messageOf(error)}`);
-      throw error;
-    }
-  };
-}
-
-/** Takes over what runs, and listens for clients of what sleeps. */
-async function takeOver(parts: Parts): Promise<void> {
-  for (const { record, server } of parts.roster.all()) {
-    const { name, wanted } = record;
-    if (server !== undefined) {
-      // Somebody's wake, or a visit, was cut short: it is awake.
-      if (wanted === "asleep") parts.roster.want(name, "running");
-      await lead(parts, name);
-    } else if (wanted === "asleep") leadTo(parts, name, await parts.bells.hang(name));
-  }
-}
-
 /** Opens the instances of a fleet. `hold` is asked before a Postgres is stopped. */
-export async function openKeeper(fleet: Fleet, hold: Hold): Promise<Keeper> {
+export async function openKeeper(
+  fleet: Fleet,
+  hold: Hold,
+  { holdUnused = hold, onChange = () => undefined }: KeeperOptions = {},
+): Promise<Keeper> {
   const places = fleetPlaces(fleet);
   makePassable(fleet.directory, places.instances, places.links, places.bells);
   const lanes = createLanes();
@@ -168,13 +128,15 @@ export async function openKeeper(fleet: Fleet, hold: Hold): Promise<Keeper> {
     lanes(roster.has(name) ? roster.get(name).record.database : name, work);
   const bells = createDoorbells(places.bells, (name) => inLane(name, () => wake(name)));
   const linkOf = (line: string) => join(places.links, shortName(line));
-  const parts: Parts = { roster, lines: openLines(places.lines), bells, linkOf };
+  const lines = openLines(places.lines);
+  const parts: Parts = { roster, lines, bells, linkOf, onChange };
   const start = createStart(parts);
   const wake = createWake(parts, start);
   await takeOver(parts);
   return {
     ...verbs(parts, { inLane, start, hold, fleet, template }),
     ...lineVerbs(parts, inLane),
+    ...createAttendance(parts, { inLane, start, holdUnused }),
     roster,
     linkOf,
     withSlot: roster.withSlot,
@@ -224,7 +186,9 @@ function makingVerbs(parts: Parts, { inLane, hold, fleet, template }: Means) {
   };
 }
 
-function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "find" | "lineOf" | "lead"> {
+type LineVerb = "live" | "find" | "lineOf" | "nameAt" | "lead";
+
+function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, LineVerb> {
   const { roster, lines } = parts;
   return {
     find(line) {
@@ -232,6 +196,7 @@ function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "find" | 
       return name !== undefined && roster.has(name) ? roster.get(name) : undefined;
     },
     lineOf: lines.of,
+    nameAt: lines.at,
     live(line) {
       const name = lines.at(line);
       if (name === undefined) throw new Error(`There is no database ${line} on this host.`);
@@ -248,8 +213,8 @@ function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "find" | 
 function verbs(
   parts: Parts,
   means: Means,
-): Omit<Keeper, "roster" | "linkOf" | "live" | "find" | "lineOf" | "lead" | "withSlot"> {
-  const { roster, bells } = parts;
+): Omit<Keeper, "roster" | "linkOf" | "withSlot" | LineVerb | keyof Attendance> {
+  const { roster, bells, lines } = parts;
   const { inLane, start, hold, fleet } = means;
   const change = createChange(parts, { fleet, hold, start });
   return {
@@ -259,32 +224,20 @@ function verbs(
         roster.want(name, "running");
         return start(name);
       }),
-    sleep: (name) =>
-      inLane(name, async () => {
-        roster.want(name, "asleep");
-        await halt(parts, hold, name, await bells.hang(name));
-      }),
     stop: (name) =>
       inLane(name, async () => {
         roster.want(name, "stopped");
         // There is no socket in it: who connects is refused at once.
         await halt(parts, hold, name, roster.box(name).place.settings);
         await bells.take(name);
+        // A sleep ends, however it does.
+        const line = lines.of(name);
+        if (line !== undefined) parts.onChange(line, "woken");
       }),
     restart: (name, between) => inLane(name, () => change.restart(name, between)),
     resize: (name, size, between) => inLane(name, () => change.resize(name, size, between)),
     visit: (name, work) => inLane(name, () => change.visit(name, work)),
     remove: (name) => inLane(name, () => destroy(fleet, parts, name)),
-    async revive() {
-      const ended = roster
-        .all()
-        .filter(({ record, server }) => record.wanted === "running" && server === undefined)
-        .map(({ record }) => record.name);
-      const started = await Promise.allSettled(
-        ended.map((name) => inLane(name, () => start(name))),
-      );
-      return ended.filter((_, at) => started[at]?.status === "fulfilled");
-    },
     cutLogs() {
       for (const { record } of roster.all()) cutLog(roster.box(record.name).place.log);
     },

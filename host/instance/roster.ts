@@ -1,4 +1,4 @@
-import { endNow, isRunning, type Running } from "../base/running.ts";
+import { conditionOf, endNow, isRunning, type Running } from "../base/running.ts";
 import type { Box } from "./box.ts";
 import { discard } from "./discard.ts";
 import { boxOf, type Fleet, fleetMark, fleetPlaces } from "./fleet.ts";
@@ -13,9 +13,19 @@ export interface InstanceState {
   readonly server: Running | undefined;
 }
 
+/** What becomes of the Postgres of an instance, with one look at its process. */
+export interface InstanceCondition {
+  readonly record: InstanceRecord;
+  /** The process that was last known for it. */
+  readonly server: Running | undefined;
+  readonly condition: "runs" | "halted" | "gone";
+}
+
 /** What is known of the instances of a host; it changes nothing but records. */
 export interface Roster {
   all(): readonly InstanceState[];
+  /** What becomes of each. */
+  conditions(): readonly InstanceCondition[];
   has(name: string): boolean;
   /** @throws Error when there is none of this name */
   get(name: string): InstanceState;
@@ -94,6 +104,11 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
 
   return {
     all: () => [...records.values()].map(stateOf),
+    conditions: () =>
+      [...records.values()].map((record) => {
+        const server = servers.get(record.name);
+        return { record, server, condition: server === undefined ? "gone" : conditionOf(server) };
+      }),
     has: (name) => records.has(name),
     get: (name) => stateOf(recordOf(name)),
     box,

@@ -20,7 +20,11 @@ export interface Parts {
   readonly lines: Lines;
   readonly bells: Doorbells;
   readonly linkOf: (line: string) => string;
+  readonly onChange: LineChange;
 }
+
+/** Hears that a line has no Postgres until somebody comes, or has one; also once more. */
+export type LineChange = (line: string, to: "suspended" | "woken") => void;
 
 /** Leads the clients of an instance to a directory, when any are led to it at all. */
 export function leadTo({ lines, linkOf }: Parts, name: string, directory: string): void {
@@ -35,6 +39,8 @@ export async function lead(parts: Parts, name: string): Promise<string> {
   const { socket, door } = parts.roster.box(name).place;
   leadTo(parts, name, socket);
   await parts.bells.take(name);
+  const line = parts.lines.of(name);
+  if (line !== undefined) parts.onChange(line, "woken");
   return door;
 }
 
@@ -56,6 +62,40 @@ export async function halt(parts: Parts, hold: Hold, name: string, next: string)
   } finally {
     await letGo();
   }
+}
+
+/** Which instance a line is to lead to. */
+interface Replacement {
+  readonly line: string;
+  readonly name: string;
+  readonly between: (() => void) | undefined;
+}
+
+/** Puts an instance in the place of the one a line leads to, which is stopped and kept. */
+export async function replace(
+  parts: Parts,
+  hold: Hold,
+  { line, name, between }: Replacement,
+): Promise<void> {
+  const { roster, lines } = parts;
+  const former = lines.at(line);
+  if (former === name) return;
+  const letGo = await hold(line);
+  try {
+    // What was acknowledged is in it before anybody is served by the other.
+    const { server } = former === undefined ? { server: undefined } : roster.get(former);
+    if (server !== undefined) await stopServer(server);
+    between?.();
+    lines.set(line, name);
+    roster.want(name, "running");
+    await lead(parts, name);
+  } finally {
+    await letGo();
+  }
+  if (former === undefined) return;
+  roster.note(former, undefined);
+  roster.want(former, "stopped");
+  await parts.bells.take(former);
 }
 
 /** Makes starts, few at a time. */

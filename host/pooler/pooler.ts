@@ -55,7 +55,7 @@ function commandLine(options: PoolerOptions, files: PoolerFiles): CommandLine {
     ...["--ro-bind", directory, directory],
     ...["--bind", files.socketDirectory, files.socketDirectory],
     ...reachable.flatMap((path) => ["--ro-bind", path, path]),
-    ...["--", pgbouncer, "-q", files.settings],
+    ...["--", pgbouncer, files.settings],
   ];
   return [program, ...args];
 }
@@ -156,8 +156,8 @@ async function findTooOld(console: Session): Promise<string | undefined> {
 export function createPooler(options: PoolerOptions): Pooler {
   const files = filesOf(options.directory, options.mode);
   const { console, consoleLogin, find, begin, stop } = createProcess(options, files);
-  let { certificate } = options;
   const refusal = createRefusal(console);
+  let { certificate } = options;
   // A former host program may have ended between a write and the RELOAD.
   let isStale = true;
 
