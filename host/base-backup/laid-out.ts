@@ -72,8 +72,8 @@ export interface LaidOuts {
   make(of: InstanceRecord, beside: BaseBackup): Promise<void>;
   /** The newest one, which stays until it is let go of; undefined when there is none. */
   hold(): { readonly newest: LaidOut | undefined; readonly letGo: () => void };
-  /** Removes all that nobody works with. */
-  removeAll(): Promise<void>;
+  /** Removes all that nobody works with; false when there is none. */
+  removeAll(): Promise<boolean>;
 }
 
 const shares = new Map<string, Promise<boolean>>();
@@ -181,6 +181,10 @@ export function openLaidOuts(fleet: Fleet, directory: string): LaidOuts {
       const letGo = () => void users.set(name, (users.get(name) ?? 1) - 1);
       return { newest: { backup, data: join(parent, name, "data") }, letGo };
     },
-    removeAll: () => removeBut(undefined),
+    async removeAll() {
+      if (names().length === 0) return false;
+      await removeBut(undefined);
+      return true;
+    },
   };
 }

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
+import { noteInstance } from "../base-backup/known.ts";
 import { type LaidOuts, openLaidOuts } from "../base-backup/laid-out.ts";
 import { type Repository, type Retention, repositoryOf } from "../base-backup/repository.ts";
 import { syncDirectory } from "../file.ts";
@@ -52,13 +53,14 @@ function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
     wal.follow({ database, box, repository: repository(database), server });
   }
 
-  /** Notes the timeline an instance writes to, from now on. */
+  /** Notes which instance a database lives in from now on, and on which timeline. */
   function noteTimelineOf(database: string, name: string): void {
     const { place } = keeper.roster.box(name);
     const newest = listInside(place.box, "data", "pg_wal").filter(isSegment).toSorted().at(-1);
     const directory = walDirectory(repository(database));
     mkdirSync(directory, { recursive: true, mode: 0o711 });
     if (newest !== undefined) noteTimeline(directory, newest.slice(0, 8), new Date());
+    noteInstance(repository(database).directory, keeper.roster.get(name).record);
   }
 
   /** Keeps what was backed up of a removed database of a name under another one. */

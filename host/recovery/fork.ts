@@ -1,11 +1,8 @@
 // Starts an instance that was put aside while another one of its database went on. Both have the
 // same past; from here on its WAL is on a timeline of its own, so that neither is taken for the
 // other's.
-import { chmodSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { endNow, type Running } from "../base/running.ts";
-import { readIfExists, writeAtomically } from "../file.ts";
 import type { Box } from "../instance/box.ts";
 import { writeSettings } from "../instance/files.ts";
 import type { Fleet } from "../instance/fleet.ts";
@@ -49,10 +46,7 @@ export async function startForked(
   wal: string,
 ): Promise<Running> {
   const box: Box = { ...bare, reach: { readable: { "/wal": wal } } };
-  writeSettings(box, size);
-  const file = join(box.place.settings, "postgresql.conf");
-  writeAtomically(file, `${readIfExists(file)}${forking.join("\n")}\n`);
-  chmodSync(file, 0o644);
+  writeSettings(box, size, forking);
   writeInside(box.place.box, signal, "", box.uid);
   let server: Running | undefined;
   try {

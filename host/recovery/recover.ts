@@ -21,9 +21,8 @@ import { timelineAt } from "../wal/timeline.ts";
 import { type Candidate, type Candidates, createCandidates } from "./candidate.ts";
 import { checkRoom, failureWords, type Problem, passedOver, problemOf } from "./problem.ts";
 import { createProgress, type Progress } from "./progress.ts";
-import { evidenceIn, type Replayed, replay } from "./replay.ts";
-import { holdStill } from "./standstill.ts";
-import { type AtTarget, momentOf, type RecoveryTarget } from "./target.ts";
+import { evidenceIn, replay } from "./replay.ts";
+import { momentOf, type RecoveryTarget } from "./target.ts";
 import {
   linkWal,
   planWal,
@@ -40,9 +39,8 @@ export interface RecoveryOrder {
   /** Name of the new instance. */
   readonly name: string;
   readonly target: RecoveryTarget;
-  readonly then: AtTarget;
-  /** What its Postgres reads beside the settings of its size, while it stays at the target. */
-  readonly asPreview?: (box: Box) => Parameters<typeof writeSettings>[2];
+  /** Nothing of it is to outlive the machine's power: it is not waited for the disk. */
+  readonly isThrowAway?: boolean;
 }
 
 /** What a recovery reads. */
@@ -136,13 +134,13 @@ async function supply({ bare, candidate, distrusted }: Attempt, plan: WalPlan): 
   return supplyWal(bare, candidate.source.repository, plan);
 }
 
-async function replayIn(attempt: Attempt, plan: WalPlan, session: Session): Promise<Replayed> {
+async function replayIn(attempt: Attempt, plan: WalPlan, session: Session): Promise<Running> {
   const { order, candidate, box, progress } = attempt;
   const supplied = await progress.step("fetch_wal", () => supply(attempt, plan));
   writeInside(box.place.box, ["data", "recovery.signal"], "", box.uid);
-  const { target, then, of } = order;
+  const { target, of } = order;
   const { lineage, source } = candidate;
-  const wanted = { target, then, size: of.size, names: plan.names, wal: source.wal };
+  const wanted = { target, size: of.size, names: plan.names, wal: source.wal };
   const { timeline } = lineage;
   try {
     return await progress.step("replay", async () => {
@@ -162,36 +160,23 @@ async function settle({ box, bare, order }: Attempt, session: Session): Promise<
   await session.query(makeWalSlot);
   await session.query("checkpoint");
   await removeSupply(bare);
-  await syncFileSystem(box.place.directory);
-}
-
-/** Has it stay at the target, and take reads only. */
-function stayThere(attempt: Attempt, session: Session, replayed: Replayed): Promise<Running> {
-  const { box, order } = attempt;
-  const asStandby = () => void writeSettings(box, order.of.size, order.asPreview?.(box));
-  return holdStill(box, replayed.server, session, { asStandby, isPromoted: replayed.isPromoted });
+  if (order.isThrowAway !== true) await syncFileSystem(box.place.directory);
 }
 
 async function tryOne(attempt: Attempt): Promise<Recovered> {
   const { fleet, order, candidate, box, progress } = attempt;
-  const { of, then } = order;
+  const { of } = order;
   const { backup } = candidate;
   let server: Running | undefined;
   const session = platformSession(fleet, box.place, of.database);
   try {
     const plan = await progress.step("plan", () => planOf(attempt));
     await progress.step("copy", () => copyFiles(attempt));
-    const replayed = await replayIn(attempt, plan, session);
-    server = replayed.server;
+    server = await replayIn(attempt, plan, session);
     const said = readTail(box.place.log, saidBytesMax) ?? "";
     progress.note({ evidence: evidenceIn(said) });
-    await progress.step("settle", async () => {
-      if (then === "promote") await settle(attempt, session);
-      else server = await stayThere(attempt, session, replayed);
-    });
-    // One that stays at its target is not started again: it would recover anew.
-    const wanted = then === "promote" ? "running" : "stopped";
-    const record: InstanceRecord = { ...of, name: order.name, wanted };
+    await progress.step("settle", () => settle(attempt, session));
+    const record: InstanceRecord = { ...of, name: order.name, wanted: "running" };
     return { box, server, record, backup, reachedAt: progress.facts().reached_at };
   } catch (error) {
     if (server !== undefined) await endNow(server);

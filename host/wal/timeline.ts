@@ -9,11 +9,12 @@ const Lived = z.object({
   timeline: z.string(),
   from: z.iso.datetime(),
 });
-type Lived = z.infer<typeof Lived>;
+export type Lived = z.infer<typeof Lived>;
 
 const fileIn = (directory: string) => join(directory, "timeline.json");
 
-function readLived(directory: string): readonly Lived[] {
+/** The timelines a database lived on, the oldest first. */
+export function readLived(directory: string): readonly Lived[] {
   return z.array(Lived).parse(JSON.parse(readIfExists(fileIn(directory)) ?? "[]"));
 }
 

@@ -6,26 +6,23 @@ import { openDatabases } from "../../host/database/databases.ts";
 import { createGuard } from "../../host/database/guard.ts";
 import { databaseHandlers } from "../../host/database/handlers.ts";
 import { openMeans } from "../../host/database/means.ts";
-import {
-  type DatabaseFiles,
-  linesOf,
-  openDatabaseFiles,
-  type PreviewRecord,
-} from "../../host/database/record.ts";
+import { type DatabaseFiles, linesOf, openDatabaseFiles } from "../../host/database/record.ts";
 import { sessionHandlers } from "../../host/database/session.ts";
 import { settleAll } from "../../host/database/settle.ts";
 import { openStorage } from "../../host/database/storage.ts";
+import { openDumpStore } from "../../host/dump-store.ts";
 import { type Fleet, fleetPlaces } from "../../host/instance/fleet.ts";
 import { type Keeper, openKeeper } from "../../host/instance/keeper.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
 import { createPair, type Pair } from "../../host/pooler/pair.ts";
 import { createPooler, type Pooler } from "../../host/pooler/pooler.ts";
-import { pastVerbs } from "../../host/recovery/past.ts";
 import { createWal } from "../../host/wal/wal.ts";
+import type { PreviewRequest } from "../../src/contract/instance/recovery.ts";
 import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
 import { makePair } from "./certificate.ts";
 import { openTestFleet } from "./fleet.ts";
 import { freePort } from "./host.ts";
+import { openPast } from "./past.ts";
 import { smallSpec } from "./spec.ts";
 
 /** A database of a test, and how its tenant gets in. */
@@ -67,6 +64,9 @@ type Poolers = Readonly<Record<Mode, Pooler>> & {
   readonly ports: Readonly<Record<Mode, number>>;
 };
 
+/** Of the dumps of tests. */
+export const dumpKey = "a key only tests know, of a good length";
+
 /** What a database may grow beyond its limit: what a test can write. */
 const marginBytes = 16 * 1024 ** 2;
 const retention = { recoveryDays: 7, baseBackupDays: 30 };
@@ -84,7 +84,9 @@ async function openProgram(fleet: Fleet, { ports, ...poolers }: Poolers, files: 
   await pair.letAllGo();
   const wal = createWal(fleet);
   const means = openMeans({ fleet, keeper, pair, wal, files, retention });
-  const databases = { ...openDatabases(means), ...pastVerbs(means) };
+  const store = openDumpStore(join(fleet.directory, "dump"), dumpKey);
+  const past = await openPast(means, store);
+  const databases = { ...openDatabases(means), ...past };
   const storage = openStorage(means, {
     now: Date.now,
     onMeasured: createGuard(means, marginBytes),
@@ -95,8 +97,9 @@ async function openProgram(fleet: Fleet, { ports, ...poolers }: Poolers, files: 
     socket: { ...at, host: poolers.transaction.consoleLogin.host },
   };
   const parts = { means, databases, storage, ways };
-  const commands = { ...databaseHandlers(parts), ...sessionHandlers(means) };
+  const commands = { ...databaseHandlers(parts), ...sessionHandlers(means), ...past.handlers };
   const close = async () => {
+    await past.backups.close();
     await storage.close();
     await wal.close();
     keeper.close();
@@ -149,12 +152,12 @@ export async function openTestDatabases() {
     settle: () => settleAll(program.means),
     recordOf: (database: string) => files.databases.get(database),
     /** A preview of a database, to be read by its present login. */
-    previewOf(database: string, line: string): Omit<PreviewRecord, "database" | "instance"> {
+    previewOf(database: string, name: string): PreviewRequest {
       const { spec } = files.databases.get(database);
-      const expiresAt = new Date(Date.now() + 3600_000).toISOString();
       const { logins, transaction, session, allowed_addresses } = spec;
       const [login = { name: "", verifier: "" }] = logins;
-      return { line, login, limits: { transaction, session, allowed_addresses }, expiresAt };
+      const limits = { transaction, session, allowed_addresses };
+      return { name, login, limits, keep_seconds: 3600 };
     },
     /** As a host program does that is started anew: it knows what is on disk, and what runs. */
     async comeAnew(): Promise<void> {

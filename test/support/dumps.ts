@@ -6,12 +6,12 @@ import { openDumps } from "../../host/dump/dump.ts";
 import { openDumpStore } from "../../host/dump-store.ts";
 import type { DumpReport } from "../../src/contract/dump.ts";
 import { until } from "./client.ts";
-import type { openTestDatabases } from "./databases.ts";
+import { dumpKey, type openTestDatabases } from "./databases.ts";
 
 /** Opens the dumps of a host. */
 export function openTestDumps({ fleet, keeper }: Awaited<ReturnType<typeof openTestDatabases>>) {
   const directory = join(fleet.directory, "dump");
-  const store = openDumpStore(directory, "a key only tests know, of a good length");
+  const store = openDumpStore(directory, dumpKey);
   const awake = createAwake(keeper);
   const dumps = openDumps({ fleet, keeper, store, awake });
   const status = (dump_id: string) => dumps.handlers["dump.status"]({ dump_id });
