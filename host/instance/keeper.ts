@@ -16,6 +16,7 @@ import { cutLog } from "./log.ts";
 import { makeInstance, type NewInstance } from "./make.ts";
 import { writeRecord } from "./record.ts";
 import { type InstanceState, openRoster, type Roster } from "./roster.ts";
+import { createRousing } from "./rouse.ts";
 import { startServer, stopServer } from "./server.ts";
 import { ensureTemplate } from "./template.ts";
 
@@ -33,10 +34,13 @@ export interface Keeper {
   linkOf(line: string): string;
   /** The instance a line leads to. @throws Error when it leads nowhere */
   live(line: string): InstanceState;
+  /** The same; undefined when it leads nowhere. */
+  find(line: string): InstanceState | undefined;
   /** Has a line that led nowhere lead to an instance that runs. */
   lead(line: string, name: string): Promise<void>;
   /** Has work done with the number of a user that no database has. */
   withSlot: Roster["withSlot"];
+  keepSlot: Roster["keepSlot"];
   /** Makes one, started. @throws Error when that went wrong; nothing of it is left then */
   make(wanted: Omit<NewInstance, "slot">): Promise<InstanceState>;
   /** Takes over one that was made otherwise; no client is led to it. */
@@ -48,7 +52,9 @@ export interface Keeper {
   replace(line: string, name: string, between?: () => void): Promise<void>;
   /** Starts one, or sees that it runs. @returns the directory of its socket */
   start(name: string): Promise<string>;
-  /** Stops its Postgres; whoever logs in starts it again. */
+  /** Has work done while its Postgres runs; one that does not is started, and stopped again. */
+  withRunning<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
+  /** Stops its Postgres, unless it is at work here; whoever logs in starts it again. */
   sleep(name: string): Promise<void>;
   /** Stops its Postgres; nobody but `start` starts it again. */
   stop(name: string): Promise<void>;
@@ -153,19 +159,25 @@ async function replace(
   await parts.bells.take(former);
 }
 
-/** Makes starts, few at a time. */
-function createStart(parts: Parts) {
-  const { roster } = parts;
+/** Makes starts of a Postgres, few at a time. */
+function createBegin({ roster }: Pick<Parts, "roster">) {
   const inTurn = createTurns(startsAtOnce);
-  return async (name: string): Promise<string> => {
+  return async (name: string): Promise<void> => {
     const { record, server } = roster.get(name);
-    if (server === undefined) {
-      const box = roster.box(name);
-      writeSettings(box, record.size);
-      await inTurn(async () => roster.note(name, await startServer(box)));
-    }
-    return lead(parts, name);
+    if (server !== undefined) return;
+    const box = roster.box(name);
+    writeSettings(box, record.size);
+    await inTurn(async () => roster.note(name, await startServer(box)));
   };
+}
+
+/** Stops one, so that whoever logs in starts it again, or nobody. */
+async function putBack(parts: Parts, hold: Hold, name: string, wanted: "asleep" | "stopped") {
+  const { bells, roster } = parts;
+  if (wanted === "asleep") return halt(parts, hold, name, await bells.hang(name));
+  // There is no socket in it: who connects is refused at once.
+  await halt(parts, hold, name, roster.box(name).place.settings);
+  await bells.take(name);
 }
 
 /** Starts one for a client; the pooler only tells that nobody answered, the log says why. */
@@ -185,10 +197,21 @@ function createWake({ roster }: Pick<Parts, "roster">, start: (name: string) => 
 
 /** Takes over what runs, and listens for clients of what sleeps. */
 async function takeOver(parts: Parts): Promise<void> {
-  for (const { record, server } of parts.roster.all()) {
+  const { roster, lines } = parts;
+  for (const { record, server } of roster.all()) {
     const { name, wanted } = record;
-    if (server !== undefined) await lead(parts, name);
-    else if (wanted === "asleep") leadTo(parts, name, await parts.bells.hang(name));
+    // Of a preview's line, nothing is wanted but that it stays as it is.
+    const isWanted = wanted === "running" || lines.of(name) !== record.database;
+    if (server !== undefined && isWanted) {
+      await lead(parts, name);
+      continue;
+    }
+    // A former host program had it run for its own work.
+    if (server !== undefined) {
+      await stopServer(server);
+      roster.note(name, undefined);
+    }
+    if (wanted === "asleep") leadTo(parts, name, await parts.bells.hang(name));
   }
 }
 
@@ -205,15 +228,25 @@ export async function openKeeper(fleet: Fleet, hold: Hold): Promise<Keeper> {
   const bells = createDoorbells(places.bells, (name) => inLane(name, () => wake(name)));
   const linkOf = (line: string) => join(places.links, line);
   const parts: Parts = { roster, lines: openLines(places.lines), bells, linkOf };
-  const start = createStart(parts);
+  const begin = createBegin(parts);
+  const start = async (name: string) => {
+    await begin(name);
+    return lead(parts, name);
+  };
+  const rousing = createRousing({
+    ...{ roster, inLane, begin },
+    putBack: (name, wanted) => putBack(parts, hold, name, wanted),
+  });
   const wake = createWake(parts, start);
   await takeOver(parts);
   return {
-    ...verbs(parts, { inLane, start, hold, fleet, template }),
+    ...verbs(parts, { inLane, start, hold, fleet, template, isAtWork: rousing.isAtWork }),
     ...lineVerbs(parts, inLane),
     roster,
     linkOf,
     withSlot: roster.withSlot,
+    keepSlot: roster.keepSlot,
+    withRunning: rousing.withRunning,
   };
 }
 
@@ -224,6 +257,7 @@ interface Means {
   readonly hold: Hold;
   readonly fleet: Fleet;
   readonly template: string;
+  readonly isAtWork: (name: string) => boolean;
 }
 
 /** Those that bring an instance into being, or into a place. */
@@ -260,13 +294,18 @@ function makingVerbs(parts: Parts, { inLane, hold, fleet, template }: Means) {
   };
 }
 
-function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "lead"> {
+function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "find" | "lead"> {
   const { roster, lines } = parts;
+  const find = (line: string) => {
+    const name = lines.at(line);
+    return name === undefined ? undefined : roster.get(name);
+  };
   return {
+    find,
     live(line) {
-      const name = lines.at(line);
-      if (name === undefined) throw new Error(`There is no database ${line} on this host.`);
-      return roster.get(name);
+      const state = find(line);
+      if (state === undefined) throw new Error(`There is no database ${line} on this host.`);
+      return state;
     },
     lead: (line, name) =>
       inLane(name, async () => {
@@ -276,12 +315,19 @@ function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "lead"> {
   };
 }
 
-function verbs(
-  parts: Parts,
-  means: Means,
-): Omit<Keeper, "roster" | "linkOf" | "live" | "lead" | "withSlot"> {
+type OtherVerbs =
+  | "roster"
+  | "linkOf"
+  | "live"
+  | "find"
+  | "lead"
+  | "withSlot"
+  | "keepSlot"
+  | "withRunning";
+
+function verbs(parts: Parts, means: Means): Omit<Keeper, OtherVerbs> {
   const { roster, bells } = parts;
-  const { inLane, start, hold, fleet } = means;
+  const { inLane, start, hold, fleet, isAtWork } = means;
   return {
     ...makingVerbs(parts, means),
     start: (name) =>
@@ -291,15 +337,15 @@ function verbs(
       }),
     sleep: (name) =>
       inLane(name, async () => {
+        // Who puts the idle ones to sleep asks again.
+        if (isAtWork(name)) return;
         roster.want(name, "asleep");
-        await halt(parts, hold, name, await bells.hang(name));
+        await putBack(parts, hold, name, "asleep");
       }),
     stop: (name) =>
       inLane(name, async () => {
         roster.want(name, "stopped");
-        // There is no socket in it: who connects is refused at once.
-        await halt(parts, hold, name, roster.box(name).place.settings);
-        await bells.take(name);
+        await putBack(parts, hold, name, "stopped");
       }),
     remove: (name) => inLane(name, () => destroy(fleet, parts, name)),
     async revive() {

@@ -9,6 +9,7 @@ import { type Box, toolLine } from "./box.ts";
 import { layOut, removeTree, syncFileSystem, writeSettings } from "./files.ts";
 import { boxOf, type Fleet, platformPassword, platformRole } from "./fleet.ts";
 import { programsOf } from "./programs.ts";
+import { makeReaders } from "./reader.ts";
 import { startServer, stopServer } from "./server.ts";
 import { platformSession } from "./session.ts";
 import { type InstanceSize, segmentBytes } from "./size.ts";
@@ -47,6 +48,7 @@ const closeSql = [
   "revoke connect on database postgres from public",
   "revoke connect on database template1 from public",
   `revoke all on database ${templateName} from public`,
+  ...makeReaders(templateName),
 ];
 // For everybody's slow statements; only the platform makes extensions that are not trusted.
 const extensionSql = "create extension pg_stat_statements schema public";

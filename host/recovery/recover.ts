@@ -32,7 +32,8 @@ async function allOf(works: readonly Promise<unknown>[]): Promise<void> {
 export type RecoveryTarget =
   | { readonly time: string }
   | { readonly lsn: string }
-  | { readonly name: string }
+  /** A restore point, with where it is in WAL. */
+  | { readonly name: string; readonly lsn?: string }
   | { readonly latest: true };
 
 /** One recovery. */
@@ -104,7 +105,12 @@ function chooseBackup(
     if (timeline === undefined || timelineOf(firstWal) === timeline) return true;
     return left !== undefined && lsnOf(endLsn) <= left;
   };
-  const found = backups.findLast((backup) => backup.stoppedAt <= time && isOfPast(backup));
+  const lsn = "lsn" in target && target.lsn !== undefined ? lsnOf(target.lsn) : undefined;
+  const isOver = ({ stoppedAt, firstWal, endLsn }: BaseBackup) =>
+    lsn !== undefined && timelineOf(firstWal) === timeline
+      ? lsnOf(endLsn) <= lsn
+      : stoppedAt <= time;
+  const found = backups.findLast((backup) => isOver(backup) && isOfPast(backup));
   if (found !== undefined) return found;
   throw new NothingToRecover("No base backup is older than the target.");
 }

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Client } from "pg";
+import { repositoryOf } from "../../host/base-backup/repository.ts";
 import { openDatabases } from "../../host/database/databases.ts";
 import {
   type DatabaseFile,
@@ -83,7 +84,7 @@ async function openProgram(
     await wal.close();
     keeper.close();
   };
-  return { keeper, pair, databases, close };
+  return { keeper, pair, wal, databases, close };
 }
 
 /** Starts all of it; nothing is in it yet. */
@@ -121,6 +122,12 @@ export async function openTestDatabases() {
     get databases() {
       return program.databases;
     },
+    get wal() {
+      return program.wal;
+    },
+    repositoryOf: (database: string) => repositoryOf(fleet, database, retention),
+    /** As a host program does that ends; what it started goes on. */
+    leave: () => program.close(),
     recordOf: (database: string) => file.get(database),
     /** As a host program does that is started anew: it knows what is on disk, and what runs. */
     async comeAnew(): Promise<void> {
