@@ -1,6 +1,7 @@
 import {
   closeSync,
   fstatSync,
+  fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -45,6 +46,16 @@ export function writeAtomically(path: string, text: string): void {
   rmSync(part, { force: true });
   writeFileSync(part, text, { mode: 0o600, flush: true });
   renameSync(part, path);
+}
+
+/** Has on disk which names a directory holds: a crash takes back none that was given or removed. */
+export function syncDirectory(path: string): void {
+  const handle = openSync(path, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }
 
 /** Writes when the text differs; true when it did. */

@@ -27,18 +27,18 @@ export function createIdleLook(options: IdleOptions): () => Promise<readonly str
   const seen = new Map<string, Seen>();
 
   /** True for one that has been idle for long enough. */
-  function isIdle({ database, suspendAfterSeconds }: DatabaseRecord, now: LineUse): boolean {
+  function isIdle({ database, spec }: DatabaseRecord, now: LineUse): boolean {
     const before = seen.get(database);
     if (before === undefined || before.answered !== now.answered || now.busy > 0) {
       seen.set(database, { at: clock(), answered: now.answered });
       return false;
     }
-    return clock() - before.at >= suspendAfterSeconds * 1000;
+    return clock() - before.at >= spec.suspend_after_seconds * 1000;
   }
 
   return async () => {
     const candidates = all().filter(
-      ({ database, suspendAfterSeconds }) => suspendAfterSeconds > 0 && isAwake(database),
+      ({ database, spec }) => spec.suspend_after_seconds > 0 && isAwake(database),
     );
     const names = new Set(candidates.map(({ database }) => database));
     for (const database of seen.keys()) if (!names.has(database)) seen.delete(database);

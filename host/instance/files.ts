@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { type CommandLine, run } from "../base/spawn.ts";
 import { writeIfChanged } from "../file.ts";
 import { type Box, passwdText } from "./box.ts";
+import { pointLink } from "./link.ts";
 import { inside, socketPort } from "./place.ts";
 import { accessFile, type InstanceSize, renderSettings } from "./size.ts";
 
@@ -28,6 +29,7 @@ export function layOut({ place, uid }: Box): void {
   makePassable(place.directory, place.box, place.settings, place.socket);
   // Read by the instance itself, and by whoever looks for its socket.
   for (const path of [place.settings, place.socket]) chmodSync(path, 0o755);
+  pointLink(place.door, place.socket);
   closeSync(openSync(place.lock, "a", 0o644));
   chmodSync(place.lock, 0o644);
   const user = uid ?? process.getuid?.() ?? 0;

@@ -14,9 +14,9 @@ import { type Lines, openLines } from "./line.ts";
 import { linkTarget, pointLink, removeLink } from "./link.ts";
 import { cutLog } from "./log.ts";
 import { makeInstance, type NewInstance } from "./make.ts";
+import { shortName } from "./place.ts";
 import { writeRecord } from "./record.ts";
 import { type InstanceState, openRoster, type Roster } from "./roster.ts";
-import { createRousing } from "./rouse.ts";
 import { startServer, stopServer } from "./server.ts";
 import { ensureTemplate } from "./template.ts";
 
@@ -29,18 +29,15 @@ const nobodyHeld = async () => undefined;
 
 /** What can be done with the instances of a host. */
 export interface Keeper {
-  readonly roster: Pick<Roster, "all" | "has" | "get" | "box">;
+  readonly roster: Pick<Roster, "all" | "has" | "get" | "box" | "keepSlot">;
   /** The directory a pooler's line of this name has to lead to. */
   linkOf(line: string): string;
   /** The instance a line leads to. @throws Error when it leads nowhere */
   live(line: string): InstanceState;
-  /** The same; undefined when it leads nowhere. */
-  find(line: string): InstanceState | undefined;
   /** Has a line that led nowhere lead to an instance that runs. */
   lead(line: string, name: string): Promise<void>;
   /** Has work done with the number of a user that no database has. */
   withSlot: Roster["withSlot"];
-  keepSlot: Roster["keepSlot"];
   /** Makes one, started. @throws Error when that went wrong; nothing of it is left then */
   make(wanted: Omit<NewInstance, "slot">): Promise<InstanceState>;
   /** Takes over one that was made otherwise; no client is led to it. */
@@ -52,12 +49,14 @@ export interface Keeper {
   replace(line: string, name: string, between?: () => void): Promise<void>;
   /** Starts one, or sees that it runs. @returns the directory of its socket */
   start(name: string): Promise<string>;
-  /** Has work done while its Postgres runs; one that does not is started, and stopped again. */
-  withRunning<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
-  /** Stops its Postgres, unless it is at work here; whoever logs in starts it again. */
+  /** Stops its Postgres; whoever logs in starts it again. */
   sleep(name: string): Promise<void>;
   /** Stops its Postgres; nobody but `start` starts it again. */
   stop(name: string): Promise<void>;
+  /** Has its Postgres run for the host program's own work: no client is led to it. */
+  rouse(name: string): Promise<void>;
+  /** Stops one that was roused, unless it is wanted to run by now. */
+  settle(name: string): Promise<void>;
   /** Ends it and removes its files. */
   remove(name: string): Promise<void>;
   /** Starts again what is to run and does not. @returns the names of those that run again */
@@ -86,10 +85,10 @@ function leadTo({ lines, linkOf }: Parts, name: string, directory: string): void
 
 /** Leads clients to its Postgres. */
 async function lead(parts: Parts, name: string): Promise<string> {
-  const { socket } = parts.roster.box(name).place;
+  const { socket, door } = parts.roster.box(name).place;
   leadTo(parts, name, socket);
   await parts.bells.take(name);
-  return socket;
+  return door;
 }
 
 /** Leads clients elsewhere, and then stops what they were served by. */
@@ -159,25 +158,19 @@ async function replace(
   await parts.bells.take(former);
 }
 
-/** Makes starts of a Postgres, few at a time. */
-function createBegin({ roster }: Pick<Parts, "roster">) {
+/** Makes starts, few at a time. */
+function createStart(parts: Parts) {
+  const { roster } = parts;
   const inTurn = createTurns(startsAtOnce);
-  return async (name: string): Promise<void> => {
+  return async (name: string): Promise<string> => {
     const { record, server } = roster.get(name);
-    if (server !== undefined) return;
-    const box = roster.box(name);
-    writeSettings(box, record.size);
-    await inTurn(async () => roster.note(name, await startServer(box)));
+    if (server === undefined) {
+      const box = roster.box(name);
+      writeSettings(box, record.size);
+      await inTurn(async () => roster.note(name, await startServer(box)));
+    }
+    return lead(parts, name);
   };
-}
-
-/** Stops one, so that whoever logs in starts it again, or nobody. */
-async function putBack(parts: Parts, hold: Hold, name: string, wanted: "asleep" | "stopped") {
-  const { bells, roster } = parts;
-  if (wanted === "asleep") return halt(parts, hold, name, await bells.hang(name));
-  // There is no socket in it: who connects is refused at once.
-  await halt(parts, hold, name, roster.box(name).place.settings);
-  await bells.take(name);
 }
 
 /** Starts one for a client; the pooler only tells that nobody answered, the log says why. */
@@ -197,21 +190,20 @@ function createWake({ roster }: Pick<Parts, "roster">, start: (name: string) => 
 
 /** Takes over what runs, and listens for clients of what sleeps. */
 async function takeOver(parts: Parts): Promise<void> {
-  const { roster, lines } = parts;
+  const { roster, lines, bells } = parts;
   for (const { record, server } of roster.all()) {
     const { name, wanted } = record;
-    // Of a preview's line, nothing is wanted but that it stays as it is.
-    const isWanted = wanted === "running" || lines.of(name) !== record.database;
-    if (server !== undefined && isWanted) {
+    // A preview's line has another name, and no more is wanted of it than to stay as it is.
+    const isRoused = wanted !== "running" && lines.of(name) === record.database;
+    if (server !== undefined && !isRoused) {
       await lead(parts, name);
       continue;
     }
-    // A former host program had it run for its own work.
     if (server !== undefined) {
       await stopServer(server);
       roster.note(name, undefined);
     }
-    if (wanted === "asleep") leadTo(parts, name, await parts.bells.hang(name));
+    if (wanted === "asleep") leadTo(parts, name, await bells.hang(name));
   }
 }
 
@@ -226,27 +218,17 @@ export async function openKeeper(fleet: Fleet, hold: Hold): Promise<Keeper> {
   const inLane: Lanes = (name, work) =>
     lanes(roster.has(name) ? roster.get(name).record.database : name, work);
   const bells = createDoorbells(places.bells, (name) => inLane(name, () => wake(name)));
-  const linkOf = (line: string) => join(places.links, line);
+  const linkOf = (line: string) => join(places.links, shortName(line));
   const parts: Parts = { roster, lines: openLines(places.lines), bells, linkOf };
-  const begin = createBegin(parts);
-  const start = async (name: string) => {
-    await begin(name);
-    return lead(parts, name);
-  };
-  const rousing = createRousing({
-    ...{ roster, inLane, begin },
-    putBack: (name, wanted) => putBack(parts, hold, name, wanted),
-  });
+  const start = createStart(parts);
   const wake = createWake(parts, start);
   await takeOver(parts);
   return {
-    ...verbs(parts, { inLane, start, hold, fleet, template, isAtWork: rousing.isAtWork }),
+    ...verbs(parts, { inLane, start, hold, fleet, template }),
     ...lineVerbs(parts, inLane),
     roster,
     linkOf,
     withSlot: roster.withSlot,
-    keepSlot: roster.keepSlot,
-    withRunning: rousing.withRunning,
   };
 }
 
@@ -257,7 +239,6 @@ interface Means {
   readonly hold: Hold;
   readonly fleet: Fleet;
   readonly template: string;
-  readonly isAtWork: (name: string) => boolean;
 }
 
 /** Those that bring an instance into being, or into a place. */
@@ -294,18 +275,13 @@ function makingVerbs(parts: Parts, { inLane, hold, fleet, template }: Means) {
   };
 }
 
-function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "find" | "lead"> {
+function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "lead"> {
   const { roster, lines } = parts;
-  const find = (line: string) => {
-    const name = lines.at(line);
-    return name === undefined ? undefined : roster.get(name);
-  };
   return {
-    find,
     live(line) {
-      const state = find(line);
-      if (state === undefined) throw new Error(`There is no database ${line} on this host.`);
-      return state;
+      const name = lines.at(line);
+      if (name === undefined) throw new Error(`There is no database ${line} on this host.`);
+      return roster.get(name);
     },
     lead: (line, name) =>
       inLane(name, async () => {
@@ -315,21 +291,35 @@ function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "find" | 
   };
 }
 
-type OtherVerbs =
-  | "roster"
-  | "linkOf"
-  | "live"
-  | "find"
-  | "lead"
-  | "withSlot"
-  | "keepSlot"
-  | "withRunning";
-
-function verbs(parts: Parts, means: Means): Omit<Keeper, OtherVerbs> {
+function verbs(
+  parts: Parts,
+  means: Means,
+): Omit<Keeper, "roster" | "linkOf" | "live" | "lead" | "withSlot"> {
   const { roster, bells } = parts;
-  const { inLane, start, hold, fleet, isAtWork } = means;
+  const { inLane, start, hold, fleet } = means;
+  const toSleep = async (name: string) => halt(parts, hold, name, await bells.hang(name));
+  const toStop = async (name: string) => {
+    // There is no socket in it: who connects is refused at once.
+    await halt(parts, hold, name, roster.box(name).place.settings);
+    await bells.take(name);
+  };
   return {
     ...makingVerbs(parts, means),
+    rouse: (name) =>
+      inLane(name, async () => {
+        const { record, server } = roster.get(name);
+        if (server !== undefined) return;
+        const box = roster.box(name);
+        writeSettings(box, record.size);
+        roster.note(name, await startServer(box));
+      }),
+    settle: (name) =>
+      inLane(name, async () => {
+        if (!roster.has(name)) return;
+        const { record, server } = roster.get(name);
+        if (server === undefined || record.wanted === "running") return;
+        await (record.wanted === "asleep" ? toSleep(name) : toStop(name));
+      }),
     start: (name) =>
       inLane(name, async () => {
         roster.want(name, "running");
@@ -337,15 +327,13 @@ function verbs(parts: Parts, means: Means): Omit<Keeper, OtherVerbs> {
       }),
     sleep: (name) =>
       inLane(name, async () => {
-        // Who puts the idle ones to sleep asks again.
-        if (isAtWork(name)) return;
         roster.want(name, "asleep");
-        await putBack(parts, hold, name, "asleep");
+        await toSleep(name);
       }),
     stop: (name) =>
       inLane(name, async () => {
         roster.want(name, "stopped");
-        await putBack(parts, hold, name, "stopped");
+        await toStop(name);
       }),
     remove: (name) => inLane(name, () => destroy(fleet, parts, name)),
     async revive() {

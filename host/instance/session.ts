@@ -28,7 +28,7 @@ export function platformSession(
   where = "postgres",
 ): Session {
   return createSession({
-    host: place.socket,
+    host: place.door,
     port: socketPort,
     user: platformRole,
     password: platformPassword(fleet, database),

@@ -67,7 +67,7 @@ export async function withReader<Result>(
   work: (client: Client) => Promise<Result>,
 ): Promise<Result> {
   const client = new Client({
-    ...{ host: place.socket, port: socketPort, user: role, database },
+    ...{ host: place.door, port: socketPort, user: role, database },
     password: readerPassword(fleet, role, database),
     application_name: "miosa verification",
     options: options.join(" "),

@@ -2,6 +2,7 @@
 // it, and what was in it then.
 import type { VerificationCheck } from "../../src/contract/verification.ts";
 import type { Repository } from "../base-backup/repository.ts";
+import type { Awake } from "../dump/awake.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import type { Keeper } from "../instance/keeper.ts";
 import { admitReaders } from "../instance/reader.ts";
@@ -17,7 +18,9 @@ import { markOnly, type Point, readMarked } from "./mark.ts";
 /** What a verification works with. */
 export interface VerificationParts {
   readonly fleet: Fleet;
-  readonly keeper: Pick<Keeper, "roster" | "find" | "withRunning" | "keepSlot">;
+  readonly keeper: Pick<Keeper, "roster" | "live">;
+  /** Keeps those awake that are worked with. */
+  readonly awake: Pick<Awake, "whileRoused">;
   readonly wal: Pick<Wal, "takeNow">;
   readonly repositoryOf: (database: string) => Repository;
 }
@@ -88,7 +91,12 @@ export async function markLiving(
   record: InstanceRecord,
 ): Promise<Before> {
   try {
-    return await parts.keeper.withRunning(record.name, () => mark(parts, order, record));
+    return await parts.awake.whileRoused(order.database, async () => {
+      const before = await mark(parts, order, record);
+      // While it runs it says which of its segments are over.
+      await parts.wal.takeNow(order.database);
+      return before;
+    });
   } catch (error) {
     order.signal.throwIfAborted();
     const detail = `The living database does not run: ${messageOf(error)}`;

@@ -162,6 +162,14 @@ const pointTarget = ({ name, lsn }: Point) => ({ name, lsn });
 /** What it says of a database for which no restore point could be made. */
 const noPoint = (): Point => ({ name: "end of WAL", lsn: "0/0", at: new Date().toISOString() });
 
+function livingOf({ live }: VerificationParts["keeper"], database: string) {
+  try {
+    return live(database).record;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Verifies one database; undefined when there is none of the name any more.
  * @throws Error when it is ended
@@ -172,12 +180,11 @@ export async function verifyDatabase(
 ): Promise<VerifiedDatabase | undefined> {
   const { keeper, fleet, repositoryOf } = parts;
   const { database, databaseId, signal } = order;
-  const living = keeper.find(database);
-  if (living === undefined) return undefined;
-  const { record } = living;
+  const record = livingOf(keeper, database);
+  if (record === undefined) return undefined;
   const started_at = new Date().toISOString();
   // Nobody else becomes its user while something of it is here.
-  return keeper.keepSlot(record.slot, async () => {
+  return keeper.roster.keepSlot(record.slot, async () => {
     const before = await markLiving(parts, order, record);
     const point = before.point ?? noPoint();
     const { recovered, evidence, checks } = await recoverAndLook(parts, order, record, before);

@@ -4,21 +4,25 @@ import { join } from "node:path";
 import { Client } from "pg";
 import { repositoryOf } from "../../host/base-backup/repository.ts";
 import { openDatabases } from "../../host/database/databases.ts";
+import { openMeans } from "../../host/database/means.ts";
 import {
-  type DatabaseFile,
-  type DatabaseRecord,
-  lineOf,
-  openDatabaseFile,
+  type DatabaseFiles,
+  linesOf,
+  openDatabaseFiles,
+  type PreviewRecord,
 } from "../../host/database/record.ts";
 import { type Fleet, fleetPlaces } from "../../host/instance/fleet.ts";
 import { type Keeper, openKeeper } from "../../host/instance/keeper.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
 import { createPair, type Pair } from "../../host/pooler/pair.ts";
 import { createPooler, type Pooler } from "../../host/pooler/pooler.ts";
+import { pastVerbs } from "../../host/recovery/past.ts";
 import { createWal } from "../../host/wal/wal.ts";
+import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
 import { makePair } from "./certificate.ts";
-import { openTestFleet, small } from "./fleet.ts";
+import { openTestFleet } from "./fleet.ts";
 import { freePort } from "./host.ts";
+import { smallSpec } from "./spec.ts";
 
 /** A database of a test, and how its tenant gets in. */
 export interface TestDatabase {
@@ -49,15 +53,10 @@ async function makePoolers(fleet: Fleet, ports: Readonly<Record<Mode, number>>) 
 }
 
 /** What is wanted of a new one, and how its tenant gets in. */
-async function order(name: string): Promise<TestDatabase & { readonly record: DatabaseRecord }> {
+async function order(name: string): Promise<TestDatabase & { readonly spec: DatabaseSpec }> {
   const [login, password] = [`usr_${name}`, randomBytes(24).toString("base64url")];
-  const users = [{ name: login, verifier: await verifierOf(password, 4096) }];
-  const record: DatabaseRecord = {
-    ...{ database: name, users, allowedNetworks: [], suspendAfterSeconds: 0 },
-    transaction: { poolSize: 4, clientsMax: 100 },
-    session: { poolSize: 4, clientsMax: 4 },
-  };
-  return { name, login, password, record };
+  const spec = smallSpec(login, await verifierOf(password, 4096));
+  return { name, login, password, spec };
 }
 
 const retention = { recoveryDays: 7, baseBackupDays: 30 };
@@ -66,20 +65,20 @@ const retention = { recoveryDays: 7, baseBackupDays: 30 };
 async function openProgram(
   fleet: Fleet,
   poolers: Readonly<Record<Mode, Pooler>>,
-  file: DatabaseFile,
+  files: DatabaseFiles,
 ) {
   let pair: Pair | undefined;
   const nobody = async () => undefined;
   const keeper: Keeper = await openKeeper(fleet, async (line) => {
     return (await pair?.hold(line)) ?? nobody;
   });
-  const linesFor = (mode: Mode) =>
-    file.all().map((record) => lineOf(record, mode, keeper.linkOf(record.database)));
+  const linesFor = (mode: Mode) => linesOf(files, mode, keeper.linkOf);
   await Promise.all(modes.map((mode) => poolers[mode].start(linesFor(mode))));
   pair = createPair({ ...poolers, linesFor });
   await pair.letAllGo();
   const wal = createWal(fleet);
-  const databases = openDatabases({ fleet, keeper, pair, wal, file, retention });
+  const means = openMeans({ fleet, keeper, pair, wal, files, retention });
+  const databases = { ...openDatabases(means), ...pastVerbs(means) };
   const close = async () => {
     await wal.close();
     keeper.close();
@@ -90,15 +89,14 @@ async function openProgram(
 /** Starts all of it; nothing is in it yet. */
 export async function openTestDatabases() {
   const { fleet, remove } = await openTestFleet();
-  const path = join(fleet.directory, "database.json");
   const ports = { transaction: await freePort(), session: await freePort() };
   const poolers = await makePoolers(fleet, ports);
-  let file = openDatabaseFile(path);
-  let program = await openProgram(fleet, poolers, file);
+  let files = openDatabaseFiles(fleet.directory);
+  let program = await openProgram(fleet, poolers, files);
 
   async function create(name: string): Promise<TestDatabase> {
-    const { record, ...made } = await order(name);
-    await program.databases.create(record, small);
+    const { spec, ...made } = await order(name);
+    await program.databases.create(name, spec);
     return made;
   }
 
@@ -112,7 +110,7 @@ export async function openTestDatabases() {
   }
 
   return {
-    ...{ fleet, order, create, connect },
+    ...{ fleet, order, create, connect, poolers },
     get keeper() {
       return program.keeper;
     },
@@ -128,12 +126,20 @@ export async function openTestDatabases() {
     repositoryOf: (database: string) => repositoryOf(fleet, database, retention),
     /** As a host program does that ends; what it started goes on. */
     leave: () => program.close(),
-    recordOf: (database: string) => file.get(database),
+    recordOf: (database: string) => files.databases.get(database),
+    /** A preview of a database, to be read by its present login. */
+    previewOf(database: string, line: string): Omit<PreviewRecord, "database" | "instance"> {
+      const { spec } = files.databases.get(database);
+      const expiresAt = new Date(Date.now() + 3600_000).toISOString();
+      const { logins, transaction, session, allowed_addresses } = spec;
+      const [login = { name: "", verifier: "" }] = logins;
+      return { line, login, limits: { transaction, session, allowed_addresses }, expiresAt };
+    },
     /** As a host program does that is started anew: it knows what is on disk, and what runs. */
     async comeAnew(): Promise<void> {
       await program.close();
-      file = openDatabaseFile(path);
-      program = await openProgram(fleet, poolers, file);
+      files = openDatabaseFiles(fleet.directory);
+      program = await openProgram(fleet, poolers, files);
     },
     async stop(): Promise<void> {
       await program.close();

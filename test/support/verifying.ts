@@ -2,6 +2,7 @@
 // fleet and its order are in the file it is given.
 import { readFileSync } from "node:fs";
 import { repositoryOf } from "../../host/base-backup/repository.ts";
+import { createAwake } from "../../host/dump/awake.ts";
 import type { Fleet } from "../../host/instance/fleet.ts";
 import { openGroups } from "../../host/instance/group.ts";
 import { openKeeper } from "../../host/instance/keeper.ts";

@@ -1,0 +1,63 @@
+// What verbs of a host's databases work with: its instances, poolers, repositories and records.
+import { mkdirSync } from "node:fs";
+import { type Repository, type Retention, repositoryOf } from "../base-backup/repository.ts";
+import type { Fleet } from "../instance/fleet.ts";
+import { listInside } from "../instance/inside.ts";
+import type { Keeper } from "../instance/keeper.ts";
+import { createLanes, type Lanes } from "../lane.ts";
+import type { Pair } from "../pooler/pair.ts";
+import { isSegment } from "../wal/segment.ts";
+import { noteTimeline } from "../wal/timeline.ts";
+import { type Wal, walDirectory } from "../wal/wal.ts";
+import type { DatabaseFiles } from "./record.ts";
+
+/** What the databases of a host are made of. */
+export interface DatabaseParts {
+  readonly fleet: Fleet;
+  readonly keeper: Keeper;
+  readonly pair: Pair;
+  readonly wal: Wal;
+  readonly files: DatabaseFiles;
+  readonly retention: Retention;
+}
+
+/** Binds repositories and WAL to what the keeper has. */
+function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
+  const repositories = new Map<string, Repository>();
+
+  function repository(database: string): Repository {
+    const known = repositories.get(database) ?? repositoryOf(fleet, database, retention);
+    repositories.set(database, known);
+    return known;
+  }
+
+  /** Takes the WAL of an instance from now on; nobody waits for its repository to be made. */
+  function follow(database: string, name: string): void {
+    const box = keeper.roster.box(name);
+    const server = () => (keeper.roster.has(name) ? keeper.roster.get(name).server : undefined);
+    wal.follow({ database, box, repository: repository(database), server });
+  }
+
+  /** Notes the timeline an instance writes to, from now on. */
+  function noteTimelineOf(database: string, name: string): void {
+    const { place } = keeper.roster.box(name);
+    const newest = listInside(place.box, "data", "pg_wal").filter(isSegment).toSorted().at(-1);
+    const directory = walDirectory(repository(database));
+    mkdirSync(directory, { recursive: true, mode: 0o711 });
+    if (newest !== undefined) noteTimeline(directory, newest.slice(0, 8), new Date());
+  }
+
+  return { repository, follow, noteTimelineOf };
+}
+
+/** What verbs share. */
+export interface DatabaseMeans extends DatabaseParts {
+  readonly safe: ReturnType<typeof createSafe>;
+  /** Has what concerns one database be done one at a time: verbs exchange what it lives in. */
+  readonly lane: Lanes;
+}
+
+/** Binds them. */
+export function openMeans(parts: DatabaseParts): DatabaseMeans {
+  return { ...parts, safe: createSafe(parts), lane: createLanes() };
+}
