@@ -94,7 +94,11 @@ async function backUp({ keeper, wal, safe }: DatabaseMeans, database: string, ty
   await wal.takeNow(database);
   // A restore to a moment since reads what is at hand.
   const newest = (await repository.list(box)).at(-1);
-  if (newest !== undefined) wal.prune(database, newest.firstWal);
+  if (newest !== undefined) {
+    wal.prune(database, newest.firstWal);
+    await safe.laidOuts(database).make(record, newest);
+    await wal.takeNow(database);
+  }
 }
 
 /** Opens the databases of a host, and follows them. */

@@ -1,5 +1,6 @@
 // What verbs of a host's databases work with: its instances, poolers, repositories and records.
 import { mkdirSync } from "node:fs";
+import { type LaidOuts, openLaidOuts } from "../base-backup/laid-out.ts";
 import { type Repository, type Retention, repositoryOf } from "../base-backup/repository.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import { listInside } from "../instance/inside.ts";
@@ -24,10 +25,18 @@ export interface DatabaseParts {
 /** Binds repositories and WAL to what the keeper has. */
 function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
   const repositories = new Map<string, Repository>();
+  const copies = new Map<string, LaidOuts>();
 
   function repository(database: string): Repository {
     const known = repositories.get(database) ?? repositoryOf(fleet, database, retention);
     repositories.set(database, known);
+    return known;
+  }
+
+  /** What of a database is laid out beside its repository. */
+  function laidOuts(database: string): LaidOuts {
+    const known = copies.get(database) ?? openLaidOuts(fleet, repository(database).directory);
+    copies.set(database, known);
     return known;
   }
 
@@ -47,7 +56,7 @@ function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
     if (newest !== undefined) noteTimeline(directory, newest.slice(0, 8), new Date());
   }
 
-  return { repository, follow, noteTimelineOf };
+  return { repository, laidOuts, follow, noteTimelineOf };
 }
 
 /** What verbs share. */

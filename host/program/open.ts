@@ -12,7 +12,8 @@ import { makePassable } from "../instance/files.ts";
 import { type Fleet, fleetPlaces } from "../instance/fleet.ts";
 import { openGroups } from "../instance/group.ts";
 import { openKeeper } from "../instance/keeper.ts";
-import { openJournal } from "../journal.ts";
+import type { LineChange } from "../instance/serve.ts";
+import { type Journal, openJournal } from "../journal.ts";
 import { planOf } from "../plan.ts";
 import { createPair, type Pair } from "../pooler/pair.ts";
 import { createWal } from "../wal/wal.ts";
@@ -86,13 +87,25 @@ async function startPoolers(
   return poolers;
 }
 
+/** Notes each suspension and its end, however it came to either. */
+function noteIn(journal: Journal): LineChange {
+  return (line, to) => {
+    // Of one that never slept there is nothing to tell.
+    const before = journal.lastOf(line) ?? "woken";
+    if (before !== to) journal.record(line, to, Date.now());
+  };
+}
+
 /** Has all of it run. */
 export async function openHost(ground: Ground) {
   const { config, fleet, files } = ground;
   const { recovery_days: recoveryDays, base_backup_days: baseBackupDays } = config.backup;
   let pair: Pair | undefined;
   const nobody = async () => undefined;
-  const keeper = await openKeeper(fleet, async (line) => (await pair?.hold(line)) ?? nobody);
+  const keeper = await openKeeper(fleet, async (line) => (await pair?.hold(line)) ?? nobody, {
+    holdUnused: async (line) => pair?.holdUnused(line),
+    onChange: noteIn(ground.journal),
+  });
   const linesFor = (mode: Mode) => linesOf(files, mode, keeper.linkOf);
   const poolers = await startPoolers(ground, linesFor);
   pair = createPair({ ...poolers, linesFor });

@@ -9,7 +9,7 @@ import { admitReaders } from "../instance/reader.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import { platformSession } from "../instance/session.ts";
 import { messageOf } from "../log.ts";
-import type { Session } from "../session.ts";
+import type { RecoverySource } from "../recovery/recover.ts";
 import type { Wal } from "../wal/wal.ts";
 import { skipped } from "./check.ts";
 import type { Manifest } from "./content.ts";
@@ -22,7 +22,9 @@ export interface VerificationParts {
   /** Keeps those awake that are worked with. */
   readonly awake: Pick<Awake, "whileRoused">;
   readonly wal: Pick<Wal, "takeNow">;
-  readonly repositoryOf: (database: string) => Repository;
+  readonly repositoryOf: (database: string) => Pick<Repository, "verify">;
+  /** What a database is recovered from, the nearest first. */
+  readonly sourcesOf: (database: string) => readonly RecoverySource[];
 }
 
 /** One database to verify. */
@@ -39,7 +41,6 @@ export interface Before {
   readonly point: Point | null;
   /** Or why it is not known. */
   readonly manifest: Manifest | VerificationCheck;
-  readonly bytes: number;
 }
 
 // Its owner lets nobody in, or has ended it meanwhile: nobody's backups are the worse for it.
@@ -52,13 +53,6 @@ function unread(error: unknown, isGone: boolean): VerificationCheck {
   return { ...skipped("content", detail), result };
 }
 
-async function bytesOf(session: Session): Promise<number> {
-  const [row] = await session.query<{ bytes: number }>(
-    "select sum(pg_database_size(oid))::float8 as bytes from pg_database",
-  );
-  return row?.bytes ?? 0;
-}
-
 /** Gives this moment of the living instance a name, and reads what is in it then. */
 async function mark(
   { fleet, keeper }: VerificationParts,
@@ -68,16 +62,15 @@ async function mark(
   const { place } = keeper.roster.box(name);
   const session = platformSession(fleet, place, database);
   try {
-    const bytes = await bytesOf(session);
     await admitReaders(session, database);
     try {
-      return { bytes, ...(await readMarked({ fleet, place, database }, session, signal)) };
+      return await readMarked({ fleet, place, database }, session, signal);
     } catch (error) {
       signal.throwIfAborted();
       const isGone = !keeper.roster.has(name) || keeper.roster.get(name).server === undefined;
       // What nobody could compare is no proof, but no reason to leave the rest unproved.
       const manifest = unread(error, isGone);
-      return { bytes, manifest, point: isGone ? null : await markOnly(session) };
+      return { manifest, point: isGone ? null : await markOnly(session) };
     }
   } finally {
     await session.close();
@@ -100,6 +93,6 @@ export async function markLiving(
   } catch (error) {
     order.signal.throwIfAborted();
     const detail = `The living database does not run: ${messageOf(error)}`;
-    return { point: null, manifest: skipped("content", detail), bytes: 0 };
+    return { point: null, manifest: skipped("content", detail) };
   }
 }

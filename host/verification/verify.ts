@@ -3,25 +3,18 @@
 // thrown away. It has no record, so that the next host program removes what a crash left of it.
 import { createHash } from "node:crypto";
 import { setPriority } from "node:os";
-import { setTimeout as delay } from "node:timers/promises";
 import type { VerificationCheck, VerifiedDatabase } from "../../src/contract/verification.ts";
 import { endNow } from "../base/running.ts";
 import { discard } from "../instance/discard.ts";
-import { boxOf, type Fleet, fleetMark } from "../instance/fleet.ts";
+import { boxOf } from "../instance/fleet.ts";
 import type { InstanceRecord } from "../instance/record.ts";
-import { findServers, stopServer } from "../instance/server.ts";
-import {
-  type Recovered,
-  type RecoveryOrder,
-  type RecoverySource,
-  recover,
-} from "../recovery/recover.ts";
-import { walDirectory } from "../wal/wal.ts";
+import { stopServer } from "../instance/server.ts";
+import { createProgress, type RecoveryFacts } from "../recovery/progress.ts";
+import { type Recovered, recover } from "../recovery/recover.ts";
+import type { RecoveryTarget } from "../recovery/target.ts";
 import {
   check,
-  evidenceIn,
   judgeRestore,
-  lackOfRoom,
   lookAtChecksums,
   lookAtContent,
   lookAtIndexes,
@@ -41,9 +34,6 @@ import type { Point } from "./mark.ts";
 /** Those that serve come first, in the groups of the kernel and among its processes. */
 const leastProcessors = 0.01;
 const priority = 15;
-const lookMilliseconds = 50;
-/** A recovered instance takes what the living one does, and WAL; the host keeps some for others. */
-const roomBytes = 2 * 1024 ** 3;
 
 /** The instance a database is recovered to for a verification. */
 function throwAwayName({ verificationId, database }: VerificationOrder): string {
@@ -55,7 +45,7 @@ function throwAwayName({ verificationId, database }: VerificationOrder): string 
 async function lookInto(
   { fleet }: VerificationParts,
   { database, signal }: VerificationOrder,
-  { manifest }: Before,
+  manifest: Before["manifest"],
   { box, server }: Recovered,
 ): Promise<VerificationCheck[]> {
   const { directory } = fleet;
@@ -83,32 +73,9 @@ async function lookInto(
 const notTaken = (why: string) =>
   (["content", "indexes", "checksums"] as const).map((name) => skipped(name, why));
 
-/** Recovers; when the verification is ended, its Postgres is ended, and with it the recovery. */
-async function recoverUnlessEnded(
-  fleet: Fleet,
-  source: RecoverySource,
-  order: RecoveryOrder,
-  signal: AbortSignal,
-): Promise<Recovered> {
-  const recovering = recover(fleet, source, order);
-  const isOver = recovering.then(
-    () => true,
-    () => true,
-  );
-  const end = async () => {
-    while (!(await Promise.race([isOver, delay(lookMilliseconds, false)]))) {
-      const server = findServers(fleetMark(fleet)).get(order.name);
-      if (server !== undefined) await endNow(server);
-    }
-  };
-  signal.addEventListener("abort", end, { once: true });
-  return recovering.finally(() => signal.removeEventListener("abort", end));
-}
-
 /** What came back of a database, and what was found in it. */
 interface Seen {
-  readonly recovered?: Pick<Recovered, "backup" | "reachedAt">;
-  readonly evidence: string | null;
+  readonly facts: RecoveryFacts;
   readonly checks: readonly VerificationCheck[];
 }
 
@@ -117,38 +84,32 @@ async function recoverAndLook(
   parts: VerificationParts,
   order: VerificationOrder,
   record: InstanceRecord,
-  before: Before,
+  { point, manifest }: Before,
 ): Promise<Seen> {
-  const { fleet, wal, repositoryOf } = parts;
+  const { fleet, wal, sourcesOf } = parts;
   const { database, signal } = order;
-  const lack = lackOfRoom(fleet.directory, before.bytes + roomBytes);
-  if (lack !== null) {
-    return { evidence: null, checks: [skipped("restore", lack), ...notTaken(lack)] };
-  }
-  const repository = repositoryOf(database);
   const name = throwAwayName(order);
   const of = { ...record, size: { ...record.size, processors: leastProcessors } };
-  const { point } = before;
-  const target = point === null ? { latest: true as const } : pointTarget(point);
+  const target: RecoveryTarget = point === null ? { latest: true } : pointTarget(point);
+  const progress = createProgress(signal);
   // What checks indexes has to be added to it, and a standby takes nothing.
   const then = "promote";
   let recovered: Recovered | undefined;
   try {
     const restore = await check("restore", fleet.directory, async () => {
       await wal.takeNow(database);
-      const source = { repository, wal: walDirectory(repository) };
-      const recovery: RecoveryOrder = { of, name, target, then };
-      recovered = await recoverUnlessEnded(fleet, source, recovery, signal);
+      // A copy at hand of what is in a repository proves nothing about that.
+      const sources = sourcesOf(database).map(({ laidOuts: _, ...source }) => source);
+      recovered = await recover(fleet, sources, { of, name, target, then }, progress);
       setPriority(recovered.server.pid, priority);
-      return judgeRestore(recovered);
+      return judgeRestore(progress.facts());
     });
     signal.throwIfAborted();
-    if (recovered === undefined) {
-      return { evidence: null, checks: [restore, ...notTaken("The database was not restored.")] };
-    }
-    const evidence = evidenceIn(recovered.box.place.log);
-    const checks = [restore, ...(await lookInto(parts, order, before, recovered))];
-    return { recovered, evidence, checks };
+    const rest =
+      recovered === undefined
+        ? notTaken("The database was not restored.")
+        : await lookInto(parts, order, manifest, recovered);
+    return { facts: progress.facts(), checks: [restore, ...rest] };
   } finally {
     if (recovered !== undefined) {
       await endNow(recovered.server);
@@ -187,22 +148,20 @@ export async function verifyDatabase(
   return keeper.roster.keepSlot(record.slot, async () => {
     const before = await markLiving(parts, order, record);
     const point = before.point ?? noPoint();
-    const { recovered, evidence, checks } = await recoverAndLook(parts, order, record, before);
+    const { facts, checks } = await recoverAndLook(parts, order, record, before);
     signal.throwIfAborted();
     const box = boxOf(fleet, record.name, record.slot, record.size);
-    const repository = repositoryOf(database);
     const whole = await check("repository", fleet.directory, () =>
-      lookAtRepository(repository, box),
+      lookAtRepository(repositoryOf(database), box),
     );
-    const newest = async () => (await repository.list(box).catch(() => [])).at(-1)?.label;
     return {
       database_id: databaseId,
       restore_point: point,
-      reached_at: recovered?.reachedAt ?? null,
-      evidence,
-      backup_label: recovered?.backup.label ?? (await newest()) ?? null,
-      method: recovered === undefined ? null : "stock",
-      repository: recovered === undefined ? null : 1,
+      reached_at: facts.reached_at,
+      evidence: facts.evidence,
+      backup_label: facts.backup_label,
+      method: facts.backup_label === null ? null : "stock",
+      repository: facts.repository,
       manifest: "tables" in before.manifest ? summaryOf(before.manifest) : null,
       checks: [...checks, whole],
       started_at,

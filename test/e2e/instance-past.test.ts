@@ -109,7 +109,7 @@ describe("moments", () => {
       const { server } = host.keeper.live(one.name);
       if (server !== undefined) await endNow(server);
       // Who asks meanwhile waits in the pooler.
-      await host.keeper.revive();
+      await host.keeper.revive(host.keeper.live(one.name).record.name);
       isOver = true;
       await writing;
     }

@@ -2,7 +2,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Client } from "pg";
-import { repositoryOf } from "../../host/base-backup/repository.ts";
 import { openDatabases } from "../../host/database/databases.ts";
 import { openMeans } from "../../host/database/means.ts";
 import {
@@ -83,7 +82,7 @@ async function openProgram(
     await wal.close();
     keeper.close();
   };
-  return { keeper, pair, wal, databases, close };
+  return { keeper, pair, means, databases, close };
 }
 
 /** Starts all of it; nothing is in it yet. */
@@ -120,10 +119,9 @@ export async function openTestDatabases() {
     get databases() {
       return program.databases;
     },
-    get wal() {
-      return program.wal;
+    get means() {
+      return program.means;
     },
-    repositoryOf: (database: string) => repositoryOf(fleet, database, retention),
     /** As a host program does that ends; what it started goes on. */
     leave: () => program.close(),
     recordOf: (database: string) => files.databases.get(database),

@@ -7,7 +7,7 @@ import type { Fleet } from "../../host/instance/fleet.ts";
 import { openGroups } from "../../host/instance/group.ts";
 import { openKeeper } from "../../host/instance/keeper.ts";
 import { verificationHandlers } from "../../host/verification/verifications.ts";
-import { createWal } from "../../host/wal/wal.ts";
+import { createWal, walDirectory } from "../../host/wal/wal.ts";
 import type { HostCommandInput } from "../../src/contract/instance/command.ts";
 
 /** What it is given. */
@@ -33,10 +33,13 @@ for (const { database } of order.input.databases) {
     repository: repository(database),
   });
 }
-const handlers = verificationHandlers(
-  { fleet, keeper, wal, repositoryOf: repository },
-  async () => ({
-    ...{ postgres: "", pgbackrest: "", host: "" },
-  }),
-);
+const parts = {
+  ...{ fleet, keeper, wal, awake: createAwake(keeper), repositoryOf: repository },
+  sourcesOf: (database: string) => {
+    const own = repository(database);
+    return [{ number: 1 as const, repository: own, wal: walDirectory(own) }];
+  },
+};
+const versions = async () => ({ postgres: "", pgbackrest: "", host: "" });
+const handlers = verificationHandlers(parts, versions);
 await handlers["verification.start"](order.input);
