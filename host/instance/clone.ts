@@ -127,7 +127,7 @@ async function comeUp(
     const systemIdentifier = String(renewIdentity(box.place.box));
     server = await startServer(box);
     if (names === undefined) await addSlot(fleet, box.place, of.database);
-    else await personalize(fleet, box.place, of, names);
+    else await personalize(fleet, box.place, of.database, names);
     await syncFileSystem(box.place.directory);
     const { database = of.database, login = of.login } = names ?? {};
     const record = { ...of, name, slot, database, login, systemIdentifier };

@@ -48,6 +48,10 @@ export interface Keeper extends Attendance {
   linkOf(line: string): string;
   /** The instance a line leads to. @throws Error when it leads nowhere */
   live(line: string): InstanceState;
+  /** The same; undefined when it leads nowhere. */
+  find(line: string): InstanceState | undefined;
+  /** The line that leads to an instance; undefined when none does. */
+  lineOf(name: string): string | undefined;
   /** Its name; undefined when the line leads nowhere. */
   nameAt(line: string): string | undefined;
   /** Has a line that led nowhere lead to an instance that runs. */
@@ -186,9 +190,16 @@ function makingVerbs(parts: Parts, { inLane, hold, fleet, template }: Means) {
   };
 }
 
-function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "nameAt" | "lead"> {
+type LineVerb = "live" | "find" | "lineOf" | "nameAt" | "lead";
+
+function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, LineVerb> {
   const { roster, lines } = parts;
   return {
+    find(line) {
+      const name = lines.at(line);
+      return name !== undefined && roster.has(name) ? roster.get(name) : undefined;
+    },
+    lineOf: lines.of,
     nameAt: lines.at,
     live(line) {
       const name = lines.at(line);
@@ -206,7 +217,7 @@ function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "nameAt" 
 function verbs(
   parts: Parts,
   means: Means,
-): Omit<Keeper, "roster" | "linkOf" | "live" | "nameAt" | "lead" | "withSlot" | keyof Attendance> {
+): Omit<Keeper, "roster" | "linkOf" | "withSlot" | LineVerb | keyof Attendance> {
   const { roster, bells, lines } = parts;
   const { inLane, start, hold, fleet } = means;
   const change = createChange(parts, { fleet, hold, start });

@@ -126,7 +126,7 @@ describe("moments", () => {
     const one = await begin("proj_test_slept");
     await add(one.client, 1);
     await one.client.end();
-    await host.keeper.sleep(one.name);
+    await host.keeper.sleep(host.keeper.live(one.name).record.name);
     await host.comeAnew();
     const client = await host.connect(one);
     await add(client, 2);

@@ -3,6 +3,8 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Client } from "pg";
 import { openDatabases } from "../../host/database/databases.ts";
+import { createGuard } from "../../host/database/guard.ts";
+import { databaseHandlers } from "../../host/database/handlers.ts";
 import { openMeans } from "../../host/database/means.ts";
 import {
   type DatabaseFiles,
@@ -10,6 +12,9 @@ import {
   openDatabaseFiles,
   type PreviewRecord,
 } from "../../host/database/record.ts";
+import { sessionHandlers } from "../../host/database/session.ts";
+import { settleAll } from "../../host/database/settle.ts";
+import { openStorage } from "../../host/database/storage.ts";
 import { type Fleet, fleetPlaces } from "../../host/instance/fleet.ts";
 import { type Keeper, openKeeper } from "../../host/instance/keeper.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
@@ -48,7 +53,7 @@ async function makePoolers(fleet: Fleet, ports: Readonly<Record<Mode, number>>) 
       reachable: [instances, links, bells],
     }),
   ) as [Pooler, Pooler];
-  return { transaction, session };
+  return { transaction, session, ports };
 }
 
 /** What is wanted of a new one, and how its tenant gets in. */
@@ -58,14 +63,16 @@ async function order(name: string): Promise<TestDatabase & { readonly spec: Data
   return { name, login, password, spec };
 }
 
+type Poolers = Readonly<Record<Mode, Pooler>> & {
+  readonly ports: Readonly<Record<Mode, number>>;
+};
+
+/** What a database may grow beyond its limit: what a test can write. */
+const marginBytes = 16 * 1024 ** 2;
 const retention = { recoveryDays: 7, baseBackupDays: 30 };
 
 /** The part of a host program that comes and goes, over what goes on without it. */
-async function openProgram(
-  fleet: Fleet,
-  poolers: Readonly<Record<Mode, Pooler>>,
-  files: DatabaseFiles,
-) {
+async function openProgram(fleet: Fleet, { ports, ...poolers }: Poolers, files: DatabaseFiles) {
   let pair: Pair | undefined;
   const nobody = async () => undefined;
   const keeper: Keeper = await openKeeper(fleet, async (line) => {
@@ -78,11 +85,23 @@ async function openProgram(
   const wal = createWal(fleet);
   const means = openMeans({ fleet, keeper, pair, wal, files, retention });
   const databases = { ...openDatabases(means), ...pastVerbs(means) };
+  const storage = openStorage(means, {
+    now: Date.now,
+    onMeasured: createGuard(means, marginBytes),
+  });
+  const at = { port: ports.transaction };
+  const ways = {
+    address: { ...at, host: "127.0.0.1" },
+    socket: { ...at, host: poolers.transaction.consoleLogin.host },
+  };
+  const parts = { means, databases, storage, ways };
+  const commands = { ...databaseHandlers(parts), ...sessionHandlers(means) };
   const close = async () => {
+    await storage.close();
     await wal.close();
     keeper.close();
   };
-  return { keeper, pair, means, databases, close };
+  return { keeper, pair, databases, storage, commands, means, close };
 }
 
 /** Starts all of it; nothing is in it yet. */
@@ -124,6 +143,15 @@ export async function openTestDatabases() {
     },
     /** As a host program does that ends; what it started goes on. */
     leave: () => program.close(),
+    get storage() {
+      return program.storage;
+    },
+    /** What the control plane may send. */
+    get commands() {
+      return program.commands;
+    },
+    /** Settles what was left half done, as a host program does that comes anew. */
+    settle: () => settleAll(program.means),
     recordOf: (database: string) => files.databases.get(database),
     /** A preview of a database, to be read by its present login. */
     previewOf(database: string, line: string): Omit<PreviewRecord, "database" | "instance"> {
@@ -138,6 +166,13 @@ export async function openTestDatabases() {
       await program.close();
       files = openDatabaseFiles(fleet.directory);
       program = await openProgram(fleet, poolers, files);
+    },
+    /** Ends the poolers, with all of their clients, and starts them as a host program does. */
+    async restartPoolers(): Promise<void> {
+      for (const mode of modes) {
+        await poolers[mode].stop();
+        await poolers[mode].start(linesOf(files, mode, program.keeper.linkOf));
+      }
     },
     async stop(): Promise<void> {
       await program.close();
