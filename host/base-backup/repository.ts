@@ -73,6 +73,8 @@ export interface Repository {
   list(box: Box): Promise<readonly BaseBackup[]>;
   /** Takes away what the retention no longer needs. */
   expire(box: Box): Promise<void>;
+  /** Has every file of it read and compared, behind all that serves. @returns what was found */
+  verify(box: Box): Promise<string>;
 }
 
 const Info = z.array(
@@ -228,5 +230,9 @@ export function repositoryOf(fleet: Fleet, database: string, retention: Retentio
       segmentsIn(await ask(box, ["--recurse", "--output=json", "repo-ls", `archive/${stanza}`])),
     list: async (box) => backupsIn(await ask(box, ["--output=json", "info"])),
     expire: async (box) => void (await ask(box, ["expire"])),
+    verify: (box) =>
+      ask(box, ["--output=text", "--verbose", "--log-level-console=info", "verify"], {
+        canWait: true,
+      }),
   };
 }

@@ -1,5 +1,6 @@
 // Changes of an instance that stays where it is: a restart, another size, work with the Postgres of
 // one that does not run.
+import type { Running } from "../base/running.ts";
 import { log, messageOf } from "../log.ts";
 import { writeSettings } from "./files.ts";
 import type { Fleet } from "./fleet.ts";
@@ -69,6 +70,15 @@ export function createChange(parts: Parts, { fleet, hold, start }: ChangeMeans) 
     }
   }
 
+  /** Starts one and leads nobody to it. */
+  async function begin(name: string): Promise<Running> {
+    const box = roster.box(name);
+    writeSettings(box, roster.get(name).record.size);
+    const server = await startServer(box);
+    roster.note(name, server);
+    return server;
+  }
+
   return {
     async restart(name: string, between: () => Promise<void> = async () => undefined) {
       if (roster.get(name).server === undefined) return between();
@@ -89,18 +99,24 @@ export function createChange(parts: Parts, { fleet, hold, start }: ChangeMeans) 
       roster.resize(name, size);
     },
     async visit<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
-      const { record, server } = roster.get(name);
-      if (server !== undefined) return work();
-      const box = roster.box(name);
-      writeSettings(box, record.size);
-      const visited = await startServer(box);
-      roster.note(name, visited);
+      if (roster.get(name).server !== undefined) return work();
+      const visited = await begin(name);
       try {
         return await work();
       } finally {
         await stopServer(visited);
         roster.note(name, undefined);
       }
+    },
+    async rouse(name: string): Promise<void> {
+      if (roster.get(name).server === undefined) await begin(name);
+    },
+    async settle(name: string): Promise<void> {
+      if (!roster.has(name)) return;
+      const { record, server } = roster.get(name);
+      if (server === undefined || record.wanted === "running") return;
+      await stopServer(server);
+      roster.note(name, undefined);
     },
   };
 }

@@ -86,6 +86,10 @@ export interface Keeper extends Attendance {
    * and no client is led to it.
    */
   visit<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
+  /** Has its Postgres run, as for a visit; who wants it meanwhile need not wait until `settle`. */
+  rouse(name: string): Promise<void>;
+  /** Stops one that was roused, unless it is wanted to run by now. */
+  settle(name: string): Promise<void>;
   /** Ends it and removes its files. */
   remove(name: string): Promise<void>;
   /** Keeps the logs of all within bounds. */
@@ -237,6 +241,8 @@ function verbs(
     restart: (name, between) => inLane(name, () => change.restart(name, between)),
     resize: (name, size, between) => inLane(name, () => change.resize(name, size, between)),
     visit: (name, work) => inLane(name, () => change.visit(name, work)),
+    rouse: (name) => inLane(name, () => change.rouse(name)),
+    settle: (name) => inLane(name, () => change.settle(name)),
     remove: (name) => inLane(name, () => destroy(fleet, parts, name)),
     cutLogs() {
       for (const { record } of roster.all()) cutLog(roster.box(record.name).place.log);
