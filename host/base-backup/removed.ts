@@ -2,8 +2,8 @@
 // recovered, and then goes.
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { readIfExists, writeAtomically } from "../file.ts";
 import type { DatabaseMeans } from "../database/means.ts";
+import { readIfExists, writeAtomically } from "../file.ts";
 import { removeTree } from "../instance/files.ts";
 import { log } from "../log.ts";
 

@@ -1,6 +1,5 @@
 // What carries out each command on this host.
 import { statSync } from "node:fs";
-import { hostCommands } from "../../src/contract/instance/command.ts";
 import { databaseHandlers } from "../database/handlers.ts";
 import { sessionHandlers } from "../database/session.ts";
 import { openDumps } from "../dump/dump.ts";
@@ -8,10 +7,10 @@ import { openDumpStore } from "../dump-store.ts";
 import { openMark } from "../mark.ts";
 import { logHandlers } from "../observe/log.ts";
 import { type Metrics, openMetrics } from "../observe/metric.ts";
-import { HostProblem } from "../problem.ts";
 import type { CommandHandlers } from "../server/command.ts";
 import { layout } from "./config.ts";
 import type { Host } from "./open.ts";
+import { openPast, type Past } from "./past.ts";
 import { modes, probeWays } from "./poolers.ts";
 import { dumpKey } from "./secret.ts";
 import type { Opened } from "./serve.ts";
@@ -60,29 +59,24 @@ function metricsOf({ config, fleet, keeper, files, poolers, storage }: Host): Me
   });
 }
 
-/** Refuses what nobody has built. */
-function notBuilt(): CommandHandlers {
-  const missing = Object.keys(hostCommands).map((name) => {
-    const refuse = async () => {
-      throw new HostProblem(501, "not_built", `This host cannot do ${name} yet.`);
-    };
-    return [name, refuse] as const;
-  });
-  return Object.fromEntries(missing) as unknown as CommandHandlers;
+/** What carries out commands, and what it shares with who keeps the host. */
+interface Work extends Pick<Opened, "handlers" | "dumps"> {
+  readonly metrics: Metrics;
+  readonly past: Past;
 }
 
-/** Makes the handlers of all commands, and what they share with who keeps the host. */
-export function createHandlers(host: Host): Pick<Opened, "handlers" | "dumps"> & {
-  readonly metrics: Metrics;
-} {
+/** Makes the handlers of all commands. */
+export async function createHandlers(host: Host): Promise<Work> {
   const { config, fleet, keeper, means, databases, storage, poolers } = host;
   const store = openDumpStore(layout(config.directory).dumps, dumpKey(host.secrets));
   const dumps = openDumps({ fleet, keeper, store, awake: host.awake });
   const metrics = metricsOf(host);
   const logs = { transaction: poolers.transaction.log, session: poolers.session.log };
+  const facts = statusHandlers(host);
+  const past = await openPast(host, store, facts.status);
   const handlers = {
-    ...notBuilt(),
-    ...statusHandlers(host),
+    ...past.handlers,
+    ...facts,
     ...ownHandlers(host),
     ...databaseHandlers({ means, databases, storage, ways: probeWays(config) }),
     ...sessionHandlers(means),
@@ -94,5 +88,5 @@ export function createHandlers(host: Host): Pick<Opened, "handlers" | "dumps"> &
       poolerLogs: () => logs,
     }),
   };
-  return { handlers, dumps, metrics };
+  return { handlers, dumps, metrics, past };
 }

@@ -11,10 +11,12 @@ import { createWatch, type Program, supervise, type Watch } from "../supervise.t
 import { repeat } from "../watch.ts";
 import type { Attention } from "./attend.ts";
 import { type Host, readCertificate, renewCertificate } from "./open.ts";
+import type { Past } from "./past.ts";
 import { localAddress, type Mode, modes } from "./poolers.ts";
 import type { Http } from "./serve.ts";
 
 const probeMilliseconds = 1000;
+const pastMilliseconds = 30_000;
 const certificateMilliseconds = 60_000;
 const logMilliseconds = 10_000;
 const lookMilliseconds = 1000;
@@ -77,13 +79,14 @@ export interface Keepers {
   readonly watches: ReturnType<typeof watchPoolers>;
   readonly attention: Attention;
   readonly metrics: Pick<Metrics, "look">;
+  readonly past: Past;
 }
 
 /** Keeps a host until the signal aborts; resolves when nothing of it is at work any more. */
 export async function keepHost(
   host: Host,
   http: Http,
-  { watches, attention, metrics }: Keepers,
+  { watches, attention, metrics, past }: Keepers,
   signal: AbortSignal,
 ): Promise<void> {
   const { keeper, poolers, storage } = host;
@@ -99,6 +102,8 @@ export async function keepHost(
     repeat("put databases to sleep", lookMilliseconds, attention.sleepIdle, signal),
     repeat("measure databases", storageMilliseconds, storage.look, signal),
     repeat("count", metricMilliseconds, metrics.look, signal),
+    repeat("take base backups", pastMilliseconds, past.backups.look, signal),
+    repeat("end recoveries", pastMilliseconds, past.recoveries.look, signal),
     repeat("renew", certificateMilliseconds, () => renew(host, http, false), signal),
     repeat("cut logs", logMilliseconds, cutLogs, signal),
   ]);

@@ -30,6 +30,7 @@ import { refuseFormer } from "./former.ts";
 import { createHandlers } from "./handlers.ts";
 import { keepHost, renew, watchPoolers } from "./keep.ts";
 import { type Ground, openGround, openHost } from "./open.ts";
+import type { Past } from "./past.ts";
 import { modes } from "./poolers.ts";
 import { type Http, serve } from "./serve.ts";
 import { stopHost } from "./stop.ts";
@@ -55,20 +56,24 @@ function onSignals(signals: readonly NodeJS.Signals[], act: (signal: string) => 
 function begin(ground: Ground, http: Http, signal: AbortSignal): { up: Promise<void>; stop: Stop } {
   const opening = openHost(ground);
   let keeping: Promise<void> = Promise.resolve();
-  const up = opening.then((host) => {
+  let past: Past | undefined;
+  const up = opening.then(async (host) => {
     if (signal.aborted) return;
     const watches = watchPoolers(host);
     const attention = createAttention({ ...host, signal });
     const notReady = () => modes.filter((mode) => !watches[mode].isReady());
-    const { metrics, ...work } = createHandlers(host);
+    const { metrics, ...work } = await createHandlers(host);
+    past = work.past;
+    if (signal.aborted) return;
     http.open({ ...work, notReady });
     onSignals(["SIGHUP"], () => renew(host, http, true));
-    keeping = keepHost(host, http, { watches, attention, metrics }, signal);
+    keeping = keepHost(host, http, { watches, attention, metrics, past }, signal);
     keeping.catch(giveUp);
   });
   const stop = async () => {
     const host = await opening.catch(() => undefined);
     if (host === undefined) return;
+    await past?.backups.close();
     await stopHost(host);
     // Once more for what was just being started.
     await keeping;

@@ -99,6 +99,11 @@ function noteIn(journal: Journal): LineChange {
   };
 }
 
+/** Whom to tell of a database that was made. */
+export interface Made {
+  tell: (database: string) => void;
+}
+
 /** Has all of it run. */
 export async function openHost(ground: Ground) {
   const { config, fleet, files } = ground;
@@ -115,10 +120,14 @@ export async function openHost(ground: Ground) {
   await pair.letAllGo();
   const wal = createWal(fleet);
   const retention = { recoveryDays, baseBackupDays };
-  const means = openMeans({ fleet, keeper, pair, wal, files, retention });
+  // Who takes their first base backup is there later.
+  const made: Made = { tell: () => undefined };
+  const afterCreate = (database: string) => made.tell(database);
+  const means = openMeans({ fleet, keeper, pair, wal, files, retention, afterCreate });
   const databases = openDatabases(means);
   const storage = openStorage(means, { now: Date.now, onMeasured: createGuard(means) });
   const awake = createAwake(keeper);
-  return { ...ground, keeper, poolers, linesFor, pair, wal, means, databases, storage, awake };
+  const parts = { keeper, poolers, linesFor, pair, wal, means, databases, storage, awake, made };
+  return { ...ground, ...parts };
 }
 export type Host = Awaited<ReturnType<typeof openHost>>;

@@ -93,7 +93,8 @@ export async function planRenames(
   for (const wish of wishes) {
     const { schema, name, as } = wish;
     const known =
-      taken.get(schema) ?? new Set([...(await namesIn(past, schema)), ...(await namesIn(live, schema))]);
+      taken.get(schema) ??
+      new Set([...(await namesIn(past, schema)), ...(await namesIn(live, schema))]);
     taken.set(schema, known);
     for (const part of await past.query<Part>(partsSql(wish))) {
       const to = renamed(part.name, wish, known);

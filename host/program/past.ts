@@ -1,0 +1,53 @@
+// What a host keeps of its databases' past: base backups as they become due, recoveries, and the
+// proof that both work.
+import { type BackupMeans, openBackups } from "../base-backup/backups.ts";
+import { backupHandlers } from "../base-backup/handlers.ts";
+import { loadDump } from "../dump/load.ts";
+import type { DumpStore } from "../dump-store.ts";
+import { boxOf } from "../instance/fleet.ts";
+import { recoveryHandlers } from "../recovery/handlers.ts";
+import { openRecoveries, type RecoveryMeans } from "../recovery/recoveries.ts";
+import { sourcesOf } from "../recovery/source.ts";
+import type { CommandHandlers } from "../server/command.ts";
+import { verificationHandlers } from "../verification/verifications.ts";
+import type { Host } from "./open.ts";
+import { hostVersion } from "./version.ts";
+
+
+/** Opens it. Which databases have no base backup yet is told by `host.made`. */
+export async function openPast(host: Host, dumps: DumpStore, facts: CommandHandlers["status"]) {
+  const { means, fleet, awake, keeper, wal, made } = host;
+  const isRead = (database: string) =>
+    recoveries.registry.all().some((entry) => entry.database === database);
+  const backupMeans: BackupMeans = { ...means, awake, isRead };
+  const backups = openBackups(backupMeans);
+  made.tell = (database) => backups.soon(database, "full");
+  const recoveryMeans: RecoveryMeans = {
+    ...means,
+    loadDump: (id, { record }, owner, signal) => {
+      const box = boxOf(fleet, record.name, record.slot, record.size);
+      const into = { database: record.database, owner };
+      return loadDump({ fleet, store: dumps }, id, box, into, signal);
+    },
+    ensureBackup: backups.ensure,
+    afterExchange: (database) => backups.soon(database, "incr"),
+    noteDamage: backups.noteDamage,
+  };
+  const recoveries = await openRecoveries(recoveryMeans);
+  const versions = async () => {
+    const { postgres_version: postgres, pgbackrest_version: pgbackrest } = await facts({});
+    return { postgres, pgbackrest, host: hostVersion };
+  };
+  const verifying = {
+    ...{ fleet, keeper, awake, wal },
+    repositoryOf: means.safe.repository,
+    sourcesOf: (database: string) => sourcesOf(means, database),
+  };
+  const handlers = {
+    ...backupHandlers(backupMeans, backups),
+    ...recoveryHandlers(recoveryMeans, recoveries),
+    ...verificationHandlers(verifying, versions),
+  };
+  return { handlers, backups, recoveries };
+}
+export type Past = Awaited<ReturnType<typeof openPast>>;
