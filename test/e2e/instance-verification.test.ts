@@ -125,6 +125,17 @@ const oddTables = [
    alter table secret force row level security`,
 ];
 
+/** Writes without a pause. */
+async function write(to: TestDatabase, signal: AbortSignal): Promise<void> {
+  const client = await host.connect(to);
+  for (let n = 0; !signal.aborted; n++) {
+    await client.query("insert into queue values ($1)", [n]);
+    await client.query("delete from queue where n = $1", [n]);
+    await client.query(`update "Odd ""name" set n = n + 1 where t = 'row 1'`);
+  }
+  await client.end();
+}
+
 describe("a verification", () => {
   test("of what is whole passes every check, up to the restore point", async () => {
     const one = await begin("proj_test_whole", ...oddTables);
@@ -183,21 +194,16 @@ describe("a verification", () => {
   test("of a queue that is filled and emptied all the time is of one moment", async () => {
     const one = await begin("proj_test_queue", "create table queue (n int)", ...oddTables);
     const over = new AbortController();
-    const writing = [0, 1, 2].map(async () => {
-      const client = await host.connect(one);
-      for (let n = 0; !over.signal.aborted; n++) {
-        await client.query("insert into queue values ($1)", [n]);
-        await client.query("delete from queue where n = $1", [n]);
-        await client.query(`update "Odd ""name" set n = n + 1 where t = 'row 1'`);
+    const writing = Promise.all([1, 2, 3].map(() => write(one, over.signal)));
+    try {
+      for (let times = 0; times < 2; times++) {
+        const report = await verify(one.name);
+        expect(resultsOf(report), JSON.stringify(report)).toEqual(allPassed);
       }
-      await client.end();
-    });
-    for (let times = 0; times < 2; times++) {
-      const report = await verify(one.name);
-      expect(resultsOf(report), JSON.stringify(report)).toEqual(allPassed);
+    } finally {
+      over.abort();
     }
-    over.abort();
-    await Promise.all(writing);
+    await writing;
     await one.client.end();
   });
 
