@@ -13,7 +13,6 @@ import { verificationHandlers } from "../verification/verifications.ts";
 import type { Host } from "./open.ts";
 import { hostVersion } from "./version.ts";
 
-
 /** Opens it. Which databases have no base backup yet is told by `host.made`. */
 export async function openPast(host: Host, dumps: DumpStore, facts: CommandHandlers["status"]) {
   const { means, fleet, awake, keeper, wal, made } = host;

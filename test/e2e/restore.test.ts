@@ -134,7 +134,7 @@ describe("a restore across what happened to the database since", () => {
     expect(await rowsAt(url)).toBe(11);
     await query(url, "drop table ledger");
     const beside = await restored({ before: { operation_id: resize }, name: "before-resize" });
-    expect(beside.state).toBe("succeeded");
+    expect(beside.state, JSON.stringify(beside)).toBe("succeeded");
     const path = `/databases/${beside.database_id}/credentials`;
     expect(await rowsAt((await call(system, "GET", path)).body.data.url)).toBe(12);
   });
