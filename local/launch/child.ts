@@ -10,6 +10,8 @@ import { lastLines, openLog } from "./log-file.ts";
 export interface Program {
   /** How lines for the person at the terminal call it. */
   readonly name: string;
+  /** What to put before the command line; nothing when absent. */
+  readonly prefix?: readonly string[];
   /** Arguments of this Node. */
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
@@ -42,7 +44,8 @@ export function pauseMilliseconds(failures: number): number {
 
 function start(program: Program): ChildProcess {
   const log = openLog(program.log);
-  const child = spawn(process.execPath, program.args, {
+  const words = [...(program.prefix ?? []), process.execPath, ...program.args];
+  const child = spawn(words[0] ?? "", words.slice(1), {
     env: program.env,
     cwd: "/",
     // A session of its own: Ctrl-C reaches the launcher alone, which stops things in order.

@@ -10,7 +10,7 @@ import { say } from "../install/command.ts";
 import { isRoot } from "../install/root.ts";
 import { checkSandbox } from "../install/sandbox.ts";
 import { alreadyRuns, findRunning, lockHome } from "./lock.ts";
-import { becomeServiceUser, chooseUser, giveHome } from "./privilege.ts";
+import { becomeServiceUser, chooseUser, giveHome, seenHome } from "./privilege.ts";
 import {
   homePaths,
   isForeign,
@@ -20,6 +20,7 @@ import {
   type Settings,
 } from "./settings.ts";
 import { runSystem } from "./system.ts";
+import { holdAsRoot } from "./users.ts";
 
 const impatientMilliseconds = 1500;
 
@@ -63,6 +64,7 @@ async function main(): Promise<void> {
   if (isRoot()) {
     const user = chooseUser(settings);
     giveHome(settings.home, user);
+    await holdAsRoot(settings.home, homePaths(seenHome(settings, user)).host, user);
     becomeServiceUser(settings, user);
   }
   checkSandbox(binaries);

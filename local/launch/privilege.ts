@@ -182,12 +182,22 @@ function assertReadable(repository: string): void {
   }
 }
 
+/** The settings as the service user sees them, and whether that is as they are. */
+function viewOf(settings: Settings, user: User) {
+  const places = placesOf(settings);
+  const isDirect = pathProblem(settings) === undefined && canUse(user, places);
+  return { places, isDirect, seen: isDirect ? settings : seenSettings(settings, places) };
+}
+
+/** Where the service user sees the state directory. */
+export function seenHome(settings: Settings, user: User): string {
+  return viewOf(settings, user).seen.home;
+}
+
 /** Replaces this process, which is root's, by the same start as the service user. */
 export function becomeServiceUser(settings: Settings, user: User): never {
   assertReadable(settings.repository);
-  const places = placesOf(settings);
-  const isDirect = pathProblem(settings) === undefined && canUse(user, places);
-  const seen = isDirect ? settings : seenSettings(settings, places);
+  const { places, isDirect, seen } = viewOf(settings, user);
   const bind = isDirect ? [] : bindCommand(places);
   const node = isDirect ? process.execPath : translate(process.execPath, places);
   const main = join(seen.repository, "local/launch/main.ts");

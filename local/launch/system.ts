@@ -1,5 +1,5 @@
 // Brings the whole system up in order, keeps it up, and takes it down.
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { findRunning } from "../../host/base/running.ts";
@@ -18,6 +18,7 @@ import { isFree, keepPorts, type Ports } from "./ports.ts";
 import { preparePsql } from "./psql.ts";
 import { keepSecrets, publicKey, refuseLostSecrets, type Secrets } from "./secrets.ts";
 import { homePaths, readBackupSettings, type Settings } from "./settings.ts";
+import { findUsers, releaseUsers, type Users } from "./users.ts";
 
 const hostStopSeconds = 180;
 const workerStopSeconds = 10;
@@ -34,6 +35,7 @@ interface System {
   readonly ending: AbortSignal;
   readonly secrets: Secrets;
   readonly ports: Ports;
+  readonly users: Users;
   readonly record: ReturnType<typeof createRecord>;
   readonly pids: {
     host: number | undefined;
@@ -50,12 +52,14 @@ const hostMain = join(import.meta.dirname, "../../host/program/main.ts");
 const workerMain = join(import.meta.dirname, "worker.ts");
 
 function writeHostConfig(system: System, binaries: Binaries): void {
-  const { settings, secrets, ports } = system;
+  const { settings, secrets, ports, users } = system;
   const { hostConfig, host } = homePaths(settings.home);
   const config = {
     host_id: secrets.host_id,
     directory: host,
     binaries,
+    first_uid: users.firstUid,
+    uids_max: users.uidsMax,
     listen: {
       address: "127.0.0.1",
       http_port: ports.http,
@@ -89,6 +93,7 @@ async function startHost(system: System): Promise<void> {
   const { hostConfig, log } = homePaths(settings.home);
   const kept = keepRunning({
     name: "host program",
+    prefix: system.users.prefix,
     args: [...hostFlags, hostMain, "--config", hostConfig],
     env: childEnvironment(),
     log: join(log, "host.log"),
@@ -219,6 +224,8 @@ async function prepare(settings: Settings, ending: AbortSignal): Promise<System>
   for (const path of [paths.log, paths.worker, paths.host]) {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   }
+  // Databases' own users pass through it, and list nothing.
+  chmodSync(settings.home, 0o711);
   const record = createRecord(paths.processes);
   await record.takeOver();
   const secrets = keepSecrets(paths.secrets);
@@ -226,9 +233,13 @@ async function prepare(settings: Settings, ending: AbortSignal): Promise<System>
   if (!(await isFree(settings.port))) {
     throw new Error(`Port ${settings.port} is taken: stop what listens there, or set MIOSA_PORT.`);
   }
+  const users = await findUsers(settings.shown.home, paths.host);
+  if (users.missing !== null) {
+    say(`All databases run as this user: ${users.missing}. Each then has its namespaces alone.`);
+  }
   const pids = { host: undefined, worker: undefined, workerd: undefined };
   const onPids = () => undefined;
-  return { settings, ending, secrets, ports, record, pids, running: [], onPids };
+  return { settings, ending, secrets, ports, users, record, pids, running: [], onPids };
 }
 
 async function bringUp(system: System, binaries: Binaries): Promise<Facts> {
@@ -258,6 +269,7 @@ async function takeDown(system: System): Promise<void> {
   for (const [index, kept] of [...system.running.entries()].reverse()) {
     await kept.stop(index === 0 ? hostStopSeconds : workerStopSeconds);
   }
+  releaseUsers(system.settings.shown.home);
 }
 
 /** Runs the system until `ending` aborts; resolves when everything is stopped again. */

@@ -1,0 +1,190 @@
+// Users of their own for databases, without a host program that is root of the machine: it is root
+// of a user namespace, in which some ten thousand users nobody else has are numbered from 1. A
+// process holds the namespace; whoever starts next finds it again, and with it what still runs.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { findRunning } from "../../host/base/running.ts";
+import { readIfExists } from "../../host/file.ts";
+import { fleetMark } from "../../host/instance/fleet.ts";
+import { findProgram, outputOf } from "../install/command.ts";
+
+/** How many users a namespace has beside its root. */
+const usersMax = 20_000;
+/** Ranges begin here, far above what distributions give to people and containers. */
+const firstUser = 1_000_000_000;
+const ranges = 50_000;
+
+const lookMilliseconds = 10;
+const holdSeconds = 10;
+
+/** Users for databases, as the host program is given them. */
+export interface Users {
+  /** As its configuration has it; null: all databases run as the program's own user. */
+  readonly firstUid: number | null;
+  readonly uidsMax: number;
+  /** What to put before its command line. */
+  readonly prefix: readonly string[];
+  /** Why there are none, in words; null when there are. */
+  readonly missing: string | null;
+}
+
+/** The outer numbers of a state directory's users: its own, as likely as not. */
+export function rangeOf(home: string): number {
+  const hash = createHash("sha256").update(home).digest().readUInt32BE(0);
+  return firstUser + (hash % ranges) * usersMax;
+}
+
+/** The word of its command line by which the holder of a namespace is found. */
+const holderWord = (home: string) => `miosa-users=${home}`;
+
+const namespaceOf = (pid: number | "self") => {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/user`);
+  } catch {
+    return undefined;
+  }
+};
+
+/** A process in the namespace of a state directory: its holder, or what still runs of its host. */
+function findHeld(home: string, directory: string): number | undefined {
+  const mark = `--miosa.host=${fleetMark({ directory })}`;
+  const found = findRunning((words) => {
+    if (words.includes(holderWord(home))) return "holder";
+    return words.includes(mark) ? "instance" : undefined;
+  });
+  const own = namespaceOf("self");
+  return [found.get("holder"), found.get("instance")]
+    .flatMap((running) => running?.pid ?? [])
+    .find((pid) => ![undefined, own].includes(namespaceOf(pid)));
+}
+
+/** Starts a process in a namespace of its own, which has no users yet. @returns its number */
+async function startHolder(home: string, as: readonly string[]): Promise<number> {
+  // The shell stays, and keeps the word by which it is found.
+  const waiting = ["/bin/sh", "-c", "sleep infinity & wait", holderWord(home)];
+  const [program = "", ...args] = [...as, "/usr/bin/unshare", "--user", ...waiting];
+  const child = spawn(program, args, { detached: true, stdio: "ignore", cwd: "/" });
+  child.unref();
+  const { pid } = child;
+  if (pid === undefined) throw new Error("unshare could not be started.");
+  const before = namespaceOf("self");
+  const deadline = performance.now() + holdSeconds * 1000;
+  while ([undefined, before].includes(namespaceOf(pid))) {
+    if (child.exitCode !== null || performance.now() > deadline) {
+      throw new Error("This system gives no user namespace.");
+    }
+    await delay(lookMilliseconds);
+  }
+  return pid;
+}
+
+/** Lines of a map: the program's own user is root inside, the others follow from 1. */
+function mapOf(id: number, first: number, count: number): string {
+  return `0 ${id} 1\n1 ${first} ${count}\n`;
+}
+
+/**
+ * What root does for a service user: makes the namespace, and gives it users. `directory` is the
+ * host's, as that user sees it.
+ */
+export async function holdAsRoot(
+  home: string,
+  directory: string,
+  { uid, gid }: { readonly uid: number; readonly gid: number },
+): Promise<void> {
+  if (findHeld(home, directory) !== undefined) return;
+  const ids = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--"];
+  const pid = await startHolder(home, ["/usr/bin/setpriv", ...ids]);
+  const first = rangeOf(home);
+  writeFileSync(`/proc/${pid}/uid_map`, mapOf(uid, first, usersMax));
+  writeFileSync(`/proc/${pid}/gid_map`, mapOf(gid, first, usersMax));
+}
+
+/** The range that the system gave a user for such things, from a file such as /etc/subuid. */
+export function subordinate(
+  text: string,
+  name: string,
+  uid: number,
+): { readonly first: number; readonly count: number } | undefined {
+  const line = text
+    .split("\n")
+    .find((each) => [name, String(uid)].includes(each.split(":")[0] ?? ""));
+  const [, first = "", count = ""] = line?.split(":") ?? [];
+  return /^\d+$/.test(first) && /^\d+$/.test(count)
+    ? { first: Number(first), count: Number(count) }
+    : undefined;
+}
+
+/** What an ordinary user can do by itself, where the package `uidmap` is installed. */
+async function holdAsUser(home: string): Promise<string | null> {
+  const [newuidmap, newgidmap] = [findProgram("newuidmap"), findProgram("newgidmap")];
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  const name = outputOf("id", ["-un"])?.trim() ?? "";
+  const uids = subordinate(readIfExists("/etc/subuid") ?? "", name, uid);
+  const gids = subordinate(readIfExists("/etc/subgid") ?? "", name, uid);
+  if (!newuidmap || !newgidmap || !uids || !gids) {
+    return "the package uidmap is not installed, or /etc/subuid has no range for you";
+  }
+  const pid = await startHolder(home, []);
+  const line = (id: number, { first, count }: typeof uids) => [
+    String(pid),
+    "0",
+    String(id),
+    "1",
+    "1",
+    String(first),
+    String(count),
+  ];
+  const isMapped =
+    outputOf(newuidmap, line(uid, uids)) !== undefined &&
+    outputOf(newgidmap, line(gid, gids)) !== undefined;
+  if (isMapped) return null;
+  process.kill(pid, "SIGKILL");
+  return "newuidmap refused the range of /etc/subuid";
+}
+
+/** True when others may pass through every directory on the way. */
+export function isPassable(path: string): boolean {
+  const isLast = path === dirname(path);
+  const mayPass = (statSync(path).mode & 0o001) !== 0;
+  return mayPass && (isLast || isPassable(dirname(path)));
+}
+
+/** How many users there are in a process' namespace beside its root. */
+function countUsers(pid: number): number {
+  const lines = readFileSync(`/proc/${pid}/uid_map`, "utf8").trim().split("\n");
+  const counts = lines.map((line) => Number(line.trim().split(/\s+/)[2]));
+  return counts.reduce((sum, count) => sum + count, 0) - 1;
+}
+
+const none = (missing: string): Users => ({
+  ...{ firstUid: null, uidsMax: usersMax, prefix: [] },
+  missing,
+});
+
+/**
+ * Finds or makes the users of a state directory, for this process, which is not root. `directory`
+ * is the host's, as this process sees it.
+ */
+export async function findUsers(home: string, directory: string): Promise<Users> {
+  const above = dirname(dirname(directory));
+  if (!isPassable(above)) return none(`others may not pass through ${above}`);
+  if (findHeld(home, directory) === undefined) {
+    const problem = await holdAsUser(home).catch((error: Error) => error.message);
+    if (problem !== null) return none(problem);
+  }
+  const pid = findHeld(home, directory);
+  if (pid === undefined) return none("the user namespace ended at once");
+  const enter = ["/usr/bin/nsenter", `--user=/proc/${pid}/ns/user`, "--setuid=0", "--setgid=0"];
+  return { firstUid: 1, uidsMax: countUsers(pid), prefix: [...enter, "--"], missing: null };
+}
+
+/** Ends the holder of a namespace nobody is in any more. */
+export function releaseUsers(home: string): void {
+  const held = findRunning((words) => (words.includes(holderWord(home)) ? "holder" : undefined));
+  const pid = held.get("holder")?.pid;
+  if (pid !== undefined) process.kill(-pid, "SIGKILL");
+}
