@@ -1,5 +1,6 @@
 import type { Context } from "../src/core/context.ts";
 import { messageOf } from "../src/core/error.ts";
+import { hostOfSpareLane } from "../src/database/spare.ts";
 import { laneIn, reportDeadNudge } from "../src/operation/alert.ts";
 import { webhookIn } from "../src/webhook/lane.ts";
 import type { ContextOf } from "./api.ts";
@@ -26,10 +27,14 @@ async function onNudges(messages: Messages, env: Env): Promise<void> {
     [...byLane].map(async ([lane, nudges]) => {
       if (lane === null) return;
       const stub = env.LANE.getByName(lane);
-      // A receiver may be slow: nobody waits for it here.
-      await each(nudges, () => (webhookIn(lane) === null ? stub.drive() : stub.wake()));
+      await each(nudges, () => (isSlow(lane) ? stub.wake() : stub.drive()));
     }),
   );
+}
+
+// A receiver may be slow, and spares take seconds each: nobody waits for them here.
+function isSlow(lane: string): boolean {
+  return webhookIn(lane) !== null || hostOfSpareLane(lane) !== null;
 }
 
 async function onDeadNudges(messages: Messages, context: Context): Promise<void> {

@@ -14,7 +14,7 @@ const about = `An alert resolves itself once its cause is gone; \`state=all\` sh
 - \`operation_overdue\`: past its deadline and past its point of no return; it is retried.
 - \`undo_failing\`: past its deadline, and cannot be taken back yet; it is retried.
 - \`dead_nudge\`: messages for a lane were given up, or named no lane.
-- \`database_missing\`: a row's database is not in its host; it is never made anew.
+- \`database_missing\`: a row's database is not on its host; it is never made anew.
 - \`repair_failed\`: a database is not what its row says, and stays so; it is tried each minute.
 - \`archive_late\`: WAL waits for over two minutes to be archived, or to be copied to the second
   repository.
@@ -22,14 +22,14 @@ const about = `An alert resolves itself once its cause is gone; \`state=all\` sh
 - \`backup_damaged\`: a restore met a damaged or missing file of a base backup or its WAL; others
   stand in where they can, until it has expired.
 - \`verification_failed\`: a database did not come back whole from a backup, or none was looked at.
-- \`orphan\`: no row names a database, a role or a host's entry; nothing of it is dropped. After
-  MIOSA_ORPHAN_DAYS it goes to the trash of its host, unless more than three databases are, or
-  repairs are held.
+- \`orphan\`: no row names a database of a host; it goes on as it is, and is never removed by
+  itself. After MIOSA_ORPHAN_DAYS it is stopped, which is the trash of its host, unless more than
+  three are orphans, or repairs are held.
 - \`orphan_dump\`: a host keeps an archive no row names; it stays until a person removes it.
 - \`repairs_held\`: nothing is repaired or removed by itself; \`GET /admin/hold\` says why.
 - \`host_silent\`: a host does not answer; the message names what of it.
-- \`host_is_another\`: another Postgres answers for a host than was registered.
-- \`server_failed\`: a server crashed, hung, was halted or ran out of memory; told for a day.
+- \`host_is_another\`: another host answers where one was registered.
+- \`server_failed\`: a program of a host crashed, hung, was halted or ran out of memory; told for a day.
 - \`worker_restarted\`: the Worker's runtime was started again; told for a day.
 - \`disk_nearly_full\`: a tenth of a host's disk is left; no database is placed there.
 - \`protocol_differs\`: a host and this Worker are one version apart; they work together.`;

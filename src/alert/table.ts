@@ -10,7 +10,7 @@ export const alertKinds = [
   "undo_failing",
   /** A nudge was delivered in vain too often; subject: its lane, or what stands for none. */
   "dead_nudge",
-  /** A row's database is not in its host; subject: the row's id. */
+  /** A row's database is not on its host; subject: the row's id. */
   "database_missing",
   /** What a host has is not what its row asks for, and stays so; subject: the row's id. */
   "repair_failed",
@@ -26,14 +26,13 @@ export const alertKinds = [
   "verification_failed",
   /** A host has what no row names; subject: the host's id, a slash and the name. */
   "orphan",
-  /**
-   * A server of a host crashed, hung or was restarted; subject: the host's id, a slash, which.
-   */
+  /** A program of a host crashed, hung or was restarted; subject: the host's id, a slash, which. */
   "server_failed",
+  /** Another host answers where one was registered; subject: its id. */
   "host_is_another",
   /** The disk of a host has a tenth left; subject: its id. */
   "disk_nearly_full",
-  /** A host speaks another version of the protocol; subject: its host's id. */
+  /** A host speaks another version of the protocol; subject: its id. */
   "protocol_differs",
   /** The Worker's runtime was started again; subject: `worker`. */
   "worker_restarted",
@@ -58,7 +57,7 @@ export const alert = sqliteTable(
     seq: seqColumn(),
     id: idColumn(),
     kind: text("kind", { enum: alertKinds }).notNull(),
-    /** What it is about: an id, a name in a host. One open alert of a kind for each. */
+    /** What it is about: an id, a name on a host. One open alert of a kind for each. */
     subject: text("subject").notNull(),
     message: text("message").notNull(),
     details: text("details", { mode: "json" }).$type<Record<string, unknown>>().notNull(),

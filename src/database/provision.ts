@@ -2,7 +2,6 @@
 // with that very URL. Where it is made is what its row says: a host that was never reached has
 // begun nothing, and another one takes its place.
 import { z } from "zod";
-import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { Unreached } from "../core/error.ts";
 import { hostsWithRoom, release, reserve } from "../host/place.ts";
@@ -39,15 +38,11 @@ const create: Do<ProvisionInput> = async (context, step) => {
 // The silent one is left out of placement until it answers. Without another, this one is waited
 // for.
 async function placeElsewhere(context: Context, row: DatabaseRow, error: Unreached) {
-  const silent = noteSilent(context, row.hostId, "a new database could not be made there");
   const [other] = await hostsWithRoom(context, row.backends, row.hostId);
-  if (other === undefined) {
-    await commit(context, [silent]);
-    throw error;
-  }
+  if (other === undefined) throw error;
   return goTo(
     "create",
-    silent,
+    noteSilent(context, row.hostId, "a new database could not be made there"),
     release(context, row.hostId, heldBackends(row.id)),
     changeDatabase(context, row.id, { hostId: other.id }),
     reserve(context, other.id, heldBackends(row.id)),
