@@ -54,7 +54,7 @@ export interface Secrets {
 let secrets: Promise<Secrets> | undefined;
 
 /** Reads the secrets once per isolate: they change only with a deployment. @throws Misconfigured */
-export function readSecrets(env: Env): Promise<Secrets> {
+function readSecrets(env: Env): Promise<Secrets> {
   secrets ??= readSecretsOf(env);
   secrets.catch(() => {
     secrets = undefined;

@@ -16,11 +16,10 @@ const about = `An alert resolves itself once its cause is gone; \`state=all\` sh
 - \`dead_nudge\`: messages for a lane were given up, or named no lane.
 - \`database_missing\`: a row's database is not on its host; it is never made anew.
 - \`repair_failed\`: a database is not what its row says, and stays so; it is tried each minute.
-- \`archive_late\`: WAL waits for over two minutes to be archived, or to be copied to the second
-  repository.
-- \`backup_failed\`: a base backup failed, or none was taken for half as long again as it should.
-- \`backup_damaged\`: a restore met a damaged or missing file of a base backup or its WAL; others
-  stand in where they can, until it has expired.
+- \`archive_late\`: WAL of a database waits to be archived, or a host's to be copied to the store.
+- \`backup_failed\`: a base backup of a database failed, or none was taken for too long.
+- \`backup_damaged\`: a restore, or a look at it, met a damaged or missing file of a base backup or
+  its WAL; others stand in where they can, until it has expired.
 - \`verification_failed\`: a database did not come back whole from a backup, or none was looked at.
 - \`orphan\`: no row names a database of a host; it goes on as it is, and is never removed by
   itself. After MIOSA_ORPHAN_DAYS it is stopped, which is the trash of its host, unless more than
@@ -29,7 +28,7 @@ const about = `An alert resolves itself once its cause is gone; \`state=all\` sh
 - \`repairs_held\`: nothing is repaired or removed by itself; \`GET /admin/hold\` says why.
 - \`host_silent\`: a host does not answer; the message names what of it.
 - \`host_is_another\`: another host answers where one was registered.
-- \`server_failed\`: a program of a host crashed, hung, was halted or ran out of memory; told for a day.
+- \`server_failed\`: a program of a host crashed, hung, was halted or ran out of memory; for a day.
 - \`worker_restarted\`: the Worker's runtime was started again; told for a day.
 - \`disk_nearly_full\`: a tenth of a host's disk is left; no database is placed there.
 - \`protocol_differs\`: a host and this Worker are one version apart; they work together.`;

@@ -103,7 +103,8 @@ function ofDatabase(
   row: DatabaseRow | undefined,
 ): Told {
   const what = kind === "store_late" ? "" : words[kind];
-  const message = `The database ${row?.id ?? name} of the host ${host.name} ${what}, since ${since}. ${detail}`;
+  const which = `The database ${row?.id ?? name} of the host ${host.name}`;
+  const message = `${which} ${what}, since ${since}. ${detail}`;
   const details = { host_id: host.id, database: name, problem: kind, since, detail };
   const subject = row?.id ?? `${host.id}/${name}`;
   return { raised: { kind: kindOf[kind], subject, message, details }, problem: kind, row };

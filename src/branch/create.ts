@@ -22,8 +22,8 @@ interface Request {
   readonly receipt: (path: string) => readonly Statement[];
 }
 
-/** How long a branch stands when nothing else is said. */
-export const branchSeconds = 7 * 86_400;
+// How long a branch stands when nothing else is said.
+const branchSeconds = 7 * 86_400;
 
 /**
  * Begins a branch of a database, as it is now or was at a moment, and waits a little; its id.

@@ -65,7 +65,7 @@ export function isVerifierKnown({ name, passwordSealed }: Omit<SealedLogin, "id"
  * and password have the same one, so that specs can be compared: its salt is made of both, which
  * tells no more than the verifier itself, as passwords are random numbers of 192 bits.
  */
-export async function scramVerifier(login: string, password: string): Promise<string> {
+async function scramVerifier(login: string, password: string): Promise<string> {
   const seed = await crypto.subtle.digest("SHA-256", utf8(`miosa salt\n${login}\n${password}`));
   const salt = new Uint8Array(seed).slice(0, saltBytes);
   const material = await crypto.subtle.importKey("raw", utf8(password), "PBKDF2", false, [

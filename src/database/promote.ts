@@ -12,7 +12,8 @@ import { type DatabaseRow, database } from "./table.ts";
 
 /**
  * Makes a database the primary of its environment; the one that was stays beside it, with a name.
- * A branch does not expire any more. One that is primary already is left so. The batch aborts when its state has changed meanwhile.
+ * A branch does not expire any more. One that is primary already is left so. The batch aborts when
+ * its state has changed meanwhile.
  * @throws ApiError 409 INVALID_STATE or OPERATION_IN_PROGRESS
  */
 export async function promoteDatabase(context: Context, row: DatabaseRow): Promise<void> {

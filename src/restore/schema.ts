@@ -133,8 +133,8 @@ export const CreateRestore = z
       description:
         'Single tables, as "orders", "public.orders" or { schema, name, as }: they come back ' +
         "beside the living ones, with their rows, defaults, indexes and constraints, but without " +
-        "foreign keys, triggers and policies. A name that is taken fails the restore, and nothing " +
-        "is copied.",
+        "foreign keys, triggers and policies. A name that is taken fails the restore, and then " +
+        "nothing is copied.",
     }),
     keep_seconds: optional(z.int(keepProblem).min(10, keepProblem).max(3600, keepProblem)).openapi({
       description: "How long a preview stands; an hour when nothing is said",

@@ -10,6 +10,7 @@ const bytesOf = (text: string) => new TextEncoder().encode(text).length;
 const Identifier = z
   .string("must be text")
   .min(1, "must not be empty")
+  .max(bytesMax, { message: `must have at most ${bytesMax} bytes`, abort: true })
   .refine((text) => bytesOf(text) <= bytesMax, `must have at most ${bytesMax} bytes`)
   .refine((text) => !/\p{Cc}|\p{Cs}/u.test(text), "must not contain control characters");
 

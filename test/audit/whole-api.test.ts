@@ -85,7 +85,6 @@ async function changeDatabases(api: TestApi, send: Send, projectId: string, id: 
 }
 
 async function backUp(send: Send, id: string) {
-  await send("POST", `/databases/${id}/branches`, { name: "a-branch" });
   const made = await send("POST", `/databases/${id}/backups`, { name: "before" });
   await send("POST", `/databases/${id}/backup`, {});
   await send("POST", `/databases/${id}/backups/${made.id}/download`);
@@ -112,6 +111,9 @@ async function restore(api: TestApi, send: Send, projectId: string, id: string) 
   const imported = await send("POST", `/databases/${id}/imports`, "PGDMP and the rest", bytes);
   await settle();
   await send("POST", `/restores/${imported.id}/undo`);
+  await settle();
+  const branch = await send("POST", `/databases/${id}/branches`, { name: "a-branch" });
+  await send("POST", `/databases/${branch.id}/promote-branch`);
   await settle();
 }
 

@@ -87,7 +87,7 @@ describe("what a host says is wrong with a database's backups", () => {
   });
 });
 
-it("a store that is late is one alert of its host for all databases, and nobody's event", async () => {
+it("a store that is late is one alert of its host, and nobody's event", async () => {
   await api.call("POST", "/api/v1/projects", { body: { name: "Two", data: { postgres: true } } });
   const rows = await api.context.db.select().from(database);
   const late = rows.map(({ databaseName }) => aProblem("store_late", databaseName));

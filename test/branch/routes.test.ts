@@ -36,7 +36,7 @@ async function branched(body: object = {}) {
 }
 
 describe("a branch", () => {
-  it("is a database of its own that answers at once, says of what, and sleeps when idle", async () => {
+  it("is a database of its own that answers at once, and sleeps when idle", async () => {
     const { status, body } = await branch({ name: "try", expires_in: 3600 });
     expect(status).toBe(201);
     expect(body.data).toMatchObject({
