@@ -122,6 +122,13 @@ describe("a branch", () => {
     expect(api.host.databases.size).toBe(1);
   });
 
+  it("of a name that is taken is 409 and makes nothing", async () => {
+    await branched({ name: "try" });
+    const { status, body } = await branch({ name: "try" });
+    expect([status, body.error.code]).toEqual([409, "DATABASE_NAME_TAKEN"]);
+    expect(api.host.databases.size).toBe(2);
+  });
+
   it("asked for twice with one idempotency key is made once", async () => {
     const headers = { "idempotency-key": "once" };
     const [one, two] = [
