@@ -3,7 +3,7 @@ import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { call, connected, createProject, query, until } from "../support/client.ts";
 import { follow } from "../support/follow.ts";
-import { operatorClient, operatorQuery } from "../support/operator.ts";
+import { operatorQuery } from "../support/operator.ts";
 import { system } from "../support/shared-system.ts";
 
 type Created = Awaited<ReturnType<typeof createProject>>["database"];
@@ -108,7 +108,7 @@ describe("sessions", () => {
       const pid = await pidOf(neighbour);
       const [platform] = await operatorQuery(
         system,
-        mine.database,
+        new URL(mine.database_url).pathname.slice(1),
         "select pid from pg_stat_activity where usename is null limit 1",
       );
       const answers = [];
@@ -156,35 +156,20 @@ describe("sessions", () => {
 });
 
 test("an operation's stream tells its steps as they happen, and that it is done", async () => {
-  const operator = await operatorClient(system);
-  // Holds up the first step of a resize, and nobody who logs in.
-  await operator.query("begin; lock table pg_db_role_setting in share mode");
-  try {
-    const path = `/databases/${mine.id}`;
-    const resize = await call(system, "PATCH", path, { body: { size: "medium" } });
-    expect(resize.status).toBe(202);
-    const id = resize.body.data.operation_id;
-    const events = [];
-    for await (const event of follow(system, `/operations/${id}/stream`)) {
-      if (events.push(event) === 1) await operator.query("commit");
-    }
-    const [first, last] = [events.at(0), events.at(-1)];
-    expect(first?.type).toBe("operation");
-    expect(first?.data).toMatchObject({
-      id,
-      kind: "database.resize",
-      status: "running",
-      current_step: "configure",
-      steps_done: 0,
-      steps_total: 2,
-    });
-    expect(last?.type).toBe("done");
-    expect(last?.data).toMatchObject({ status: "succeeded", steps_done: 2, current_step: null });
-    expect(Object.keys(last?.data.step_milliseconds)).toEqual(["configure", "publish"]);
-    expect(new Set(events.map((event) => event.id)).size).toBe(events.length);
-  } finally {
-    await operator.end();
-  }
+  const body = { target_time: new Date().toISOString(), mode: "preview" };
+  const restore = await call(system, "POST", `/databases/${mine.id}/restores`, { body });
+  expect(restore.status, restore.text).toBe(201);
+  const id = restore.body.data.operation_id;
+  const events = [];
+  for await (const event of follow(system, `/operations/${id}/stream`)) events.push(event);
+  const [first, last] = [events.at(0), events.at(-1)];
+  expect(first?.type).toBe("operation");
+  expect(first?.data).toMatchObject({ id, kind: "database.preview", steps_total: 2 });
+  expect(last?.type).toBe("done");
+  expect(last?.data).toMatchObject({ status: "succeeded", steps_done: 2, current_step: null });
+  expect(Object.keys(last?.data.step_milliseconds)).toEqual(["bringBack", "open"]);
+  expect(new Set(events.map((event) => event.id)).size).toBe(events.length);
+  await call(system, "DELETE", `/restores/${restore.body.data.id}`);
 });
 
 describe("logs", () => {
