@@ -9,5 +9,6 @@ export function sourcesOf(
 ): readonly RecoverySource[] {
   const repository = safe.repository(database);
   const wal = walDirectory(repository);
-  return [{ number: 1, repository, wal, laidOuts: safe.laidOuts(database) }];
+  const hold = () => safe.hold(database);
+  return [{ number: 1, repository, wal, laidOuts: safe.laidOuts(database), hold }];
 }
