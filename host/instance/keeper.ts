@@ -34,6 +34,7 @@ import {
 } from "./serve.ts";
 import type { InstanceSize } from "./size.ts";
 import { ensureTemplate } from "./template.ts";
+import { createVisits } from "./visit.ts";
 
 /** What a keeper asks beside `hold`, and tells. */
 export interface KeeperOptions {
@@ -221,6 +222,7 @@ function verbs(
   const { roster, bells, lines } = parts;
   const { inLane, start, hold, fleet } = means;
   const change = createChange(parts, { fleet, hold, start });
+  const visits = createVisits(parts);
   return {
     ...makingVerbs(parts, means),
     start: (name) =>
@@ -240,9 +242,9 @@ function verbs(
       }),
     restart: (name, between) => inLane(name, () => change.restart(name, between)),
     resize: (name, size, between) => inLane(name, () => change.resize(name, size, between)),
-    visit: (name, work) => inLane(name, () => change.visit(name, work)),
-    rouse: (name) => inLane(name, () => change.rouse(name)),
-    settle: (name) => inLane(name, () => change.settle(name)),
+    visit: (name, work) => inLane(name, () => visits.visit(name, work)),
+    rouse: (name) => inLane(name, () => visits.rouse(name)),
+    settle: (name) => inLane(name, () => visits.settle(name)),
     remove: (name) => inLane(name, () => destroy(fleet, parts, name)),
     cutLogs() {
       for (const { record } of roster.all()) cutLog(roster.box(record.name).place.log);
