@@ -51,8 +51,11 @@ export interface Repository {
   open(box: Box): Promise<void>;
   /** Takes a base backup of a running instance. */
   backUp(box: Box, type: BackupType): Promise<void>;
-  /** Keeps a finished segment of WAL of an instance; one that is kept already is as good. */
-  keep(box: Box, segment: string): Promise<void>;
+  /**
+   * Keeps a segment of WAL that is written to no more; one that is kept already is as good. It is
+   * the instance's own, or lies in the directory of copies `wal`.
+   */
+  keep(box: Box, segment: string, wal?: string): Promise<void>;
   /** Fetches a segment into the directory of an instance. @throws Error when it has none */
   fetch(box: Box, segment: string, into: string): Promise<void>;
   /** Lays out the files of a base backup in an empty instance. */
@@ -171,9 +174,10 @@ export function repositoryOf(fleet: Fleet, database: string, retention: Retentio
       await ask(box, ["--no-online", "stanza-create"]);
     },
     backUp: async (box, type) => void (await ask(box, [`--type=${type}`, "backup"])),
-    keep: async (box, segment) => {
-      const file = join(inside.data, "pg_wal", segment);
-      await ask(box, ["archive-push", file], {}, keepSeconds);
+    keep: async (box, segment, wal) => {
+      const file = join(wal === undefined ? join(inside.data, "pg_wal") : "/wal", segment);
+      const readable = wal === undefined ? reach.readable : { ...reach.readable, "/wal": wal };
+      await ask(box, ["archive-push", file], { readable }, keepSeconds);
     },
     fetch: async (box, segment, into) => {
       await ask(box, ["archive-get", segment, into], { onlyReads: false });

@@ -85,6 +85,8 @@ interface Following {
   readonly ending: AbortController;
   /** What is being taken; one at a time. */
   last: Promise<unknown>;
+  /** Called when something was taken. */
+  readonly told: () => void;
 }
 
 /** Takes what was written, after what is being taken already, into a repository that is there. */
@@ -92,7 +94,9 @@ function take(following: Following, isSure: boolean): Promise<boolean> {
   const taken = following.last.then(async () => {
     if (!following.isPrepared) await following.prepare();
     following.isPrepared = true;
-    return following.shipper.take(isSure);
+    const hasTaken = await following.shipper.take(isSure);
+    if (hasTaken) following.told();
+    return hasTaken;
   });
   following.last = taken.catch(() => undefined);
   return taken;
@@ -116,8 +120,8 @@ async function run(database: string, following: Following): Promise<void> {
   }
 }
 
-/** Makes it; nothing is followed yet. */
-export function createWal(fleet: Fleet): Wal {
+/** Makes it; nothing is followed yet. `told` is called with each database that was taken of. */
+export function createWal(fleet: Fleet, told: (database: string) => void = () => undefined): Wal {
   const all = new Map<string, Following>();
 
   async function leave(database: string): Promise<void> {
@@ -140,7 +144,10 @@ export function createWal(fleet: Fleet): Wal {
       await former?.shipper.finish();
     };
     const last = former?.last ?? Promise.resolve();
-    return { shipper, prepare, isPrepared: false, ending: new AbortController(), last };
+    return {
+      ...{ shipper, prepare, isPrepared: false, ending: new AbortController(), last },
+      told: () => told(source.database),
+    };
   }
 
   return {

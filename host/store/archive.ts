@@ -1,0 +1,71 @@
+// The finished segments of a database's repository, and which repository it is. One that was made
+// anew in the place of one that was lost has other keys: its few files must not be put over those
+// of the former, which could never be read again.
+
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { readIfExists } from "../file.ts";
+import { type Copying, forEach, markOf, sendBytes, sendFile } from "./copying.ts";
+import { databasePrefix, dataKey, type Names } from "./key.ts";
+import { filesBelow, smallFile } from "./tree.ts";
+
+const archive = ["archive", "main"];
+const archiveInfo: Names = [...archive, "archive.info"];
+const archiveInfoCopy: Names = [...archive, "archive.info.copy"];
+
+/** Sent in one round; then others go first. */
+const segmentsPerRound = 32;
+
+/** What pgBackRest has not finished writing. */
+export const isUnfinished = (names: Names) => names.at(-1)?.endsWith(".pgbackrest.tmp") ?? true;
+
+const isInfo = (names: Names) => names.length === archiveInfo.length;
+
+/** The mark of what the store has; read there when the ledger does not say. */
+async function storedMark({ database, ledger, s3 }: Copying, key: string) {
+  const sent = ledger.get(key);
+  if (sent === undefined || sent.mark !== "") return sent?.mark;
+  const object = await s3.get(databasePrefix(database) + key);
+  if (object === undefined) return undefined;
+  const mark = markOf(await buffer(object.stream));
+  ledger.note(key, { ...sent, mark });
+  return mark;
+}
+
+/**
+ * Sees that the repository is the one the store has, and has the store have it.
+ * @returns false when there is none yet
+ * @throws Error when it is another
+ */
+export async function isSameRepository(copying: Copying): Promise<boolean> {
+  const { database, directory } = copying;
+  const info = smallFile(directory, ["data", ...archiveInfo]);
+  if (info === undefined) return false;
+  const stored = await storedMark(copying, dataKey(archiveInfo));
+  if (stored !== undefined && stored !== markOf(info)) {
+    throw new Error(
+      `The repository of ${database} is damaged or was made anew; the store keeps the former one: ` +
+        "bring it back from there.",
+    );
+  }
+  await sendBytes(copying, dataKey(archiveInfo), info);
+  const copy = smallFile(directory, ["data", ...archiveInfoCopy]);
+  if (copy !== undefined) await sendBytes(copying, dataKey(archiveInfoCopy), copy);
+  return true;
+}
+
+/** The newest segment that is in the repository for good; empty when none is. */
+export function keptSegment(directory: string): string {
+  return readIfExists(join(directory, "wal", "kept"))?.trim() ?? "";
+}
+
+/** Sends segments the store lacks, the oldest first. @returns true when there are more */
+export async function sendArchive(copying: Copying): Promise<boolean> {
+  const { directory, ledger } = copying;
+  if (!(await isSameRepository(copying))) return false;
+  const missing = (filesBelow(join(directory, "data"), ...archive) ?? [])
+    .filter((names) => !isInfo(names) && !isUnfinished(names) && !ledger.has(dataKey(names)))
+    .toSorted((one, other) => (one.join("/") < other.join("/") ? -1 : 1));
+  await forEach(missing.slice(0, segmentsPerRound), (names) => sendFile(copying, names));
+  return missing.length > segmentsPerRound;
+}
