@@ -5,8 +5,8 @@ import { closeSync, openSync } from "node:fs";
 /** A command line: its first word is the program. */
 export type CommandLine = readonly [string, ...string[]];
 
-// What the operator's shell exports must not steer the servers.
-const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", TZ: "UTC" };
+/** What programs are given: what the operator's shell exports must not steer them. */
+export const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", TZ: "UTC" };
 
 const outputBytesMax = 64 * 1024 * 1024;
 /** The copy of a large database takes as long as that. */

@@ -112,6 +112,9 @@ function writeFiles(options: PoolerOptions, files: PoolerFiles, lines: readonly 
   return changes.includes(true);
 }
 
+/** Blocks of memory from which on each is one of its own for the kernel. */
+const largeBytes = 64 * 1024;
+
 // A file for each client and each server connection.
 const manyFiles = 'ulimit -n "$(ulimit -Hn)" && ulimit -c 0 && exec "$@"';
 
@@ -126,6 +129,8 @@ function commandLine(options: PoolerOptions, files: PoolerFiles): CommandLine {
     ...["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--as-pid-1", "--new-session"],
     ...mounts,
     ...["--ro-bind", files.passwd, "/etc/passwd", "--proc", "/proc", "--dev", "/dev"],
+    // What was taken for a long statement goes back to the system with it.
+    ...["--setenv", "MALLOC_MMAP_THRESHOLD_", String(largeBytes)],
     ...["--ro-bind", directory, directory],
     ...["--bind", files.socketDirectory, files.socketDirectory],
     ...reachable.flatMap((path) => ["--ro-bind", path, path]),

@@ -109,7 +109,7 @@ export async function openTestDatabases() {
   }
 
   return {
-    ...{ fleet, order, create, connect },
+    ...{ fleet, order, create, connect, poolers },
     get keeper() {
       return program.keeper;
     },
