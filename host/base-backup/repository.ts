@@ -138,13 +138,16 @@ function backupsIn(said: string): readonly BaseBackup[] {
   }));
 }
 
+/** Encrypts the repository of a database; with the fleet's secret it can always be made again. */
+export function repositoryKey({ secret }: Pick<Fleet, "secret">, database: string): string {
+  return createHmac("sha256", secret).update(`repository ${database}`).digest("base64url");
+}
+
 /** Names the repository of a database; makes nothing. */
 export function repositoryOf(fleet: Fleet, database: string, retention: Retention): Repository {
   const directory = join(fleet.directory, "repository", database);
   const file = join(directory, "pgbackrest.conf");
-  const key = createHmac("sha256", fleet.secret)
-    .update(`repository ${database}`)
-    .digest("base64url");
+  const key = repositoryKey(fleet, database);
   const reach = { readable: { "/pgbackrest.conf": file }, writable: { "/repository": directory } };
 
   async function ask(

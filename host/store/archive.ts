@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { readIfExists } from "../file.ts";
 import { type Copying, forEach, markOf, sendBytes, sendFile } from "./copying.ts";
+import { repositoryIn } from "./info.ts";
 import { databasePrefix, dataKey, type Names } from "./key.ts";
+import { StoreDamage } from "./problem.ts";
+import { contentOf } from "./s3.ts";
 import { filesBelow, smallFile } from "./tree.ts";
 
 const archive = ["archive", "main"];
@@ -21,15 +24,18 @@ export const isUnfinished = (names: Names) => names.at(-1)?.endsWith(".pgbackres
 
 const isInfo = (names: Names) => names.length === archiveInfo.length;
 
-/** The mark of what the store has; read there when the ledger does not say. */
-async function storedMark({ database, ledger, s3 }: Copying, key: string) {
+/** Of which repository the store has files; read there when the ledger does not say. */
+async function storedRepository({ database, ledger, s3, pass }: Copying, key: string) {
   const sent = ledger.get(key);
-  if (sent === undefined || sent.mark !== "") return sent?.mark;
+  if (sent === undefined) return undefined;
+  const [, noted] = sent.mark.split(":");
+  if (noted !== undefined) return noted;
   const object = await s3.get(databasePrefix(database) + key);
   if (object === undefined) return undefined;
-  const mark = markOf(await buffer(object.stream));
-  ledger.note(key, { ...sent, mark });
-  return mark;
+  const found = repositoryIn(await buffer(object.stream), pass);
+  if (found === undefined) throw new StoreDamage(`${key} in the store is damaged.`);
+  ledger.note(key, { ...sent, mark: `:${found}` });
+  return found;
 }
 
 /**
@@ -38,17 +44,22 @@ async function storedMark({ database, ledger, s3 }: Copying, key: string) {
  * @throws Error when it is another
  */
 export async function isSameRepository(copying: Copying): Promise<boolean> {
-  const { database, directory } = copying;
+  const { database, directory, ledger, s3, pass } = copying;
   const info = smallFile(directory, ["data", ...archiveInfo]);
   if (info === undefined) return false;
-  const stored = await storedMark(copying, dataKey(archiveInfo));
-  if (stored !== undefined && stored !== markOf(info)) {
+  const [here, key] = [repositoryIn(info, pass), dataKey(archiveInfo)];
+  const stored = await storedRepository(copying, key);
+  if (here === undefined || (stored !== undefined && stored !== here)) {
     throw new Error(
       `The repository of ${database} is damaged or was made anew; the store keeps the former one: ` +
         "bring it back from there.",
     );
   }
-  await sendBytes(copying, dataKey(archiveInfo), info);
+  const mark = `${markOf(info)}:${here}`;
+  if (ledger.get(key)?.mark !== mark) {
+    await s3.put(databasePrefix(database) + key, contentOf(info));
+    ledger.note(key, { bytes: info.length, mark });
+  }
   const copy = smallFile(directory, ["data", ...archiveInfoCopy]);
   if (copy !== undefined) await sendBytes(copying, dataKey(archiveInfoCopy), copy);
   return true;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { BaseBackup, Retention } from "../base-backup/repository.ts";
 import { isSameRepository, isUnfinished } from "./archive.ts";
 import { type Copying, forEach, remove, sendBytes, sendFile } from "./copying.ts";
+import { repositoryIn } from "./info.ts";
 import { dataKey, dataNames, type Names } from "./key.ts";
 import { filesBelow, smallFile } from "./tree.ts";
 
@@ -113,7 +114,11 @@ export async function sendBackups(
   if (listed.every((content) => content === undefined)) return;
   for (const [at, names] of infos.entries()) {
     const content = listed[at];
-    if (content !== undefined) await sendBytes(copying, dataKey(names), content);
+    if (content === undefined) continue;
+    if (repositoryIn(content, copying.pass) === undefined) {
+      throw new Error(`The list of base backups of ${copying.database} is damaged.`);
+    }
+    await sendBytes(copying, dataKey(names), content);
   }
   await removeExpired(copying, ask, retention);
 }

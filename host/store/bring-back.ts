@@ -12,6 +12,7 @@ import {
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
+import { writeAtomically } from "../file.ts";
 import { giveTo, makePassable, removeTree } from "../instance/files.ts";
 import { segmentBytes } from "../instance/size.ts";
 import { isHistory } from "../wal/segment.ts";
@@ -23,6 +24,8 @@ import type { S3 } from "./s3.ts";
 import type { Sealer } from "./seal.ts";
 import { cellBytes } from "./tail.ts";
 import { filesBelow, smallFile, withFile } from "./tree.ts";
+
+const timelineFile = "timeline.json";
 
 /** What is fetched, and for whom. */
 export interface Fetching {
@@ -154,11 +157,20 @@ async function fetchTail(fetching: Fetching, keys: readonly string[]): Promise<v
     });
     place(join(wal, segment), content);
   }
-  const isSmall = (name: string) => isHistory(name) || name === "timeline.json";
+  const isSmall = (name: string) => isHistory(name) || name === timelineFile;
   const names = keys.map((key) => key.slice(walKey("").length)).filter(isSmall);
   await forEach(names, async (name) =>
     place(join(wal, name), await unsealed(fetching, walKey(name))),
   );
+}
+
+/** Has the notes about timelines be as the store has them. */
+export async function bringBackTimeline(fetching: Fetching): Promise<void> {
+  const name = databasePrefix(fetching.database) + walKey(timelineFile);
+  const object = await fetching.s3.get(name);
+  if (object === undefined) return;
+  const text = fetching.sealer.open(name, await buffer(object.stream)).toString();
+  writeAtomically(join(fetching.directory, "wal", timelineFile), text);
 }
 
 /**

@@ -15,6 +15,8 @@ export interface Copying {
   readonly ledger: Ledger;
   readonly s3: S3;
   readonly sealer: Sealer;
+  /** The key of the repository. */
+  readonly pass: string;
 }
 
 const sentAtOnce = 4;

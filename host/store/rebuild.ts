@@ -8,6 +8,7 @@ import { z } from "zod";
 import { type Retention, repositoryOf } from "../base-backup/repository.ts";
 import { openDatabaseFiles } from "../database/record.ts";
 import { makePrivateDirectories, readIfExists, writeAtomically } from "../file.ts";
+import { makePassable } from "../instance/files.ts";
 import { boxOf, type Fleet } from "../instance/fleet.ts";
 import { listInside } from "../instance/inside.ts";
 import { type Keeper, openKeeper } from "../instance/keeper.ts";
@@ -17,7 +18,7 @@ import { type Recovered, recover } from "../recovery/recover.ts";
 import { createTurns } from "../turn.ts";
 import { isSegment } from "../wal/segment.ts";
 import { noteTimeline } from "../wal/timeline.ts";
-import { bringBack } from "./bring-back.ts";
+import { bringBack, bringBackTimeline } from "./bring-back.ts";
 import { readHost, takeStore } from "./claim.ts";
 import { databasesPrefix } from "./key.ts";
 import { storeProblem } from "./problem.ts";
@@ -154,11 +155,13 @@ async function layOutRepository(means: Means, instance: InstanceRecord): Promise
   const { fleet, retention } = options;
   const { database, name, slot, size } = instance;
   const box = boxOf(fleet, name, slot, size);
+  const directory = directoryOf(fleet, database);
   if (!progress.isFetched(database)) {
-    const directory = directoryOf(fleet, database);
     await bringBack({ s3, sealer, database, directory, uid: box.uid });
     progress.fetched(database);
   }
+  // An attempt that was interrupted may have noted a timeline that went with it.
+  await bringBackTimeline({ s3, sealer, database, directory, uid: box.uid });
   await repositoryOf(fleet, database, retention).open(box);
 }
 
@@ -178,8 +181,9 @@ async function bringUp(means: Means, stored: StoredRecord, of: InstanceRecord): 
   for (const { record } of left) await keeper.remove(record.name);
   const repository = repositoryOf(fleet, database, retention);
   const source = { repository, wal: join(repository.directory, "wal") };
-  const order = { of, name: of.name, target: { latest: true }, then: "promote" } as const;
-  const recovered = await recover(fleet, source, order);
+  const then = "promote";
+  const target = { latest: true } as const;
+  const recovered = await recover(fleet, source, { of, name: of.name, target, then });
   await keeper.adopt(recovered);
   const lsn = await endOf(means, recovered);
   await keepTail(means, recovered);
@@ -244,6 +248,7 @@ export async function rebuild(options: RebuildOptions): Promise<readonly Rebuilt
   try {
     const host = await readHost(s3, sealer);
     if (host === undefined) throw new Error(`The store has no host ${hostId}.`);
+    makePassable(fleet.directory);
     progress.begin();
     identified(host.identity);
     makePrivateDirectories(storeDirectory(fleet));

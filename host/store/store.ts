@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseName } from "../../src/contract/database.ts";
 import type { BackupProblem } from "../../src/contract/instance/backup.ts";
-import { type Retention, repositoryOf } from "../base-backup/repository.ts";
+import { type Retention, repositoryKey, repositoryOf } from "../base-backup/repository.ts";
 import type { DatabaseFiles, DatabaseRecord } from "../database/record.ts";
 import { makePrivateDirectories } from "../file.ts";
 import type { Fleet } from "../instance/fleet.ts";
@@ -134,7 +134,8 @@ function createWork(options: StoreOptions, parts: ReturnType<typeof openParts>) 
   async function copying<Result>(database: string, work: (it: Copying) => Promise<Result>) {
     await claim();
     return ledgers.use(database, async (ledger) => {
-      const it = { database, directory: directoryOf(database), ledger, s3, sealer };
+      const pass = repositoryKey(fleet, database);
+      const it = { database, directory: directoryOf(database), ledger, s3, sealer, pass };
       await readStore(it, readMilliseconds);
       return work(it);
     });

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Client } from "pg";
+import { endNow } from "../../host/base/running.ts";
 import { openDatabases } from "../../host/database/databases.ts";
 import { openMeans } from "../../host/database/means.ts";
 import {
@@ -10,12 +11,15 @@ import {
   openDatabaseFiles,
   type PreviewRecord,
 } from "../../host/database/record.ts";
-import { type Fleet, fleetPlaces } from "../../host/instance/fleet.ts";
+import { type Fleet, fleetMark, fleetPlaces } from "../../host/instance/fleet.ts";
 import { type Keeper, openKeeper } from "../../host/instance/keeper.ts";
+import { findServers } from "../../host/instance/server.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
 import { createPair, type Pair } from "../../host/pooler/pair.ts";
 import { createPooler, type Pooler } from "../../host/pooler/pooler.ts";
 import { pastVerbs } from "../../host/recovery/past.ts";
+import type { S3Settings } from "../../host/store/s3.ts";
+import { openStore, type Store } from "../../host/store/store.ts";
 import { createWal } from "../../host/wal/wal.ts";
 import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
 import { makePair } from "./certificate.ts";
@@ -60,11 +64,15 @@ async function order(name: string): Promise<TestDatabase & { readonly spec: Data
 
 const retention = { recoveryDays: 7, baseBackupDays: 30 };
 
+/** Of every host of a test: one that is rebuilt is the same. */
+export const testHost = { hostId: "0193f0f0-0000-7000-8000-000000000001", identity: "of a test" };
+
 /** The part of a host program that comes and goes, over what goes on without it. */
 async function openProgram(
   fleet: Fleet,
   poolers: Readonly<Record<Mode, Pooler>>,
   files: DatabaseFiles,
+  s3: S3Settings | undefined,
 ) {
   let pair: Pair | undefined;
   const nobody = async () => undefined;
@@ -75,23 +83,38 @@ async function openProgram(
   await Promise.all(modes.map((mode) => poolers[mode].start(linesFor(mode))));
   pair = createPair({ ...poolers, linesFor });
   await pair.letAllGo();
-  const wal = createWal(fleet);
+  let store: Store | undefined;
+  const wal = createWal(fleet, (database) => store?.follow(database));
   const means = openMeans({ fleet, keeper, pair, wal, files, retention });
   const databases = { ...openDatabases(means), ...pastVerbs(means) };
+  if (s3 !== undefined) store = openStore({ ...testHost, fleet, keeper, files, retention, s3 });
   const close = async () => {
     await wal.close();
+    await store?.close();
     keeper.close();
   };
-  return { keeper, pair, databases, close };
+  return { keeper, pair, databases, store, close };
+}
+
+/** What differs between hosts of a test. */
+export interface TestDatabasesOptions {
+  /** The second copy of all of it. */
+  readonly s3?: S3Settings;
+  /** One that is there already, with the ports it was served at. */
+  readonly over?: {
+    readonly fleet: Fleet;
+    readonly ports: Readonly<Record<Mode, number>>;
+    readonly remove: () => Promise<void>;
+  };
 }
 
 /** Starts all of it; nothing is in it yet. */
-export async function openTestDatabases() {
-  const { fleet, remove } = await openTestFleet();
-  const ports = { transaction: await freePort(), session: await freePort() };
+export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {}) {
+  const { fleet, remove } = over ?? (await openTestFleet());
+  const ports = over?.ports ?? { transaction: await freePort(), session: await freePort() };
   const poolers = await makePoolers(fleet, ports);
   let files = openDatabaseFiles(fleet.directory);
-  let program = await openProgram(fleet, poolers, files);
+  let program = await openProgram(fleet, poolers, files, s3);
 
   async function create(name: string): Promise<TestDatabase> {
     const { spec, ...made } = await order(name);
@@ -109,7 +132,10 @@ export async function openTestDatabases() {
   }
 
   return {
-    ...{ fleet, order, create, connect, poolers },
+    ...{ fleet, order, create, connect, poolers, ports, remove },
+    get store() {
+      return program.store;
+    },
     get keeper() {
       return program.keeper;
     },
@@ -132,9 +158,16 @@ export async function openTestDatabases() {
     async comeAnew(): Promise<void> {
       await program.close();
       files = openDatabaseFiles(fleet.directory);
-      program = await openProgram(fleet, poolers, files);
+      program = await openProgram(fleet, poolers, files, s3);
     },
     async stop(): Promise<void> {
+      await program.close();
+      await Promise.all(modes.map((mode) => poolers[mode].stop()));
+      await remove();
+    },
+    /** The machine is gone: all processes at once, and the disk. */
+    async lose(): Promise<void> {
+      await Promise.all([...findServers(fleetMark(fleet)).values()].map(endNow));
       await program.close();
       await Promise.all(modes.map((mode) => poolers[mode].stop()));
       await remove();
