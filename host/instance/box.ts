@@ -3,8 +3,8 @@
 // Its Postgres is the first process of its process namespace: with it all of its backends end, at
 // once, whatever ended it.
 import { join } from "node:path";
+import type { Binaries } from "../base/binaries.ts";
 import type { CommandLine } from "../base/spawn.ts";
-import type { Binaries } from "../config.ts";
 import { type InstancePlace, inside } from "./place.ts";
 import { programsOf } from "./programs.ts";
 

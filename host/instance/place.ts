@@ -38,8 +38,8 @@ export interface InstancePlace {
 }
 
 /**
- * Stands for a name in the path of a socket, which Linux gives 107 bytes: with it the directory of a
- * fleet may take 74 of them.
+ * Stands for a name in the path of a socket, which Linux gives 107 bytes: with it the directory of
+ * a fleet may take 74 of them.
  */
 export function shortName(name: string): string {
   return createHash("sha256").update(name).digest("hex").slice(0, 12);

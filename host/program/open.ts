@@ -1,0 +1,106 @@
+// Brings up what a host is made of: instances, poolers, WAL and databases. What runs already, since
+// a former host program ended without them, is taken over.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { prepareCertificate } from "../certificate.ts";
+import { openDatabases } from "../database/databases.ts";
+import { openMeans } from "../database/means.ts";
+import { linesOf, openDatabaseFiles } from "../database/record.ts";
+import { makePrivateDirectories } from "../file.ts";
+import { openIncidents } from "../incident.ts";
+import { makePassable } from "../instance/files.ts";
+import { type Fleet, fleetPlaces } from "../instance/fleet.ts";
+import { openGroups } from "../instance/group.ts";
+import { openKeeper } from "../instance/keeper.ts";
+import { openJournal } from "../journal.ts";
+import { planOf } from "../plan.ts";
+import { createPair, type Pair } from "../pooler/pair.ts";
+import { createWal } from "../wal/wal.ts";
+import { type HostConfig, layout } from "./config.ts";
+import { type Mode, makePoolers, modes, type Poolers } from "./poolers.ts";
+import { keepRegistration } from "./registration.ts";
+import { keepSecrets } from "./secret.ts";
+import { runTool } from "./tool.ts";
+
+/** Brings the certificate up to date. @returns whether it is another one */
+export function renewCertificate(config: HostConfig): Promise<boolean> {
+  const { tls } = layout(config.directory);
+  const openssl = (args: readonly string[]) =>
+    runTool(config.binaries, ["/usr/bin/openssl", ...args], tls);
+  return prepareCertificate(config, openssl);
+}
+
+/** The certificate in use, in PEM. */
+export function readCertificate({ directory }: Pick<HostConfig, "directory">) {
+  const { tls } = layout(directory);
+  const read = (name: string) => readFileSync(join(tls, name), "utf8");
+  return { cert: read("server.crt"), key: read("server.key") };
+}
+
+function makeDirectories(directory: string): void {
+  const { tls, metrics, dumps } = layout(directory);
+  makePassable(directory);
+  makePrivateDirectories(tls, metrics, dumps);
+}
+
+function fleetOf(config: HostConfig, secret: string): Fleet {
+  const { binaries, directory, first_uid: firstUid, cgroup = [] } = config;
+  const groups = openGroups(Array.isArray(cgroup) ? cgroup : [cgroup]);
+  return { binaries, directory, firstUid, groups, secret };
+}
+
+/** What there is before anything runs. */
+export async function openGround(config: HostConfig) {
+  const { directory } = config;
+  const paths = layout(directory);
+  makeDirectories(directory);
+  const secrets = keepSecrets(paths.secrets, config.backup.encryption_key);
+  await renewCertificate(config);
+  const identity = keepRegistration(config);
+  return {
+    ...{ config, secrets, identity, plan: planOf(config), startedAt: new Date() },
+    fleet: fleetOf(config, secrets.host_secret),
+    incidents: openIncidents(paths.incidents, Date.now),
+    files: openDatabaseFiles(directory),
+    journal: openJournal(paths.transitions),
+  };
+}
+export type Ground = Awaited<ReturnType<typeof openGround>>;
+
+async function startPoolers(
+  ground: Ground,
+  linesFor: Parameters<typeof createPair>[0]["linesFor"],
+) {
+  const { config, secrets, fleet, plan } = ground;
+  const { instances, links, bells } = fleetPlaces(fleet);
+  const poolers: Poolers = await makePoolers({
+    ...{ config, secrets, clientsMax: plan.clientsMax },
+    certificate: readCertificate(config),
+    reachable: [instances, links, bells],
+  });
+  const starts = modes.map((mode) => poolers[mode].start(linesFor(mode)));
+  // Both have ended, well or not, before anything is stopped again.
+  for (const start of await Promise.allSettled(starts)) {
+    if (start.status === "rejected") throw start.reason;
+  }
+  return poolers;
+}
+
+/** Has all of it run. */
+export async function openHost(ground: Ground) {
+  const { config, fleet, files } = ground;
+  const { recovery_days: recoveryDays, base_backup_days: baseBackupDays } = config.backup;
+  let pair: Pair | undefined;
+  const nobody = async () => undefined;
+  const keeper = await openKeeper(fleet, async (line) => (await pair?.hold(line)) ?? nobody);
+  const linesFor = (mode: Mode) => linesOf(files, mode, keeper.linkOf);
+  const poolers = await startPoolers(ground, linesFor);
+  pair = createPair({ ...poolers, linesFor });
+  await pair.letAllGo();
+  const wal = createWal(fleet);
+  const retention = { recoveryDays, baseBackupDays };
+  const means = openMeans({ fleet, keeper, pair, wal, files, retention });
+  const databases = openDatabases(means);
+  return { ...ground, keeper, poolers, linesFor, pair, wal, means, databases };
+}
+export type Host = Awaited<ReturnType<typeof openHost>>;
