@@ -43,7 +43,8 @@ function makeDirectories(directory: string): void {
   makePrivateDirectories(tls, metrics, dumps);
 }
 
-function fleetOf(config: HostConfig, secret: string): Fleet {
+/** The instances of a host, with the secret its keys are made of. */
+export function fleetOf(config: HostConfig, secret: string): Fleet {
   const { binaries, directory, first_uid: firstUid, cgroup = [] } = config;
   const groups = openGroups(Array.isArray(cgroup) ? cgroup : [cgroup]);
   return { binaries, directory, firstUid, groups, secret };

@@ -196,9 +196,13 @@ export async function bringBack(fetching: Fetching): Promise<Fetched> {
   await removeTree(incoming);
   mkdirSync(incoming, { mode: 0o700 });
   const all = wanted(files);
-  await forEach(all, ({ names }) =>
+  const fetched = forEach(all, ({ names }) =>
     fetchFile(s3, prefix + dataKey(names), join(incoming, ...names)),
   );
+  await fetched.catch(async (error) => {
+    await removeTree(incoming);
+    throw error;
+  });
   await keepNewer(directory, incoming);
   await exchange(fetching, incoming);
   await fetchTail(fetching, walKeys);

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { type Retention, repositoryOf } from "../base-backup/repository.ts";
 import { openDatabaseFiles } from "../database/record.ts";
 import { makePrivateDirectories, readIfExists, writeAtomically } from "../file.ts";
-import { makePassable } from "../instance/files.ts";
+import { giveTo, makePassable } from "../instance/files.ts";
 import { boxOf, type Fleet } from "../instance/fleet.ts";
 import { listInside } from "../instance/inside.ts";
 import { type Keeper, openKeeper } from "../instance/keeper.ts";
@@ -111,8 +111,9 @@ interface Means {
 
 function createSlots(keeper: Keeper): Means["slotOf"] {
   const taken = new Set<number>();
-  return ({ instance: { slot: former } }) => {
-    for (const { record } of keeper.roster.all()) taken.add(record.slot);
+  return ({ instance: { slot: former, database } }) => {
+    const others = keeper.roster.all().filter(({ record }) => record.database !== database);
+    for (const { record } of others) taken.add(record.slot);
     let slot = former;
     while (taken.has(slot)) slot++;
     taken.add(slot);
@@ -160,6 +161,8 @@ async function layOutRepository(means: Means, instance: InstanceRecord): Promise
     await bringBack({ s3, sealer, database, directory, uid: box.uid });
     progress.fetched(database);
   }
+  // It may have been another one's number that it had, the last time.
+  await giveTo({ uid: box.uid }, join(directory, "data"));
   // An attempt that was interrupted may have noted a timeline that went with it.
   await bringBackTimeline({ s3, sealer, database, directory, uid: box.uid });
   await repositoryOf(fleet, database, retention).open(box);

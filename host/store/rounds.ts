@@ -93,7 +93,7 @@ export function createRounds(options: RoundsOptions): Rounds {
   let timer: NodeJS.Timeout | undefined;
 
   function tell(problem: string | null): void {
-    if (isFailing === (problem !== null)) return;
+    if (isClosed || isFailing === (problem !== null)) return;
     isFailing = problem !== null;
     told(problem);
   }

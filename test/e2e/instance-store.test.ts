@@ -1,107 +1,244 @@
 // An object store as the second copy of databases that have a Postgres each: it follows within
 // seconds, goes on after it was down, and from it all come back once the machine is gone.
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { rebuild } from "../../host/store/rebuild.ts";
+import { run } from "../../host/base/spawn.ts";
+import { repositoryOf } from "../../host/base-backup/repository.ts";
+import { toolLine } from "../../host/instance/box.ts";
 import { until } from "../support/client.ts";
 import { openTestDatabases, type TestDatabase, testHost } from "../support/databases.ts";
+import { beginRebuild, rebuildHost } from "../support/rebuild.ts";
 import { startS3, type TestS3 } from "../support/s3.ts";
+
+const names = ["proj_test_store_a", "proj_test_store_b", "proj_test_store_c"] as const;
+const [first, second] = names;
 
 let s3: TestS3;
 let host: Awaited<ReturnType<typeof openTestDatabases>>;
+let home: string;
+const databases: TestDatabase[] = [];
+
 beforeAll(async () => {
+  home = mkdtempSync(join(tmpdir(), "miosa-rebuild-"));
   s3 = await startS3();
   host = await openTestDatabases({ s3: s3.s3 });
-});
+  for (const name of names) databases.push(await host.create(name));
+  for (const [at, database] of databases.entries()) {
+    await as(database, (client) => client.query("create table ledger (n int)"));
+    await host.databases.backUp(database.name, "full");
+    await as(database, (client) => add(client, at));
+    host.store?.noteOwner(database.name, `sealed ${at}`);
+  }
+}, 120_000);
 afterAll(async () => {
   await host?.stop();
   await s3?.stop();
+  rmSync(home, { recursive: true, force: true });
 });
 
-const names = ["proj_test_store_a", "proj_test_store_b", "proj_test_store_c"];
-const databases: TestDatabase[] = [];
-const retention = { recoveryDays: 7, baseBackupDays: 30 };
+const bucket = () => join(s3.directory, "bucket", "object");
+const head = `miosa/${testHost.hostId}/`;
 
-/** Names of all objects, without what is common to them. */
-function objects(): readonly string[] {
-  const head = `miosa/${testHost.hostId}/`;
-  return readdirSync(join(s3.directory, "bucket", "object"))
+/** Keys of a database's objects. */
+function objectsOf(database: string): readonly string[] {
+  const prefix = `${head}database/${database}/`;
+  return readdirSync(bucket())
     .map(decodeURIComponent)
-    .map((key) => key.slice(head.length))
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => key.slice(prefix.length))
     .toSorted();
 }
 
-/** Waits until the store has all that was written. */
+const objectFile = (database: string, key: string) =>
+  join(bucket(), encodeURIComponent(`${head}database/${database}/${key}`));
+
+const labelsIn = (keys: readonly string[]) =>
+  keys.flatMap((key) => /^data\/backup\/main\/([^/]+)\/backup\.manifest$/.exec(key)?.[1] ?? []);
+
+/** Waits until the store has all that was written by now, base backups among it. */
 async function inStep(): Promise<void> {
-  await until(
-    "the store",
-    async () => host.store?.status().databases_late,
-    (late) => late === 0,
-    60,
-  );
+  for (const name of names) await host.wal.takeNow(name);
+  const late = async () => host.store?.status().databases_late;
+  await until("the store", late, (count) => count === 0, 60);
 }
 
 const add = (client: Client, n: number) => client.query("insert into ledger values ($1)", [n]);
-const sum = async (client: Client): Promise<string> =>
-  (await client.query("select sum(n)::text as sum from ledger")).rows[0].sum;
+const sum = async (client: Client): Promise<number> =>
+  Number((await client.query("select sum(n) as sum from ledger")).rows[0].sum);
 
-async function onceWith<Result>(of: TestDatabase, work: (client: Client) => Promise<Result>) {
-  const client = await host.connect(of);
+async function as<Result>(who: TestDatabase, work: (client: Client) => Promise<Result>) {
+  const client = await host.connect(who);
   return work(client).finally(() => client.end());
 }
 
+const at = (index: number): TestDatabase => {
+  const database = databases[index];
+  if (database === undefined) throw new Error("There is no such database.");
+  return database;
+};
+
+const data = (database: string) => join(host.fleet.directory, "repository", database, "data");
+
 describe("the store", () => {
-  test("has a base backup, finished WAL and what was just written", async () => {
-    for (const name of names) databases.push(await host.create(name));
-    for (const [at, database] of databases.entries()) {
-      await onceWith(database, async (client) => {
-        await client.query("create table ledger (n int)");
-        await add(client, at);
-        await host.databases.backUp(database.name, "full");
-        await add(client, 10);
-      });
-      host.store?.noteOwner(database.name, `sealed ${at}`);
-    }
-    await until(
-      "manifests",
-      async () => objects(),
-      (all) =>
-        names.every((name) =>
-          all.some(
-            (key) =>
-              key.startsWith(`database/${name}/data/backup/main/2`) &&
-              key.endsWith("/backup.manifest"),
-          ),
-        ),
-      60,
-    );
+  test("has whole base backups, finished WAL and what was just written, all sealed", async () => {
     await inStep();
     for (const name of names) {
-      const own = objects().filter((key) => key.startsWith(`database/${name}/`));
-      expect(own).toContain(`database/${name}/data/backup/main/backup.info`);
-      expect(own.some((key) => /wal\/[\dA-F]{24}\.000$/.test(key))).toBe(true);
+      const keys = objectsOf(name);
+      expect(labelsIn(keys)).toHaveLength(1);
+      expect(keys).toContain("data/backup/main/backup.info");
+      expect(keys).toContain("record");
+      expect(keys.filter((key) => /^data\/archive\/main\/.*-[\da-f]{40}/.test(key))).not.toEqual(
+        [],
+      );
+      expect(keys.filter((key) => /^wal\/[\dA-F]{24}\.000$/.test(key))).toHaveLength(1);
+      const record = readFileSync(objectFile(name, "record"));
+      expect(record.includes(name)).toBe(false);
     }
+  });
+
+  test("lets go of a base backup that expired, and of no other file that is missing", async () => {
+    await host.databases.backUp(first, "full");
+    await inStep();
+    const [old = "", young = ""] = labelsIn(objectsOf(first));
+    const { record } = host.keeper.live(first);
+    const box = host.keeper.roster.box(record.name);
+    const { directory } = repositoryOf(host.fleet, first, { recoveryDays: 7, baseBackupDays: 30 });
+    const config = join(directory, "pgbackrest.conf");
+    const reach = { readable: { "/c.conf": config }, writable: { "/repository": directory } };
+    const words = ["--config=/c.conf", "--stanza=main", `--set=${old}`, "expire"];
+    const archive = objectsOf(first).filter((key) => key.startsWith("data/archive/"));
+    const segment = archive.findLast((key) => /-[\da-f]{40}/.test(key)) ?? "";
+    rmSync(join(data(first), segment.slice("data/".length)));
+    await run(toolLine(box, "pgbackrest", words, { onlyReads: true, ...reach }));
+    await as(at(0), (client) => add(client, 0));
+    await inStep();
+    expect(labelsIn(objectsOf(first))).toEqual([young]);
+    expect(objectsOf(first).filter((key) => key.includes(old))).toEqual(
+      objectsOf(first).filter(
+        (key) => key.startsWith("data/backup/main/backup.history/") && key.includes(old),
+      ),
+    );
+    expect(objectsOf(first)).toEqual(expect.arrayContaining([segment]));
+  });
+
+  test.each([
+    ["is down", "refuse", /the store does not answer as it should/],
+    ["fails", "fail", /the store does not answer as it should.*InternalError/],
+    ["forbids", "forbid", /the key may not do that/],
+  ] as const)(
+    "that %s holds up nobody, says why, and has all once it is back",
+    async (_, fault, words) => {
+      await s3.misbehave(fault);
+      for (const database of databases) await as(database, (client) => add(client, 1));
+      const said = async () => host.store?.status();
+      await until("a reason", said, (status) => words.test(status?.reason ?? ""), 60);
+      expect(host.store?.status()).toMatchObject({ behind_since: expect.any(String) });
+      await s3.misbehave("none");
+      await inStep();
+      expect(host.store?.status()).toEqual({ databases_late: 0, behind_since: null, reason: null });
+    },
+  );
+});
+
+describe("a repository that was lost", () => {
+  test("comes back from the store, and one made anew is not put over it", async () => {
+    await as(at(1), (client) => add(client, 5));
+    await inStep();
+    const before = objectsOf(second);
+    rmSync(data(second), { recursive: true });
+    await host.comeAnew();
+    await as(at(1), (client) => add(client, 6));
+    const said = async () => host.store?.status();
+    const isMadeAnew = /was made anew; the store keeps the former one/;
+    await until("words", said, (status) => isMadeAnew.test(status?.reason ?? ""), 60);
+    expect(objectsOf(second).filter((key) => key.startsWith("data/"))).toEqual(
+      before.filter((key) => key.startsWith("data/")),
+    );
+    await host.store?.bringBackRepository(second);
+    await inStep();
+    await host.databases.restore(second, { latest: true });
+    expect(await as(at(1), sum)).toBe(1 + 3 + 5 + 6);
+    await inStep();
+  });
+
+  test("stays as it is while the store gives other bytes", async () => {
+    await s3.misbehave("corrupt");
+    const bringing = host.store?.bringBackRepository(second);
+    await expect(bringing).rejects.toThrow(/other bytes/);
+    await s3.misbehave("none");
+    expect(existsSync(join(data(second), "archive", "main", "archive.info"))).toBe(true);
+    expect(existsSync(join(data(second), "..", "incoming"))).toBe(false);
   });
 });
 
 describe("a machine that is gone", () => {
-  test("comes back from the store with all that was written seconds before", async () => {
-    for (const database of databases) await onceWith(database, (client) => add(client, 100));
+  let moment: string;
+
+  test("comes back with all that was written seconds before, also after kill -9", async () => {
+    moment = await as(at(2), async (client) => {
+      const { rows } = await client.query("select clock_timestamp()::text as at");
+      return rows[0].at;
+    });
+    for (const database of databases) await as(database, (client) => add(client, 100));
     await inStep();
     const { fleet, ports, remove } = host;
     await host.lose();
     expect(existsSync(fleet.directory)).toBe(false);
-    const rebuilt = await rebuild({
-      ...{ fleet, s3: s3.s3, hostId: testHost.hostId, retention },
-      identified: (identity) => expect(identity).toBe(testHost.identity),
-      told: (one) => console.error(JSON.stringify(one)),
-    });
-    expect(rebuilt.map(({ outcome }) => outcome)).toEqual(["recovered", "recovered", "recovered"]);
+    const order = { fleet, ports, s3: s3.s3, home };
+    const begun = await beginRebuild(order);
+    await until(
+      "one that is back",
+      async () => begun.said(),
+      (said) => said.includes("is back"),
+      60,
+    );
+    begun.kill();
+    await begun.end();
+    const { code, said } = await rebuildHost(order);
+    expect(code, said).toBe(0);
+    for (const name of names) expect(said).toMatch(new RegExp(`${name}: is back at .*LSN 0/`));
     host = await openTestDatabases({ s3: s3.s3, over: { fleet, ports, remove } });
-    for (const [at, database] of databases.entries()) {
-      expect(await onceWith(database, sum)).toBe(String(at + 110));
+    const sums = [0 + 3 + 100, 1 + 3 + 5 + 6 + 100, 2 + 3 + 100];
+    for (const [index, database] of databases.entries()) {
+      expect(await as(database, sum), database.name).toBe(sums[index]);
     }
+    const registered = JSON.parse(readFileSync(join(fleet.directory, "host.json"), "utf8"));
+    expect(registered).toMatchObject({ host_id: testHost.hostId, identity: testHost.identity });
+    expect(await rebuildHost(order)).toMatchObject({
+      code: 1,
+      said: expect.stringMatching(/has databases already/),
+    });
+  }, 180_000);
+
+  test("can be brought to a moment before, and is followed again", async () => {
+    await as(at(2), (client) => add(client, 1000));
+    await host.databases.backUp(names[2], "full");
+    await inStep();
+    await host.databases.restore(names[2], { time: moment });
+    expect(await as(at(2), sum)).toBe(2 + 3);
   });
+
+  test("is rebuilt but for what the store has damaged, which it names", async () => {
+    await inStep();
+    const info = objectFile(second, "data/backup/main/backup.info");
+    const copy = objectFile(second, "data/backup/main/backup.info.copy");
+    for (const file of [info, copy]) writeFileSync(file, "other bytes");
+    const { fleet, ports, remove } = host;
+    await host.lose();
+    const order = { fleet, ports, s3: s3.s3, home };
+    const other = { ...order, fleet: { ...fleet, secret: "another".repeat(8) } };
+    expect(await rebuildHost(other)).toMatchObject({
+      code: 1,
+      said: expect.stringMatching(/sealed with another secret/),
+    });
+    const { code, said } = await rebuildHost(order);
+    expect(code, said).toBe(2);
+    expect(said).toMatch(new RegExp(`${second}: failed: The store gave other bytes`));
+    expect(said).toMatch(/2 of 3 databases are back/);
+    host = await openTestDatabases({ s3: s3.s3, over: { fleet, ports, remove } });
+    expect(await as(at(0), sum)).toBe(0 + 3 + 100);
+  }, 180_000);
 });

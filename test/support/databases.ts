@@ -65,7 +65,10 @@ async function order(name: string): Promise<TestDatabase & { readonly spec: Data
 const retention = { recoveryDays: 7, baseBackupDays: 30 };
 
 /** Of every host of a test: one that is rebuilt is the same. */
-export const testHost = { hostId: "0193f0f0-0000-7000-8000-000000000001", identity: "of a test" };
+export const testHost = {
+  hostId: "0193f0f0-0000-7000-8000-000000000001",
+  identity: "0193f0f0-0000-7000-8000-000000000002",
+};
 
 /** The part of a host program that comes and goes, over what goes on without it. */
 async function openProgram(
@@ -93,7 +96,7 @@ async function openProgram(
     await store?.close();
     keeper.close();
   };
-  return { keeper, pair, databases, store, close };
+  return { keeper, pair, wal, databases, store, close };
 }
 
 /** What differs between hosts of a test. */
@@ -135,6 +138,9 @@ export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {})
     ...{ fleet, order, create, connect, poolers, ports, remove },
     get store() {
       return program.store;
+    },
+    get wal() {
+      return program.wal;
     },
     get keeper() {
       return program.keeper;
