@@ -41,7 +41,10 @@ function readInfos(directory: string): readonly (Buffer | undefined)[] {
 }
 
 const isSame = (one: readonly (Buffer | undefined)[], other: readonly (Buffer | undefined)[]) =>
-  one.every((content, at) => content?.equals(other[at] ?? Buffer.alloc(0)) ?? false);
+  one.every((content, at) => {
+    const then = other[at];
+    return content === undefined || then === undefined ? content === then : content.equals(then);
+  });
 
 /** Sends all backups that are listed. @returns the list, as it was when all of them were sent */
 async function sendListed(copying: Copying): Promise<readonly (Buffer | undefined)[]> {

@@ -101,6 +101,8 @@ export function createRounds(options: RoundsOptions): Rounds {
   async function round(database: string, entry: Entry): Promise<void> {
     try {
       noteSuccess(entry, await work(database), restMilliseconds);
+      // Of those that are due at once the others go first.
+      if (all.get(database) === entry && all.delete(database)) all.set(database, entry);
       // The store is reached again: nobody waits for that any longer.
       for (const one of all.values()) if (one.isUnreached) one.dueAt = 0;
       if (![...all.values()].some(({ failures }) => failures > 0)) tell(null);
