@@ -15,6 +15,7 @@ import { openKeeper } from "../instance/keeper.ts";
 import { openJournal } from "../journal.ts";
 import { planOf } from "../plan.ts";
 import { createPair, type Pair } from "../pooler/pair.ts";
+import { openStore, type Store } from "../store/store.ts";
 import { createWal } from "../wal/wal.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { type Mode, makePoolers, modes, type Poolers } from "./poolers.ts";
@@ -98,10 +99,18 @@ export async function openHost(ground: Ground) {
   const poolers = await startPoolers(ground, linesFor);
   pair = createPair({ ...poolers, linesFor });
   await pair.letAllGo();
-  const wal = createWal(fleet);
+  let store: Store | undefined;
+  const wal = createWal(fleet, (database) => store?.follow(database));
   const retention = { recoveryDays, baseBackupDays };
   const means = openMeans({ fleet, keeper, pair, wal, files, retention });
   const databases = openDatabases(means);
-  return { ...ground, keeper, poolers, linesFor, pair, wal, means, databases };
+  const { s3 } = config.backup;
+  if (s3 !== undefined) {
+    const { identity } = ground;
+    const { dumps } = layout(config.directory);
+    const hostId = config.host_id;
+    store = openStore({ fleet, keeper, files, retention, s3, hostId, identity, dumps });
+  }
+  return { ...ground, keeper, poolers, linesFor, pair, wal, store, means, databases };
 }
 export type Host = Awaited<ReturnType<typeof openHost>>;

@@ -11,7 +11,8 @@ import { parseArgs } from "node:util";
 import { lockDirectory } from "../lock.ts";
 import { log, messageOf } from "../log.ts";
 import { storeProblem } from "../store/problem.ts";
-import { type Rebuilt, rebuild } from "../store/rebuild.ts";
+import type { Rebuilt } from "../store/progress.ts";
+import { rebuild } from "../store/rebuild.ts";
 import { type HostConfig, layout, readConfig } from "./config.ts";
 import { refuseFormer } from "./former.ts";
 import { fleetOf } from "./open.ts";
@@ -41,8 +42,9 @@ async function run(config: HostConfig, secretsFile: string | undefined): Promise
   const secret = secretOf(config, secretsFile);
   refuseFormer(directory);
   await lockDirectory(directory);
-  const all = await rebuild({
+  const { databases, lostDumps } = await rebuild({
     ...{ hostId, s3: backup.s3, fleet: fleetOf(config, secret) },
+    dumps: layout(directory).dumps,
     retention: { recoveryDays: backup.recovery_days, baseBackupDays: backup.base_backup_days },
     identified(identity) {
       registerAs(config, identity);
@@ -50,9 +52,13 @@ async function run(config: HostConfig, secretsFile: string | undefined): Promise
     },
     told: (rebuilt) => process.stdout.write(`${say(rebuilt)}\n`),
   });
-  const failed = all.filter(({ outcome }) => outcome === "failed").length;
-  process.stdout.write(`${all.length - failed} of ${all.length} databases are back\n`);
-  return failed === 0;
+  const failed = databases.filter(({ outcome }) => outcome === "failed").length;
+  for (const [id, error] of lostDumps) {
+    process.stdout.write(`dump ${id}: failed: ${storeProblem(error)}\n`);
+  }
+  const back = databases.length - failed;
+  process.stdout.write(`${back} of ${databases.length} databases are back\n`);
+  return failed === 0 && lostDumps.size === 0;
 }
 
 process.umask(0o022);

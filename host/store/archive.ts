@@ -7,7 +7,7 @@ import { buffer } from "node:stream/consumers";
 import { readIfExists } from "../file.ts";
 import { type Copying, forEach, markOf, sendBytes, sendFile } from "./copying.ts";
 import { repositoryIn } from "./info.ts";
-import { databasePrefix, dataKey, type Names } from "./key.ts";
+import { dataKey, type Names } from "./key.ts";
 import { StoreDamage } from "./problem.ts";
 import { contentOf } from "./s3.ts";
 import { filesBelow, smallFile } from "./tree.ts";
@@ -25,12 +25,12 @@ export const isUnfinished = (names: Names) => names.at(-1)?.endsWith(".pgbackres
 const isInfo = (names: Names) => names.length === archiveInfo.length;
 
 /** Of which repository the store has files; read there when the ledger does not say. */
-async function storedRepository({ database, ledger, s3, pass }: Copying, key: string) {
+async function storedRepository({ prefix, ledger, s3, pass }: Copying, key: string) {
   const sent = ledger.get(key);
   if (sent === undefined) return undefined;
   const [, noted] = sent.mark.split(":");
   if (noted !== undefined) return noted;
-  const object = await s3.get(databasePrefix(database) + key);
+  const object = await s3.get(prefix + key);
   if (object === undefined) return undefined;
   const found = repositoryIn(await buffer(object.stream), pass);
   if (found === undefined) throw new StoreDamage(`${key} in the store is damaged.`);
@@ -44,20 +44,20 @@ async function storedRepository({ database, ledger, s3, pass }: Copying, key: st
  * @throws Error when it is another
  */
 export async function isSameRepository(copying: Copying): Promise<boolean> {
-  const { database, directory, ledger, s3, pass } = copying;
+  const { prefix, directory, ledger, s3, pass } = copying;
   const info = smallFile(directory, ["data", ...archiveInfo]);
   if (info === undefined) return false;
   const [here, key] = [repositoryIn(info, pass), dataKey(archiveInfo)];
   const stored = await storedRepository(copying, key);
   if (here === undefined || (stored !== undefined && stored !== here)) {
     throw new Error(
-      `The repository of ${database} is damaged or was made anew; the store keeps the former one: ` +
+      "The repository is damaged or was made anew; the store keeps the former one: " +
         "bring it back from there.",
     );
   }
   const mark = `${markOf(info)}:${here}`;
   if (ledger.get(key)?.mark !== mark) {
-    await s3.put(databasePrefix(database) + key, contentOf(info));
+    await s3.put(prefix + key, contentOf(info));
     ledger.note(key, { bytes: info.length, mark });
   }
   const copy = smallFile(directory, ["data", ...archiveInfoCopy]);

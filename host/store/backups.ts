@@ -119,7 +119,7 @@ export async function sendBackups(
     const content = listed[at];
     if (content === undefined) continue;
     if (repositoryIn(content, copying.pass) === undefined) {
-      throw new Error(`The list of base backups of ${copying.database} is damaged.`);
+      throw new Error("The list of base backups is damaged.");
     }
     await sendBytes(copying, dataKey(names), content);
   }

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Writable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { writeAtomically } from "../file.ts";
@@ -44,8 +45,8 @@ export interface Fetched {
   readonly bytes: number;
 }
 
-/** A file that is made of an object, as that was when it was stored. */
-async function fetchFile(s3: S3, key: string, path: string): Promise<void> {
+/** Writes an object to where it goes, as it was when it was stored. */
+export async function fetchInto(s3: S3, key: string, target: Writable): Promise<void> {
   const object = await s3.get(key);
   if (object === undefined) throw new StoreDamage(`${key} is not in the store any more.`);
   const { stream, sha256, bytes } = object;
@@ -58,10 +59,14 @@ async function fetchFile(s3: S3, key: string, path: string): Promise<void> {
       yield chunk;
     }
   }
-  mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
-  await pipeline(stream, hashed, createWriteStream(path, { mode: 0o640, flush: true }));
+  await pipeline(stream, hashed, target);
   const isSame = length === bytes && (sha256 === null || sha256 === hash.digest("hex"));
   if (!isSame) throw new StoreDamage(`The store gave other bytes for ${key} than were stored.`);
+}
+
+async function fetchFile(s3: S3, key: string, path: string): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+  await fetchInto(s3, key, createWriteStream(path, { mode: 0o640, flush: true }));
 }
 
 /** @throws StoreDamage for a name that would lead elsewhere */

@@ -1,7 +1,7 @@
 // Has objects of one database sent and removed, and notes in its ledger what the store has by then.
 import { createHash } from "node:crypto";
 import { createTurns } from "../turn.ts";
-import { databasePrefix, dataKey, type Names } from "./key.ts";
+import { dataKey, type Names } from "./key.ts";
 import type { Ledger } from "./ledger.ts";
 import { contentOf, type S3 } from "./s3.ts";
 import type { Sealer } from "./seal.ts";
@@ -9,7 +9,8 @@ import { withFile } from "./tree.ts";
 
 /** What a database is copied with. */
 export interface Copying {
-  readonly database: string;
+  /** The begin of the keys of its objects; ends with a slash. */
+  readonly prefix: string;
   /** Of its repository. */
   readonly directory: string;
   readonly ledger: Ledger;
@@ -48,22 +49,22 @@ export async function forEach<Item>(
 
 /** Sends something small as it is, unless the store has that. */
 export async function sendBytes(copying: Copying, key: string, content: Buffer): Promise<void> {
-  const { database, ledger, s3 } = copying;
+  const { prefix, ledger, s3 } = copying;
   const mark = markOf(content);
   if (ledger.get(key)?.mark === mark) return;
-  await s3.put(databasePrefix(database) + key, contentOf(content));
+  await s3.put(prefix + key, contentOf(content));
   ledger.note(key, { bytes: content.length, mark });
 }
 
 /** The same, sealed. */
 export async function sendSealed(
-  { database, ledger, s3, sealer }: Copying,
+  { prefix, ledger, s3, sealer }: Copying,
   key: string,
   content: Buffer | string,
 ): Promise<void> {
   const mark = markOf(content);
   if (ledger.get(key)?.mark === mark) return;
-  const name = databasePrefix(database) + key;
+  const name = prefix + key;
   const sealed = sealer.seal(name, content);
   await s3.put(name, contentOf(sealed));
   ledger.note(key, { bytes: sealed.length, mark });
@@ -71,28 +72,27 @@ export async function sendSealed(
 
 /** Sends a file of the repository's data; one that was removed meanwhile is passed over. */
 export async function sendFile(copying: Copying, names: Names): Promise<void> {
-  const { database, directory, ledger, s3 } = copying;
+  const { prefix, directory, ledger, s3 } = copying;
   const key = dataKey(names);
   await withFile(directory, ["data", ...names], async (content) => {
-    await s3.put(databasePrefix(database) + key, content);
+    await s3.put(prefix + key, content);
     ledger.note(key, { bytes: content.bytes, mark: content.sha256.slice(0, 32) });
   });
 }
 
 /** Removes objects. */
-export async function remove({ database, ledger, s3 }: Copying, keys: readonly string[]) {
+export async function remove({ prefix, ledger, s3 }: Copying, keys: readonly string[]) {
   if (keys.length === 0) return;
   // One the store has and that is not noted costs space; one that is noted and not there, data.
   ledger.strike(keys);
-  await s3.remove(keys.map((key) => databasePrefix(database) + key));
+  await s3.remove(keys.map((key) => prefix + key));
 }
 
 /** Has the ledger say what the store has, when that was not looked at for long. */
 export async function readStore(copying: Copying, maxAgeMilliseconds: number): Promise<void> {
-  const { database, ledger, s3 } = copying;
+  const { prefix, ledger, s3 } = copying;
   if (Date.now() - ledger.listedAt < maxAgeMilliseconds) return;
   const take = ledger.list();
-  const prefix = databasePrefix(database);
   const found = new Map<string, number>();
   for await (const { key, bytes } of s3.list(prefix)) found.set(key.slice(prefix.length), bytes);
   take(found, Date.now());

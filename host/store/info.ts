@@ -1,5 +1,5 @@
-// The small files by which pgBackRest knows a repository, encrypted anew each time they are written:
-// as of `openssl enc -aes-256-cbc -md sha1`.
+// The small files by which pgBackRest knows a repository, encrypted anew each time they are
+// written: as of `openssl enc -aes-256-cbc -md sha1`.
 import { createDecipheriv, createHash } from "node:crypto";
 import { markOf } from "./copying.ts";
 

@@ -59,20 +59,49 @@ function parseLine(text: string): readonly Line[] {
 /** Of lines that say nothing any more. */
 const idleLinesMax = 1000;
 
-function openLedger(file: string): Ledger {
+interface Contents {
+  readonly sent: Map<string, Sent>;
+  readonly listedAt: number;
+  readonly lines: number;
+}
+
+function readContents(file: string): Contents {
   const sent = new Map<string, Sent>();
   let listedAt = 0;
-  let lines = 0;
-  /** Keys that were noted or struck while the store is being read. */
-  const changed = new Set<string>();
-  for (const line of (readIfExists(file) ?? "").split("\n").flatMap(parseLine)) {
-    lines++;
+  const lines = (readIfExists(file) ?? "").split("\n").flatMap(parseLine);
+  for (const line of lines) {
     if (line[0] === "listed") listedAt = line[1];
     else if (line[0] === "+") sent.set(line[1], { bytes: line[2], mark: line[3] });
     else sent.delete(line[1]);
   }
+  return { sent, listedAt, lines: lines.length };
+}
 
-  const addition = (key: string, { bytes, mark }: Sent): Line => ["+", key, bytes, mark];
+/** What is there when the store was read, and some was noted and struck meanwhile. */
+function merged(
+  found: ReadonlyMap<string, number>,
+  before: ReadonlyMap<string, Sent>,
+  changed: ReadonlySet<string>,
+): ReadonlyMap<string, Sent> {
+  const stored = [...found].map(([key, bytes]) => {
+    const known = before.get(key);
+    return [key, { bytes, mark: known?.bytes === bytes ? known.mark : "" }] as const;
+  });
+  const all = new Map<string, Sent>(stored);
+  for (const key of changed) {
+    const now = before.get(key);
+    if (now === undefined) all.delete(key);
+    else all.set(key, now);
+  }
+  return all;
+}
+
+const addition = (key: string, { bytes, mark }: Sent): Line => ["+", key, bytes, mark];
+
+function openLedger(file: string): Ledger {
+  let { sent, listedAt, lines } = readContents(file);
+  /** Keys that were noted or struck while the store is being read. */
+  const changed = new Set<string>();
 
   function rewrite(): void {
     const all = [...sent].map(([key, one]) => render(addition(key, one)));
@@ -108,17 +137,7 @@ function openLedger(file: string): Ledger {
     list() {
       changed.clear();
       return (found, now) => {
-        const former = new Map(sent);
-        sent.clear();
-        for (const [key, bytes] of found) {
-          const before = former.get(key);
-          sent.set(key, { bytes, mark: before?.bytes === bytes ? before.mark : "" });
-        }
-        for (const key of changed) {
-          const one = former.get(key);
-          if (one === undefined) sent.delete(key);
-          else sent.set(key, one);
-        }
+        sent = new Map(merged(found, sent, changed));
         listedAt = now;
         rewrite();
       };

@@ -4,10 +4,9 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
 import { type Retention, repositoryOf } from "../base-backup/repository.ts";
 import { openDatabaseFiles } from "../database/record.ts";
-import { makePrivateDirectories, readIfExists, writeAtomically } from "../file.ts";
+import { makePrivateDirectories } from "../file.ts";
 import { giveTo, makePassable } from "../instance/files.ts";
 import { boxOf, type Fleet } from "../instance/fleet.ts";
 import { listInside } from "../instance/inside.ts";
@@ -20,12 +19,14 @@ import { isSegment } from "../wal/segment.ts";
 import { noteTimeline } from "../wal/timeline.ts";
 import { bringBack, bringBackTimeline } from "./bring-back.ts";
 import { readHost, takeStore } from "./claim.ts";
+import { bringBackDumps } from "./dumps.ts";
 import { databasesPrefix } from "./key.ts";
 import { storeProblem } from "./problem.ts";
+import { openProgress, type Rebuilt } from "./progress.ts";
 import { openOwners, readStored, type StoredRecord } from "./record.ts";
 import { openS3, type S3, type S3Settings } from "./s3.ts";
 import { createSealer, type Sealer } from "./seal.ts";
-import { storeDirectory } from "./store.ts";
+import { storeDirectory } from "./work.ts";
 
 /** Each reads and writes all of a database. */
 const databasesAtOnce = 2;
@@ -36,64 +37,12 @@ export interface RebuildOptions {
   readonly s3: S3Settings;
   readonly hostId: string;
   readonly retention: Retention;
+  /** Where dumps are kept. */
+  readonly dumps: string;
   /** Called with the identity the host has, before anything is made. */
   readonly identified: (identity: string) => void;
   /** Called with what became of each database. */
   readonly told: (rebuilt: Rebuilt) => void;
-}
-
-const Rebuilt = z.strictObject({
-  database: z.string(),
-  /** `kept`: it had been removed; its backups are kept for their window. */
-  outcome: z.enum(["recovered", "kept", "failed"]),
-  /** Of its last commit that is there; null when none was made since its base backup ended. */
-  lastCommitAt: z.string().nullable(),
-  baseBackupEndedAt: z.string().nullable(),
-  /** The end of its WAL. */
-  lsn: z.string().nullable(),
-  /** Why it failed. */
-  detail: z.string().nullable(),
-});
-/** What became of a database. */
-export type Rebuilt = z.infer<typeof Rebuilt>;
-
-const Progress = z.strictObject({
-  hostId: z.string(),
-  fetched: z.array(z.string()),
-  rebuilt: z.array(Rebuilt),
-  endedAt: z.iso.datetime().nullable(),
-});
-type Progress = z.infer<typeof Progress>;
-
-/** How far a rebuild is, in a file. */
-function openProgress(directory: string, hostId: string) {
-  const file = join(directory, "rebuild.json");
-  const kept = readIfExists(file);
-  const none: Progress = { hostId, fetched: [], rebuilt: [], endedAt: null };
-  let now = kept === undefined ? none : Progress.parse(JSON.parse(kept));
-  const isBegun = kept !== undefined && now.hostId === hostId && now.endedAt === null;
-
-  function set(next: Partial<Progress>): void {
-    now = { ...now, ...next };
-    writeAtomically(file, JSON.stringify(now, null, 2));
-  }
-
-  return {
-    isBegun,
-    begin: () => set({}),
-    of: (database: string) => now.rebuilt.find((one) => one.database === database),
-    isFetched: (database: string) => now.fetched.includes(database),
-    fetched: (database: string) => set({ fetched: [...now.fetched, database] }),
-    note(rebuilt: Rebuilt): void {
-      const others = now.rebuilt.filter(({ database }) => database !== rebuilt.database);
-      set({ rebuilt: [...others, rebuilt] });
-    },
-    /** With one that failed it can be begun again. */
-    end(): void {
-      const isDone = now.rebuilt.every(({ outcome }) => outcome !== "failed");
-      if (isDone) set({ endedAt: new Date().toISOString() });
-    },
-  };
 }
 
 /** What the rebuild of each database works with. */
@@ -237,13 +186,40 @@ function requireEmpty(directory: string, isBegun: boolean): void {
   throw new Error(`${directory} has databases already: a host is rebuilt in an empty directory.`);
 }
 
+/** What came of a rebuild. */
+export interface HostRebuilt {
+  readonly databases: readonly Rebuilt[];
+  /** Why dumps are not back, by their ids. */
+  readonly lostDumps: ReadonlyMap<string, unknown>;
+}
+
+/** Rebuilds all there is of it; with some that failed it can be begun again. */
+async function rebuildAll(means: Means): Promise<HostRebuilt> {
+  const { options, s3, sealer, keeper, progress } = means;
+  const inTurn = createTurns(databasesAtOnce);
+  const databases: Rebuilt[] = [];
+  const one = async (database: string) => {
+    const rebuilt = await attempt(means, database);
+    databases.push(rebuilt);
+    options.told(rebuilt);
+  };
+  const names = await s3.folders(databasesPrefix);
+  await Promise.all(names.map((database) => inTurn(() => one(database))));
+  const lostDumps = await bringBackDumps({ directory: options.dumps, s3, sealer });
+  if (databases.every(({ outcome }) => outcome !== "failed") && lostDumps.size === 0) {
+    progress.end();
+  }
+  keeper.close();
+  return { databases, lostDumps };
+}
+
 /**
  * Rebuilds a host.
  * @throws Error when the store cannot be read, has no such host, or has one of another secret; or
  * when the directory has databases
  */
-export async function rebuild(options: RebuildOptions): Promise<readonly Rebuilt[]> {
-  const { fleet, hostId, s3: settings, identified, told } = options;
+export async function rebuild(options: RebuildOptions): Promise<HostRebuilt> {
+  const { fleet, hostId, s3: settings, identified } = options;
   const progress = openProgress(fleet.directory, hostId);
   requireEmpty(fleet.directory, progress.isBegun);
   const s3 = openS3({ ...settings, prefix: `${settings.prefix}/${hostId}` });
@@ -257,23 +233,11 @@ export async function rebuild(options: RebuildOptions): Promise<readonly Rebuilt
     makePrivateDirectories(storeDirectory(fleet));
     await takeStore(s3, sealer, storeDirectory(fleet), host.identity);
     const keeper = await openKeeper(fleet, async () => async () => undefined);
-    const means: Means = {
+    return await rebuildAll({
       ...{ options, s3, sealer, keeper, progress, slotOf: createSlots(keeper) },
       files: openDatabaseFiles(fleet.directory),
       owners: openOwners(storeDirectory(fleet)),
-    };
-    const inTurn = createTurns(databasesAtOnce);
-    const all: Rebuilt[] = [];
-    const one = async (database: string) => {
-      const rebuilt = await attempt(means, database);
-      all.push(rebuilt);
-      told(rebuilt);
-    };
-    const databases = await s3.folders(databasesPrefix);
-    await Promise.all(databases.map((database) => inTurn(() => one(database))));
-    progress.end();
-    keeper.close();
-    return all;
+    });
   } finally {
     s3.close();
   }

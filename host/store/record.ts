@@ -56,8 +56,8 @@ export async function sendRecord(copying: Copying, stored: StoredRecord): Promis
 }
 
 /** Has the store know that it was removed. */
-export async function sendRemoval(copying: Copying): Promise<void> {
-  const { s3, sealer, database, ledger } = copying;
+export async function sendRemoval(copying: Copying, database: string): Promise<void> {
+  const { s3, sealer, ledger } = copying;
   if (!ledger.has(recordKey)) return;
   const stored = await readStored(s3, sealer, database);
   if (stored === undefined || stored.removedAt !== null) return;

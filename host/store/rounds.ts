@@ -83,20 +83,59 @@ function due(all: ReadonlyMap<string, Entry>, now: number) {
   };
 }
 
+/** Tells when the first one fails, and when none does any more. */
+function createTelling(told: (problem: string | null) => void) {
+  let isFailing = false;
+  return (problem: string | null): void => {
+    if (isFailing === (problem !== null)) return;
+    isFailing = problem !== null;
+    told(problem);
+  };
+}
+
+/** Begins what is due, up to so many; looks again when the next one is. */
+function createLook(all: Map<string, Entry>, atOnce: number, round: Round) {
+  let running = 0;
+  let isClosed = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  function look(): void {
+    clearTimeout(timer);
+    if (isClosed) return;
+    const { ready, nextAt } = due(all, Date.now());
+    for (const [database, entry] of ready) {
+      if (entry.since === null) all.delete(database);
+      else if (running < atOnce) {
+        running++;
+        entry.running = round(database, entry).then(() => {
+          running--;
+          look();
+        });
+      }
+    }
+    if (!Number.isFinite(nextAt)) return;
+    timer = setTimeout(look, Math.max(1, nextAt - Date.now())).unref();
+  }
+
+  return {
+    look,
+    isClosed: () => isClosed,
+    close: () => {
+      isClosed = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+type Round = (database: string, entry: Entry) => Promise<void>;
+
 /** Begins nothing yet. */
 export function createRounds(options: RoundsOptions): Rounds {
   const { work, atOnce, restMilliseconds, told = () => undefined } = options;
   const all = new Map<string, Entry>();
-  let running = 0;
-  let isFailing = false;
-  let isClosed = false;
-  let timer: NodeJS.Timeout | undefined;
-
-  function tell(problem: string | null): void {
-    if (isClosed || isFailing === (problem !== null)) return;
-    isFailing = problem !== null;
-    told(problem);
-  }
+  const tell = createTelling((problem) => {
+    if (!isClosed()) told(problem);
+  });
 
   async function round(database: string, entry: Entry): Promise<void> {
     try {
@@ -110,25 +149,9 @@ export function createRounds(options: RoundsOptions): Rounds {
       noteFailure(entry, error);
       tell(entry.reason);
     }
-    running--;
-    look();
   }
 
-  function look(): void {
-    clearTimeout(timer);
-    if (isClosed) return;
-    const { ready, nextAt } = due(all, Date.now());
-    for (const [database, entry] of ready) {
-      if (entry.since === null) all.delete(database);
-      else if (running < atOnce) {
-        running++;
-        entry.running = round(database, entry);
-      }
-    }
-    if (!Number.isFinite(nextAt)) return;
-    timer = setTimeout(look, Math.max(1, nextAt - Date.now())).unref();
-  }
-
+  const { look, isClosed, close } = createLook(all, atOnce, round);
   return {
     need(database) {
       const now = Date.now();
@@ -150,8 +173,7 @@ export function createRounds(options: RoundsOptions): Rounds {
         since === null ? [] : [{ database, since, reason }],
       ),
     async close() {
-      isClosed = true;
-      clearTimeout(timer);
+      close();
       await Promise.all([...all.values()].map((entry) => entry.running));
     },
   };

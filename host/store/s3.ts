@@ -9,6 +9,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AwsV4Signer } from "aws4fetch";
 import { StoreRefusal } from "./problem.ts";
+import { element, elements, textOf } from "./s3-document.ts";
 
 /** Where the store is, and who we are there. */
 export interface S3Settings {
@@ -65,7 +66,6 @@ export interface S3 {
 const answerMilliseconds = 10_000;
 const connectionsMax = 32;
 const removedAtOnce = 500;
-const documentBytesMax = 16 * 1024 ** 2;
 
 /** A content that is in memory. */
 export function contentOf(content: Buffer): Content {
@@ -80,34 +80,6 @@ function escaped(text: string): string {
   const code = (character: string) =>
     `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
   return encodeURIComponent(text).replaceAll(/[!'()*]/g, code);
-}
-
-const entities: Readonly<Record<string, string>> = {
-  ...{ "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&" },
-};
-const unescaped = (text: string) =>
-  text.replaceAll(/&(?:lt|gt|quot|apos|amp);/g, (entity) => entities[entity] ?? entity);
-
-/** The contents of all elements of a name. */
-function elements(document: string, name: string): readonly string[] {
-  const found = document.matchAll(new RegExp(`<${name}>([\\s\\S]*?)</${name}>`, "g"));
-  return [...found].map(([, content = ""]) => content);
-}
-
-const element = (document: string, name: string) => {
-  const [content] = elements(document, name);
-  return content === undefined ? undefined : unescaped(content);
-};
-
-async function textOf(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response) {
-    bytes += chunk.length;
-    if (bytes > documentBytesMax) throw new Error("The store's answer is too long.");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
 }
 
 interface Asked {
@@ -194,12 +166,11 @@ interface Page {
   readonly folders: readonly string[];
 }
 
-/** Opens nothing yet. */
-export function openS3(settings: S3Settings): S3 {
-  const { ask, close } = createAsk(settings);
-  const root = `${settings.prefix.slice(1)}/`;
+type Ask = (asked: Asked) => Promise<IncomingMessage>;
 
-  async function* pages(prefix: string, delimiter: string): AsyncGenerator<Page> {
+/** Makes what lists what is below a prefix of the root's, page by page. */
+function createPages(ask: Ask, root: string) {
+  return async function* pages(prefix: string, delimiter: string): AsyncGenerator<Page> {
     const fixed = { "list-type": "2", prefix: root + prefix, ...(delimiter && { delimiter }) };
     let token: string | undefined;
     do {
@@ -215,22 +186,29 @@ export function openS3(settings: S3Settings): S3 {
       yield { objects, folders };
       token = element(document, "NextContinuationToken");
     } while (token !== undefined);
-  }
+  };
+}
 
-  async function removeSome(keys: readonly string[]): Promise<void> {
-    const objects = keys.map((key) => `<Object><Key>${root}${key}</Key></Object>`);
-    const text = `<Delete><Quiet>true</Quiet>${objects.join("")}</Delete>`;
-    const document = Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>${text}`);
-    // S3 asks for it here.
-    const headers = { "content-md5": createHash("md5").update(document).digest("base64") };
-    const query = { delete: "" };
-    const content = contentOf(document);
-    const said = await textOf(await ask({ method: "POST", query, headers, content }));
-    const [failed] = elements(said, "Error");
-    if (failed === undefined) return;
-    throw new StoreRefusal(200, element(failed, "Code") ?? "unknown", "an object is not deleted");
-  }
+/** Removes what one request may name. */
+async function removeSome(ask: Ask, keys: readonly string[]): Promise<void> {
+  const objects = keys.map((key) => `<Object><Key>${key}</Key></Object>`);
+  const text = `<Delete><Quiet>true</Quiet>${objects.join("")}</Delete>`;
+  const document = Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>${text}`);
+  // S3 asks for it here.
+  const headers = { "content-md5": createHash("md5").update(document).digest("base64") };
+  const query = { delete: "" };
+  const content = contentOf(document);
+  const said = await textOf(await ask({ method: "POST", query, headers, content }));
+  const [failed] = elements(said, "Error");
+  if (failed === undefined) return;
+  throw new StoreRefusal(200, element(failed, "Code") ?? "unknown", "an object is not deleted");
+}
 
+/** Opens nothing yet. */
+export function openS3(settings: S3Settings): S3 {
+  const { ask, close } = createAsk(settings);
+  const root = `${settings.prefix.slice(1)}/`;
+  const pages = createPages(ask, root);
   return {
     async put(key, content) {
       const headers = { "x-amz-meta-sha256": content.sha256 };
@@ -254,8 +232,9 @@ export function openS3(settings: S3Settings): S3 {
       return found;
     },
     async remove(keys) {
-      for (let at = 0; at < keys.length; at += removedAtOnce) {
-        await removeSome(keys.slice(at, at + removedAtOnce));
+      const whole = keys.map((key) => root + key);
+      for (let at = 0; at < whole.length; at += removedAtOnce) {
+        await removeSome(ask, whole.slice(at, at + removedAtOnce));
       }
     },
     close,

@@ -1,5 +1,5 @@
-// Files of a repository as the host reads them. What runs for a database may change them: no link is
-// followed, and nothing but a file is read.
+// Files of a repository as the host reads them. What runs for a database may change them: no link
+// is followed, and nothing but a file is read.
 import { createHash } from "node:crypto";
 import {
   closeSync,
@@ -98,27 +98,34 @@ export function smallFile(directory: string, names: Names): Buffer | undefined {
   }
 }
 
+/** A part of a file, which is read as it is sent, and once before that. */
+async function partOf(fd: number, start: number, bytes: number): Promise<Content> {
+  if (bytes <= smallBytes && start === 0) return contentOf(readAll(fd, bytes));
+  const end = start + bytes - 1;
+  const open = () => createReadStream("", { fd, autoClose: false, start, end });
+  const hash = createHash("sha256");
+  for await (const chunk of open()) hash.update(chunk);
+  return { bytes, sha256: hash.digest("hex"), open };
+}
+
 /**
- * Has work done with the content of a file, which is read as it is sent, and once before that.
+ * Has work done with the content of a file, in parts of so many bytes: one, when none is said.
  * @returns false when there is no such file
  */
 export async function withFile(
   directory: string,
   names: Names,
-  work: (content: Content) => Promise<void>,
+  work: (content: Content, part: number) => Promise<void>,
+  partBytes = Number.MAX_SAFE_INTEGER,
 ): Promise<boolean> {
   const fd = openInside(directory, ...names);
   if (fd === undefined) return false;
   try {
     const { size } = fstatSync(fd);
-    if (size <= smallBytes) {
-      await work(contentOf(readAll(fd, size)));
-      return true;
+    for (let start = 0; start === 0 || start < size; start += partBytes) {
+      const bytes = Math.min(partBytes, size - start);
+      await work(await partOf(fd, start, bytes), start / partBytes);
     }
-    const open = () => createReadStream("", { fd, autoClose: false, start: 0, end: size - 1 });
-    const hash = createHash("sha256");
-    for await (const chunk of open()) hash.update(chunk);
-    await work({ bytes: size, sha256: hash.digest("hex"), open });
     return true;
   } finally {
     closeSync(fd);

@@ -1,13 +1,19 @@
 // An object store as the second copy of databases that have a Postgres each: it follows within
 // seconds, goes on after it was down, and from it all come back once the machine is gone.
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { endNow } from "../../host/base/running.ts";
 import { run } from "../../host/base/spawn.ts";
 import { repositoryOf } from "../../host/base-backup/repository.ts";
+import { openDumpStore } from "../../host/dump-store.ts";
 import { toolLine } from "../../host/instance/box.ts";
+import { fleetMark } from "../../host/instance/fleet.ts";
+import { findServers } from "../../host/instance/server.ts";
 import { until } from "../support/client.ts";
 import { openTestDatabases, type TestDatabase, testHost } from "../support/databases.ts";
 import { beginRebuild, rebuildHost } from "../support/rebuild.ts";
@@ -52,8 +58,9 @@ function objectsOf(database: string): readonly string[] {
     .toSorted();
 }
 
-const objectFile = (database: string, key: string) =>
-  join(bucket(), encodeURIComponent(`${head}database/${database}/${key}`));
+const objectOf = (key: string) => join(bucket(), encodeURIComponent(head + key));
+const objectFile = (database: string, key: string) => objectOf(`database/${database}/${key}`);
+const dumpIds = [randomUUID(), randomUUID()] as const;
 
 const labelsIn = (keys: readonly string[]) =>
   keys.flatMap((key) => /^data\/backup\/main\/([^/]+)\/backup\.manifest$/.exec(key)?.[1] ?? []);
@@ -81,6 +88,12 @@ const at = (index: number): TestDatabase => {
 };
 
 const data = (database: string) => join(host.fleet.directory, "repository", database, "data");
+
+/** The machine is gone: all processes at once, and the disk. */
+async function lose(): Promise<void> {
+  await Promise.all([...findServers(fleetMark(host.fleet)).values()].map(endNow));
+  await host.stop();
+}
 
 describe("the store", () => {
   test("has whole base backups, finished WAL and what was just written, all sealed", async () => {
@@ -122,6 +135,19 @@ describe("the store", () => {
       ),
     );
     expect(objectsOf(first)).toEqual(expect.arrayContaining([segment]));
+  });
+
+  test("has dumps, and lets go of those that are removed", async () => {
+    const dumps = openDumpStore(host.dumps, "a key");
+    const content = async function* () {
+      yield Buffer.from("what a database held");
+    };
+    for (const id of dumpIds) await dumps.write(id, content(), "pg_dump 17");
+    const inStore = async () => dumpIds.filter((id) => existsSync(objectOf(`dump/${id}/facts`)));
+    await until("both dumps", inStore, (ids) => ids.length === 2);
+    dumps.remove(dumpIds[1]);
+    await until("one dump", inStore, (ids) => ids.length === 1);
+    expect(existsSync(objectOf(`dump/${dumpIds[1]}/00000`))).toBe(false);
   });
 
   test.each([
@@ -185,7 +211,7 @@ describe("a machine that is gone", () => {
     for (const database of databases) await as(database, (client) => add(client, 100));
     await inStep();
     const { fleet, ports, remove } = host;
-    await host.lose();
+    await lose();
     expect(existsSync(fleet.directory)).toBe(false);
     const order = { fleet, ports, s3: s3.s3, home };
     const begun = await beginRebuild(order);
@@ -205,6 +231,8 @@ describe("a machine that is gone", () => {
     for (const [index, database] of databases.entries()) {
       expect(await as(database, sum), database.name).toBe(sums[index]);
     }
+    const dump = await openDumpStore(host.dumps, "a key").read(dumpIds[0]);
+    expect(await text(dump.content)).toBe("what a database held");
     const registered = JSON.parse(readFileSync(join(fleet.directory, "host.json"), "utf8"));
     expect(registered).toMatchObject({ host_id: testHost.hostId, identity: testHost.identity });
     expect(await rebuildHost(order)).toMatchObject({
@@ -227,7 +255,7 @@ describe("a machine that is gone", () => {
     const copy = objectFile(second, "data/backup/main/backup.info.copy");
     for (const file of [info, copy]) writeFileSync(file, "other bytes");
     const { fleet, ports, remove } = host;
-    await host.lose();
+    await lose();
     const order = { fleet, ports, s3: s3.s3, home };
     const other = { ...order, fleet: { ...fleet, secret: "another".repeat(8) } };
     expect(await rebuildHost(other)).toMatchObject({

@@ -2,7 +2,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Client } from "pg";
-import { endNow } from "../../host/base/running.ts";
 import { openDatabases } from "../../host/database/databases.ts";
 import { openMeans } from "../../host/database/means.ts";
 import {
@@ -11,9 +10,8 @@ import {
   openDatabaseFiles,
   type PreviewRecord,
 } from "../../host/database/record.ts";
-import { type Fleet, fleetMark, fleetPlaces } from "../../host/instance/fleet.ts";
+import { type Fleet, fleetPlaces } from "../../host/instance/fleet.ts";
 import { type Keeper, openKeeper } from "../../host/instance/keeper.ts";
-import { findServers } from "../../host/instance/server.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
 import { createPair, type Pair } from "../../host/pooler/pair.ts";
 import { createPooler, type Pooler } from "../../host/pooler/pooler.ts";
@@ -70,6 +68,9 @@ export const testHost = {
   identity: "0193f0f0-0000-7000-8000-000000000002",
 };
 
+/** Where dumps are. */
+const dumpsOf = ({ directory }: Fleet) => join(directory, "dump");
+
 /** The part of a host program that comes and goes, over what goes on without it. */
 async function openProgram(
   fleet: Fleet,
@@ -90,13 +91,23 @@ async function openProgram(
   const wal = createWal(fleet, (database) => store?.follow(database));
   const means = openMeans({ fleet, keeper, pair, wal, files, retention });
   const databases = { ...openDatabases(means), ...pastVerbs(means) };
-  if (s3 !== undefined) store = openStore({ ...testHost, fleet, keeper, files, retention, s3 });
+  if (s3 !== undefined)
+    store = openStore({ ...testHost, fleet, keeper, files, retention, s3, dumps: dumpsOf(fleet) });
   const close = async () => {
     await wal.close();
     await store?.close();
     keeper.close();
   };
   return { keeper, pair, wal, databases, store, close };
+}
+
+function previewOf(
+  { logins, transaction, session, allowed_addresses }: DatabaseSpec,
+  line: string,
+): Omit<PreviewRecord, "database" | "instance"> {
+  const expiresAt = new Date(Date.now() + 3600_000).toISOString();
+  const [login = { name: "", verifier: "" }] = logins;
+  return { line, login, limits: { transaction, session, allowed_addresses }, expiresAt };
 }
 
 /** What differs between hosts of a test. */
@@ -135,7 +146,7 @@ export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {})
   }
 
   return {
-    ...{ fleet, order, create, connect, poolers, ports, remove },
+    ...{ fleet, order, create, connect, poolers, ports, remove, dumps: dumpsOf(fleet) },
     get store() {
       return program.store;
     },
@@ -153,13 +164,8 @@ export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {})
     },
     recordOf: (database: string) => files.databases.get(database),
     /** A preview of a database, to be read by its present login. */
-    previewOf(database: string, line: string): Omit<PreviewRecord, "database" | "instance"> {
-      const { spec } = files.databases.get(database);
-      const expiresAt = new Date(Date.now() + 3600_000).toISOString();
-      const { logins, transaction, session, allowed_addresses } = spec;
-      const [login = { name: "", verifier: "" }] = logins;
-      return { line, login, limits: { transaction, session, allowed_addresses }, expiresAt };
-    },
+    previewOf: (database: string, line: string) =>
+      previewOf(files.databases.get(database).spec, line),
     /** As a host program does that is started anew: it knows what is on disk, and what runs. */
     async comeAnew(): Promise<void> {
       await program.close();
@@ -167,13 +173,6 @@ export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {})
       program = await openProgram(fleet, poolers, files, s3);
     },
     async stop(): Promise<void> {
-      await program.close();
-      await Promise.all(modes.map((mode) => poolers[mode].stop()));
-      await remove();
-    },
-    /** The machine is gone: all processes at once, and the disk. */
-    async lose(): Promise<void> {
-      await Promise.all([...findServers(fleetMark(fleet)).values()].map(endNow));
       await program.close();
       await Promise.all(modes.map((mode) => poolers[mode].stop()));
       await remove();

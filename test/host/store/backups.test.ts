@@ -50,7 +50,8 @@ const backup = (label: string, firstWal: string, lastWal: string): BaseBackup =>
 const send = (backups?: readonly BaseBackup[]) =>
   openLedgers(join(directory, "ledger")).use("db", (ledger: Ledger) => {
     const sealer = createSealer("secret");
-    const copying: Copying = { database: "db", directory, ledger, s3: store.s3, sealer, pass };
+    const prefix = "database/db/";
+    const copying: Copying = { prefix, directory, ledger, s3: store.s3, sealer, pass };
     return sendBackups(copying, async () => backups, retention);
   });
 
@@ -101,7 +102,7 @@ describe("base backups", () => {
   test("whose list is damaged are not told of", async () => {
     putBackup(labels[0]);
     put("backup/main/backup.info", randomBytes(200));
-    await expect(send()).rejects.toThrow(/The list of base backups of db is damaged/);
+    await expect(send()).rejects.toThrow(/The list of base backups is damaged/);
     expect(keys()).not.toContain("backup/main/backup.info");
   });
 });
@@ -126,7 +127,7 @@ describe("what is missing here", () => {
     });
   });
 
-  test("is removed when it expired: no base backup needs it, and no moment of the window", async () => {
+  test("is removed when no base backup needs it, and no moment of the window", async () => {
     drop(`backup/main/${labels[0]}`);
     for (const name of ["00000001", "00000003", "00000005"]) drop(segment(name));
     put("backup/main/backup.info", info("backup", "two"));

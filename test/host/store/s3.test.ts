@@ -62,8 +62,8 @@ describe("an object", () => {
 });
 
 describe("a listing", () => {
-  test("has all objects below a prefix, over many pages, and folders", async () => {
-    const keys = Array.from({ length: 2100 }, (_, n) => `many/${String(n).padStart(4, "0")}/x`);
+  test("has all objects below a prefix, over pages, and folders", async () => {
+    const keys = Array.from({ length: 1005 }, (_, n) => `many/${String(n).padStart(4, "0")}/x`);
     const nothing = contentOf(Buffer.alloc(0));
     for (let at = 0; at < keys.length; at += 50) {
       await Promise.all(keys.slice(at, at + 50).map((key) => s3.put(key, nothing)));
