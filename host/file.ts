@@ -41,7 +41,7 @@ export function readTail(path: string, bytesMax: number): string | undefined {
 }
 
 /** Replaces a file (0600) in one step, on disk before it is seen: a crash leaves old or new. */
-export function writeAtomically(path: string, text: string): void {
+export function writeAtomically(path: string, text: string | Uint8Array): void {
   const part = `${path}.part`;
   rmSync(part, { force: true });
   writeFileSync(part, text, { mode: 0o600, flush: true });

@@ -38,12 +38,14 @@ export function launch([program, ...args]: CommandLine, log: string): Launched {
 
 /**
  * Runs a program to its end: its output. `secrets` are variables it reads, as everybody sees
- * arguments. It is ended when it takes longer than `seconds`. @throws Error with what it said
+ * arguments. It is ended when it takes longer than `seconds`, or by the signal.
+ * @throws Error with what it said
  */
 export function run(
   [program, ...args]: CommandLine,
   secrets: Readonly<Record<string, string>> = {},
   seconds = longestSeconds,
+  signal?: AbortSignal,
 ): Promise<string> {
   const options = {
     env: { ...environment, ...secrets },
@@ -51,6 +53,7 @@ export function run(
     maxBuffer: outputBytesMax,
     timeout: seconds * 1000,
     killSignal: "SIGKILL",
+    ...(signal && { signal }),
   } as const;
   return new Promise((resolve, reject) => {
     execFile(program, args, options, (error, stdout, stderr) => {

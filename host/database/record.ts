@@ -19,6 +19,14 @@ export const DatabaseRecord = z.strictObject({
   /** `stopped`: by its owner; nobody but its owner starts it. */
   state: z.enum(["running", "stopped"]),
   createdAt: z.iso.datetime(),
+  /** `specSha256` of what was last in force; none before anything was. */
+  inForce: z.string().length(64).optional(),
+  /** Set while it is only half there: it has no line, and the same command again goes on. */
+  stage: z.enum(["making", "removing"]).optional(),
+  /** Why the host program stopped it and refuses its clients until it is started. */
+  halted: z.string().optional(),
+  /** The database it was branched from. */
+  source: DatabaseName.optional(),
 });
 export type DatabaseRecord = z.infer<typeof DatabaseRecord>;
 
@@ -110,16 +118,18 @@ function lineLimits({ pool_size, client_connections_max }: PoolLimits): LineLimi
   return { poolSize: pool_size, clientsMax: client_connections_max };
 }
 
+/** True for one that is to let nobody in. */
+export function isRefused({ state, halted }: DatabaseRecord): boolean {
+  return state === "stopped" || halted !== undefined;
+}
+
 /** The line of a database in a pooler of one mode. */
-function lineOfDatabase({ database, spec }: DatabaseRecord, mode: Mode, link: string): Line {
+function lineOfDatabase(record: DatabaseRecord, mode: Mode, link: string): Line {
+  const { database, spec } = record;
   const { logins: users, allowed_addresses: allowedNetworks } = spec;
   return {
-    database,
-    inside: database,
-    link,
-    limits: lineLimits(spec[mode]),
-    users,
-    allowedNetworks,
+    ...{ database, inside: database, link, limits: lineLimits(spec[mode]), users, allowedNetworks },
+    ...(isRefused(record) ? { isStopped: true } : {}),
   };
 }
 
@@ -138,8 +148,9 @@ export function linesOf(
   mode: Mode,
   linkOf: (line: string) => string,
 ): readonly Line[] {
+  const served = databases.all().filter(({ stage }) => stage === undefined);
   return [
-    ...databases.all().map((one) => lineOfDatabase(one, mode, linkOf(one.database))),
+    ...served.map((one) => lineOfDatabase(one, mode, linkOf(one.database))),
     ...previews.all().map((one) => lineOfPreview(one, mode, linkOf(one.line))),
   ];
 }

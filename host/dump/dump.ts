@@ -25,6 +25,7 @@ export interface DumpParts {
 /** Dumps of one host. */
 export interface Dumps {
   readonly handlers: Pick<CommandHandlers, "dump.start" | "dump.status" | "dump.remove" | "dumps">;
+  readonly store: DumpStore;
   /** Keeps an archive somebody sends. @throws HostProblem 409, 413, 422, 507 */
   receive(id: string, content: Bytes, bytesMax: number): Promise<StoredDump>;
 }
@@ -129,6 +130,7 @@ export function openDumps(parts: DumpParts): Dumps {
   }
 
   return {
+    store,
     receive,
     handlers: {
       "dump.start": async ({ dump_id, database }) => {

@@ -142,7 +142,9 @@ export function markArgument(mark: string): string {
 }
 
 function programDirectory({ binaries }: Box, name: string): string {
-  return ["pgbackrest", "cp"].includes(name) ? "/usr/bin" : programsOf(binaries).postgres;
+  return ["pgbackrest", "cp", "ln", "sh"].includes(name)
+    ? "/usr/bin"
+    : programsOf(binaries).postgres;
 }
 
 /** The command line of a program that works on an instance's files, beside its Postgres or not. */

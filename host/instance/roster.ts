@@ -1,9 +1,10 @@
-import { endNow, isRunning, type Running } from "../base/running.ts";
+import { conditionOf, endNow, isRunning, type Running } from "../base/running.ts";
 import type { Box } from "./box.ts";
 import { discard } from "./discard.ts";
 import { boxOf, type Fleet, fleetMark, fleetPlaces } from "./fleet.ts";
 import { type InstanceRecord, readRecords, writeRecord } from "./record.ts";
 import { findServers } from "./server.ts";
+import type { InstanceSize } from "./size.ts";
 
 /** An instance as it is now. */
 export interface InstanceState {
@@ -12,9 +13,19 @@ export interface InstanceState {
   readonly server: Running | undefined;
 }
 
+/** What becomes of the Postgres of an instance, with one look at its process. */
+export interface InstanceCondition {
+  readonly record: InstanceRecord;
+  /** The process that was last known for it. */
+  readonly server: Running | undefined;
+  readonly condition: "runs" | "halted" | "gone";
+}
+
 /** What is known of the instances of a host; it changes nothing but records. */
 export interface Roster {
   all(): readonly InstanceState[];
+  /** What becomes of each. */
+  conditions(): readonly InstanceCondition[];
   has(name: string): boolean;
   /** @throws Error when there is none of this name */
   get(name: string): InstanceState;
@@ -23,6 +34,8 @@ export interface Roster {
   note(name: string, server: Running | undefined): void;
   /** Notes what is wanted of it, on disk before it returns. */
   want(name: string, wanted: InstanceRecord["wanted"]): void;
+  /** Notes its size, on disk before it returns. */
+  resize(name: string, size: InstanceSize): void;
   /** Adds a new one, whose record is on disk. */
   add(state: InstanceState): void;
   forget(name: string): void;
@@ -75,18 +88,27 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
     else servers.set(name, server);
   }
 
+  function change(name: string, changes: Partial<InstanceRecord>): void {
+    const record = { ...recordOf(name), ...changes };
+    writeRecord(box(name).place, record);
+    records.set(name, record);
+  }
+
   return {
     all: () => [...records.values()].map(stateOf),
+    conditions: () =>
+      [...records.values()].map((record) => {
+        const server = servers.get(record.name);
+        return { record, server, condition: server === undefined ? "gone" : conditionOf(server) };
+      }),
     has: (name) => records.has(name),
     get: (name) => stateOf(recordOf(name)),
     box,
     note,
     want(name, wanted) {
-      const record = recordOf(name);
-      if (record.wanted === wanted) return;
-      writeRecord(box(name).place, { ...record, wanted });
-      records.set(name, { ...record, wanted });
+      if (recordOf(name).wanted !== wanted) change(name, { wanted });
     },
+    resize: (name, size) => change(name, { size }),
     add({ record, server }) {
       records.set(record.name, record);
       note(record.name, server);

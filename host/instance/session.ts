@@ -26,6 +26,7 @@ export function platformSession(
   place: InstancePlace,
   database: string,
   where = "postgres",
+  querySeconds = 30,
 ): Session {
   return createSession({
     host: place.door,
@@ -35,6 +36,6 @@ export function platformSession(
     database: where,
     application_name: "miosa host",
     options: ownSettings.map((setting) => `-c ${setting}`).join(" "),
-    query_timeout: 30_000,
+    query_timeout: querySeconds * 1000,
   });
 }

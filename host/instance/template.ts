@@ -19,8 +19,8 @@ export const templateName = "miosa_template";
 
 /**
  * The role dumps are made by: it reads everything, whatever row security says, and changes nothing.
- * It logs in while a dump is made, and the tenant has no say about it. Everything is verifiers, too:
- * the platform's are of passwords with 256 random bits, which nobody guesses.
+ * It logs in while a dump is made, and the tenant has no say about it. It reads verifiers, too: the
+ * platform's are of passwords with 256 random bits, which nobody guesses.
  */
 export const dumpRole = "miosa_dump";
 
@@ -74,7 +74,8 @@ async function prepare(fleet: Fleet, box: Box): Promise<void> {
   const own = platformSession(fleet, box.place, templateName, templateName);
   try {
     for (const text of wholeSql) await postgres.query(text);
-    await own.query(extensionSql);
+    // In `postgres` the platform itself reads what all of the instance did.
+    for (const session of [postgres, own]) await session.query(extensionSql);
   } finally {
     await Promise.all([postgres.close(), own.close()]);
     await stopServer(server);

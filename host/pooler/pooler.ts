@@ -26,6 +26,7 @@ import {
   writeFiles,
 } from "./files.ts";
 import { requireFreePort } from "./port.ts";
+import { createRefusal } from "./refuse.ts";
 import type { Line } from "./render.ts";
 
 const lookMilliseconds = 10;
@@ -54,7 +55,7 @@ function commandLine(options: PoolerOptions, files: PoolerFiles): CommandLine {
     ...["--ro-bind", directory, directory],
     ...["--bind", files.socketDirectory, files.socketDirectory],
     ...reachable.flatMap((path) => ["--ro-bind", path, path]),
-    ...["--", pgbouncer, "-q", files.settings],
+    ...["--", pgbouncer, files.settings],
   ];
   return [program, ...args];
 }
@@ -155,15 +156,16 @@ async function findTooOld(console: Session): Promise<string | undefined> {
 export function createPooler(options: PoolerOptions): Pooler {
   const files = filesOf(options.directory, options.mode);
   const { console, consoleLogin, find, begin, stop } = createProcess(options, files);
+  const refusal = createRefusal(console);
   let { certificate } = options;
   // A former host program may have ended between a write and the RELOAD.
   let isStale = true;
 
   async function apply(lines: readonly Line[]): Promise<void> {
     if (writeFiles(options, files, certificate, lines)) isStale = true;
-    if (!isStale) return;
-    await console.query("RELOAD");
+    if (isStale) await console.query("RELOAD");
     isStale = false;
+    await refusal.apply(lines);
   }
 
   /** Ends one that listens elsewhere, or that is of an older version. */
@@ -176,13 +178,14 @@ export function createPooler(options: PoolerOptions): Pooler {
   }
 
   async function start(lines: readonly Line[]): Promise<void> {
+    refusal.anew();
     if (find() !== undefined) await endUnfit();
     if (find() !== undefined) return apply(lines);
     writeFiles(options, files, certificate, lines);
     await begin();
     isStale = false;
     const version = await findTooOld(console);
-    if (version === undefined) return;
+    if (version === undefined) return refusal.apply(lines);
     await stop();
     // CVE-2026-107349, CVE-2026-19888: no login is needed for it.
     throw new Error(`PgBouncer ${version} is too old: install ${pgbouncerMinimum} or newer.`);

@@ -7,6 +7,7 @@ import { createStatementWatch } from "../pooler/statement-memory.ts";
 import { probeServer } from "../server-probe.ts";
 import { createWatch, type Program, supervise, type Watch } from "../supervise.ts";
 import { repeat } from "../watch.ts";
+import type { Attention } from "./attend.ts";
 import { type Host, readCertificate, renewCertificate } from "./open.ts";
 import { localAddress, type Mode, modes } from "./poolers.ts";
 import type { Http } from "./serve.ts";
@@ -14,6 +15,7 @@ import type { Http } from "./serve.ts";
 const probeMilliseconds = 1000;
 const certificateMilliseconds = 60_000;
 const logMilliseconds = 10_000;
+const lookMilliseconds = 1000;
 const memoryMilliseconds = 2000;
 
 /** A pooler, for who watches it. */
@@ -66,11 +68,17 @@ export function watchPoolers(host: Host): Readonly<Record<Mode, Watch>> {
   return { transaction: watch("transaction"), session: watch("session") };
 }
 
+/** Who looks after what. */
+export interface Keepers {
+  readonly watches: ReturnType<typeof watchPoolers>;
+  readonly attention: Attention;
+}
+
 /** Keeps a host until the signal aborts; resolves when nothing of it is at work any more. */
 export async function keepHost(
   host: Host,
   http: Http,
-  watches: ReturnType<typeof watchPoolers>,
+  { watches, attention }: Keepers,
   signal: AbortSignal,
 ): Promise<void> {
   const { keeper, poolers } = host;
@@ -81,6 +89,8 @@ export async function keepHost(
   await Promise.all([
     ...modes.map((mode) => supervise(watches[mode], signal)),
     ...watchStatements(host, signal),
+    repeat("look after instances", lookMilliseconds, attention.look, signal),
+    repeat("put databases to sleep", lookMilliseconds, attention.sleepIdle, signal),
     repeat("renew", certificateMilliseconds, () => renew(host, http, false), signal),
     repeat("cut logs", logMilliseconds, cutLogs, signal),
   ]);

@@ -24,6 +24,7 @@ import { markRunning, watchStandstill } from "../incident.ts";
 import { lockDirectory } from "../lock.ts";
 import { log, messageOf } from "../log.ts";
 import { feedWatchdog } from "../watchdog.ts";
+import { createAttention } from "./attend.ts";
 import { type HostConfig, layout, readConfig } from "./config.ts";
 import { refuseFormer } from "./former.ts";
 import { createHandlers } from "./handlers.ts";
@@ -57,10 +58,11 @@ function begin(ground: Ground, http: Http, signal: AbortSignal): { up: Promise<v
   const up = opening.then((host) => {
     if (signal.aborted) return;
     const watches = watchPoolers(host);
+    const attention = createAttention({ ...host, signal });
     const notReady = () => modes.filter((mode) => !watches[mode].isReady());
     http.open({ ...createHandlers(host), notReady });
     onSignals(["SIGHUP"], () => renew(host, http, true));
-    keeping = keepHost(host, http, watches, signal);
+    keeping = keepHost(host, http, { watches, attention }, signal);
     keeping.catch(giveUp);
   });
   const stop = async () => {

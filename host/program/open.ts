@@ -2,6 +2,7 @@
 // a former host program ended without them, is taken over.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Retention } from "../base-backup/repository.ts";
 import { prepareCertificate } from "../certificate.ts";
 import { openDatabases } from "../database/databases.ts";
 import { openMeans } from "../database/means.ts";
@@ -11,8 +12,9 @@ import { openIncidents } from "../incident.ts";
 import { makePassable } from "../instance/files.ts";
 import { type Fleet, fleetPlaces } from "../instance/fleet.ts";
 import { openGroups } from "../instance/group.ts";
-import { openKeeper } from "../instance/keeper.ts";
-import { openJournal } from "../journal.ts";
+import { type Keeper, openKeeper } from "../instance/keeper.ts";
+import type { LineChange } from "../instance/serve.ts";
+import { type Journal, openJournal } from "../journal.ts";
 import { planOf } from "../plan.ts";
 import { createPair, type Pair } from "../pooler/pair.ts";
 import { openStore, type Store } from "../store/store.ts";
@@ -88,29 +90,48 @@ async function startPoolers(
   return poolers;
 }
 
+/** Notes each suspension and its end, however it came to either. */
+function noteIn(journal: Journal): LineChange {
+  return (line, to) => {
+    // Of one that never slept there is nothing to tell.
+    const before = journal.lastOf(line) ?? "woken";
+    if (before !== to) journal.record(line, to, Date.now());
+  };
+}
+
+/** The second copy of everything, where there is to be one. */
+function openSecond(
+  { config, fleet, files, identity }: Ground,
+  keeper: Keeper,
+  retention: Retention,
+): Store | undefined {
+  const { s3 } = config.backup;
+  if (s3 === undefined) return undefined;
+  const { dumps } = layout(config.directory);
+  const hostId = config.host_id;
+  return openStore({ fleet, keeper, files, retention, s3, hostId, identity, dumps });
+}
+
 /** Has all of it run. */
 export async function openHost(ground: Ground) {
   const { config, fleet, files } = ground;
   const { recovery_days: recoveryDays, base_backup_days: baseBackupDays } = config.backup;
   let pair: Pair | undefined;
   const nobody = async () => undefined;
-  const keeper = await openKeeper(fleet, async (line) => (await pair?.hold(line)) ?? nobody);
+  const keeper = await openKeeper(fleet, async (line) => (await pair?.hold(line)) ?? nobody, {
+    holdUnused: async (line) => pair?.holdUnused(line),
+    onChange: noteIn(ground.journal),
+  });
   const linesFor = (mode: Mode) => linesOf(files, mode, keeper.linkOf);
   const poolers = await startPoolers(ground, linesFor);
   pair = createPair({ ...poolers, linesFor });
   await pair.letAllGo();
-  let store: Store | undefined;
-  const wal = createWal(fleet, (database) => store?.follow(database));
   const retention = { recoveryDays, baseBackupDays };
-  const means = openMeans({ fleet, keeper, pair, wal, files, retention });
+  const store = openSecond(ground, keeper, retention);
+  const wal = createWal(fleet, store?.follow);
+  const second = store?.source;
+  const means = openMeans({ fleet, keeper, pair, wal, files, retention, second });
   const databases = openDatabases(means);
-  const { s3 } = config.backup;
-  if (s3 !== undefined) {
-    const { identity } = ground;
-    const { dumps } = layout(config.directory);
-    const hostId = config.host_id;
-    store = openStore({ fleet, keeper, files, retention, s3, hostId, identity, dumps });
-  }
   return { ...ground, keeper, poolers, linesFor, pair, wal, store, means, databases };
 }
 export type Host = Awaited<ReturnType<typeof openHost>>;

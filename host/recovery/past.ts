@@ -3,10 +3,11 @@ import { randomBytes } from "node:crypto";
 import type { DatabaseMeans } from "../database/means.ts";
 import type { PreviewRecord } from "../database/record.ts";
 import type { InstanceState } from "../instance/roster.ts";
-import { messageOf } from "../log.ts";
 import { walDirectory } from "../wal/wal.ts";
 import { startForked } from "./fork.ts";
-import { type Recovered, type RecoveryTarget, recover } from "./recover.ts";
+import { type Recovered, recover } from "./recover.ts";
+import { sourcesOf } from "./source.ts";
+import type { RecoveryTarget } from "./target.ts";
 
 /** What can be brought back. */
 export interface Past {
@@ -30,23 +31,14 @@ function instanceName(database: string): string {
   return `${database}.${randomBytes(4).toString("hex")}`;
 }
 
-/** Postgres' words for a target that none of its WAL reaches. */
-const isBeyond = "recovery ended before configured recovery target was reached";
-
 /** Recoveries of a database, up to what it has written by now. */
-function createRecover({ fleet, keeper, wal, safe }: DatabaseMeans) {
+function createRecover(means: DatabaseMeans) {
+  const { fleet, keeper, wal } = means;
   return async (database: string, target: RecoveryTarget, then: "pause" | "promote") => {
     await wal.takeNow(database);
-    const repository = safe.repository(database);
     const of = keeper.live(database).record;
-    const source = { repository, wal: walDirectory(repository) };
-    const to = (wanted: RecoveryTarget) =>
-      recover(fleet, source, { of, name: instanceName(database), target: wanted, then });
-    // Nothing was committed after a moment that is later than all there is.
-    const recovered = await to(target).catch((error) => {
-      if (!messageOf(error).includes(isBeyond)) throw error;
-      return to({ latest: true });
-    });
+    const order = { of, name: instanceName(database), target, then };
+    const recovered = await recover(fleet, sourcesOf(means, database), order);
     await keeper.adopt(recovered);
     return recovered;
   };

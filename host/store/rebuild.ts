@@ -78,7 +78,7 @@ async function keepTail(means: Means, { box, record }: Recovered): Promise<void>
   const { fleet, retention } = means.options;
   const repository = repositoryOf(fleet, record.database, retention);
   const wal = join(repository.directory, "wal");
-  const kept = new Set(await repository.segments(box));
+  const kept = await repository.segments(box);
   const copies = existsSync(wal) ? readdirSync(wal).filter(isSegment) : [];
   for (const segment of copies.filter((each) => !kept.has(each)).toSorted()) {
     await repository.keep(box, segment, wal);
@@ -132,10 +132,10 @@ async function bringUp(means: Means, stored: StoredRecord, of: InstanceRecord): 
   const left = keeper.roster.all().filter(({ record }) => record.database === database);
   for (const { record } of left) await keeper.remove(record.name);
   const repository = repositoryOf(fleet, database, retention);
-  const source = { repository, wal: join(repository.directory, "wal") };
+  const source = { number: 1 as const, repository, wal: join(repository.directory, "wal") };
   const then = "promote";
   const target = { latest: true } as const;
-  const recovered = await recover(fleet, source, { of, name: of.name, target, then });
+  const recovered = await recover(fleet, [source], { of, name: of.name, target, then });
   await keeper.adopt(recovered);
   const lsn = await endOf(means, recovered);
   await keepTail(means, recovered);

@@ -5,10 +5,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { BackupProblem } from "../../src/contract/instance/backup.ts";
 import { log, messageOf } from "../log.ts";
+import type { RecoverySource } from "../recovery/recover.ts";
 import { bringBack, type Fetched } from "./bring-back.ts";
 import { createDumpWork } from "./dumps.ts";
 import { databasePrefix } from "./key.ts";
 import { createRounds, type Late } from "./rounds.ts";
+import { createSources } from "./source.ts";
 import { createSweep } from "./sweep.ts";
 import { createWork, openParts, type StoreOptions, type StoreParts } from "./work.ts";
 
@@ -35,6 +37,8 @@ export interface Store {
    * Nothing else is to work with it meanwhile. @throws Error when the store does not have it
    */
   bringBackRepository(database: string): Promise<Fetched>;
+  /** A database to be recovered from; it is fetched to a place of its own when it is asked for. */
+  source(database: string): RecoverySource;
   /** Removes all it has of a database; to be called before its repository is removed. */
   forget(database: string): Promise<void>;
   /** Ends it; what was written last may be sent for some seconds before. */
@@ -153,6 +157,7 @@ export function openStore(options: StoreOptions): Store {
       const { uid } = keeper.roster.box(keeper.live(database).record.name);
       return bringBack({ s3, sealer, database, directory: work.directoryOf(database), uid });
     },
+    source: createSources(options, parts),
     async forget(database) {
       await leave(database);
       const keys: string[] = [];

@@ -109,7 +109,7 @@ describe("moments", () => {
       const { server } = host.keeper.live(one.name);
       if (server !== undefined) await endNow(server);
       // Who asks meanwhile waits in the pooler.
-      await host.keeper.revive();
+      await host.keeper.revive(host.keeper.live(one.name).record.name);
       isOver = true;
       await writing;
     }
@@ -126,7 +126,7 @@ describe("moments", () => {
     const one = await begin("proj_test_slept");
     await add(one.client, 1);
     await one.client.end();
-    await host.keeper.sleep(one.name);
+    await host.keeper.sleep(host.keeper.live(one.name).record.name);
     await host.comeAnew();
     const client = await host.connect(one);
     await add(client, 2);

@@ -3,6 +3,8 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Client } from "pg";
 import { openDatabases } from "../../host/database/databases.ts";
+import { createGuard } from "../../host/database/guard.ts";
+import { databaseHandlers } from "../../host/database/handlers.ts";
 import { openMeans } from "../../host/database/means.ts";
 import {
   type DatabaseFiles,
@@ -10,6 +12,9 @@ import {
   openDatabaseFiles,
   type PreviewRecord,
 } from "../../host/database/record.ts";
+import { sessionHandlers } from "../../host/database/session.ts";
+import { settleAll } from "../../host/database/settle.ts";
+import { openStorage } from "../../host/database/storage.ts";
 import { type Fleet, fleetPlaces } from "../../host/instance/fleet.ts";
 import { type Keeper, openKeeper } from "../../host/instance/keeper.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
@@ -17,7 +22,7 @@ import { createPair, type Pair } from "../../host/pooler/pair.ts";
 import { createPooler, type Pooler } from "../../host/pooler/pooler.ts";
 import { pastVerbs } from "../../host/recovery/past.ts";
 import type { S3Settings } from "../../host/store/s3.ts";
-import { openStore, type Store } from "../../host/store/store.ts";
+import { openStore } from "../../host/store/store.ts";
 import { createWal } from "../../host/wal/wal.ts";
 import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
 import { makePair } from "./certificate.ts";
@@ -50,7 +55,7 @@ async function makePoolers(fleet: Fleet, ports: Readonly<Record<Mode, number>>) 
       reachable: [instances, links, bells],
     }),
   ) as [Pooler, Pooler];
-  return { transaction, session };
+  return { transaction, session, ports };
 }
 
 /** What is wanted of a new one, and how its tenant gets in. */
@@ -60,6 +65,12 @@ async function order(name: string): Promise<TestDatabase & { readonly spec: Data
   return { name, login, password, spec };
 }
 
+type Poolers = Readonly<Record<Mode, Pooler>> & {
+  readonly ports: Readonly<Record<Mode, number>>;
+};
+
+/** What a database may grow beyond its limit: what a test can write. */
+const marginBytes = 16 * 1024 ** 2;
 const retention = { recoveryDays: 7, baseBackupDays: 30 };
 
 /** Of every host of a test: one that is rebuilt is the same. */
@@ -74,7 +85,7 @@ const dumpsOf = ({ directory }: Fleet) => join(directory, "dump");
 /** The part of a host program that comes and goes, over what goes on without it. */
 async function openProgram(
   fleet: Fleet,
-  poolers: Readonly<Record<Mode, Pooler>>,
+  { ports, ...poolers }: Poolers,
   files: DatabaseFiles,
   s3: S3Settings | undefined,
 ) {
@@ -87,18 +98,30 @@ async function openProgram(
   await Promise.all(modes.map((mode) => poolers[mode].start(linesFor(mode))));
   pair = createPair({ ...poolers, linesFor });
   await pair.letAllGo();
-  let store: Store | undefined;
-  const wal = createWal(fleet, (database) => store?.follow(database));
-  const means = openMeans({ fleet, keeper, pair, wal, files, retention });
+  const dumps = dumpsOf(fleet);
+  const store = s3 && openStore({ ...testHost, fleet, keeper, files, retention, s3, dumps });
+  const wal = createWal(fleet, store?.follow);
+  const second = store?.source;
+  const means = openMeans({ fleet, keeper, pair, wal, files, retention, second });
   const databases = { ...openDatabases(means), ...pastVerbs(means) };
-  if (s3 !== undefined)
-    store = openStore({ ...testHost, fleet, keeper, files, retention, s3, dumps: dumpsOf(fleet) });
+  const storage = openStorage(means, {
+    now: Date.now,
+    onMeasured: createGuard(means, marginBytes),
+  });
+  const at = { port: ports.transaction };
+  const ways = {
+    address: { ...at, host: "127.0.0.1" },
+    socket: { ...at, host: poolers.transaction.consoleLogin.host },
+  };
+  const parts = { means, databases, storage, ways };
+  const commands = { ...databaseHandlers(parts), ...sessionHandlers(means) };
   const close = async () => {
+    await storage.close();
     await wal.close();
     await store?.close();
     keeper.close();
   };
-  return { keeper, pair, wal, databases, store, close };
+  return { keeper, pair, wal, databases, store, storage, commands, means, close };
 }
 
 function previewOf(
@@ -162,6 +185,15 @@ export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {})
     get databases() {
       return program.databases;
     },
+    get storage() {
+      return program.storage;
+    },
+    /** What the control plane may send. */
+    get commands() {
+      return program.commands;
+    },
+    /** Settles what was left half done, as a host program does that comes anew. */
+    settle: () => settleAll(program.means),
     recordOf: (database: string) => files.databases.get(database),
     /** A preview of a database, to be read by its present login. */
     previewOf: (database: string, line: string) =>
@@ -171,6 +203,13 @@ export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {})
       await program.close();
       files = openDatabaseFiles(fleet.directory);
       program = await openProgram(fleet, poolers, files, s3);
+    },
+    /** Ends the poolers, with all of their clients, and starts them as a host program does. */
+    async restartPoolers(): Promise<void> {
+      for (const mode of modes) {
+        await poolers[mode].stop();
+        await poolers[mode].start(linesOf(files, mode, program.keeper.linkOf));
+      }
     },
     async stop(): Promise<void> {
       await program.close();

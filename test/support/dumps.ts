@@ -40,5 +40,5 @@ export function openTestDumps({ fleet, keeper }: Awaited<ReturnType<typeof openT
     return id;
   }
 
-  return { ...dumps, directory, store, awake, status, start, over, make };
+  return { ...dumps, directory, awake, status, start, over, make };
 }

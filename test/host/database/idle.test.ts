@@ -25,7 +25,7 @@ beforeEach(() => {
     all: () => records,
     use: async () => uses,
     isAwake: (name) => awake.has(name),
-    sleep: async (name) => void awake.delete(name),
+    sleep: async (name) => awake.delete(name),
     clock: () => seconds * 1000,
   });
 });

@@ -43,7 +43,8 @@ function putBackup(label: string): void {
 const labels = ["20261101-000000F", "20261102-000000F", "20261103-000000F"] as const;
 
 const backup = (label: string, firstWal: string, lastWal: string): BaseBackup => ({
-  ...{ label, type: "full", startedAt: 0, stoppedAt: 0, endLsn: "0/0" },
+  ...{ label, type: "full", startedAt: 0, stoppedAt: 0, startLsn: "0/0", endLsn: "0/0" },
+  ...{ databaseBytes: 0, repositoryBytes: 0 },
   ...{ firstWal: `0000000100000000${firstWal}`, lastWal: `0000000100000000${lastWal}` },
 });
 
