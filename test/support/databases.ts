@@ -133,6 +133,23 @@ function previewOf(
   return { line, login, limits: { transaction, session, allowed_addresses }, expiresAt };
 }
 
+/** Logs in as a tenant. */
+async function connectTo(port: number, who: TestDatabase): Promise<Client> {
+  const { name: database, login: user, password } = who;
+  const client = new Client({ host: "127.0.0.1", port, database, user, password });
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
+type Stop = () => Promise<void>;
+
+async function stopAll(close: Stop, poolers: Poolers, remove: Stop): Promise<void> {
+  await close();
+  await Promise.all(modes.map((mode) => poolers[mode].stop()));
+  await remove();
+}
+
 /** What differs between hosts of a test. */
 export interface TestDatabasesOptions {
   /** The second copy of all of it. */
@@ -159,23 +176,14 @@ export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {})
     return made;
   }
 
-  async function connect(who: TestDatabase, mode: Mode = "transaction"): Promise<Client> {
-    const { name: database, login: user, password } = who;
-    const at = { host: "127.0.0.1", port: ports[mode], database };
-    const client = new Client({ ...at, user, password });
-    client.on("error", () => undefined);
-    await client.connect();
-    return client;
-  }
+  const connect = (who: TestDatabase, mode: Mode = "transaction") => connectTo(ports[mode], who);
 
   return {
     ...{ fleet, order, create, connect, poolers, ports, remove, dumps: dumpsOf(fleet) },
     get store() {
       return program.store;
     },
-    get wal() {
-      return program.wal;
-    },
+    takeNow: (database: string) => program.wal.takeNow(database),
     get keeper() {
       return program.keeper;
     },
@@ -211,10 +219,6 @@ export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {})
         await poolers[mode].start(linesOf(files, mode, program.keeper.linkOf));
       }
     },
-    async stop(): Promise<void> {
-      await program.close();
-      await Promise.all(modes.map((mode) => poolers[mode].stop()));
-      await remove();
-    },
+    stop: () => stopAll(program.close, poolers, remove),
   };
 }
