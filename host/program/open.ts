@@ -5,8 +5,11 @@ import { join } from "node:path";
 import type { Retention } from "../base-backup/repository.ts";
 import { prepareCertificate } from "../certificate.ts";
 import { openDatabases } from "../database/databases.ts";
+import { createGuard } from "../database/guard.ts";
 import { openMeans } from "../database/means.ts";
 import { linesOf, openDatabaseFiles } from "../database/record.ts";
+import { openStorage } from "../database/storage.ts";
+import { createAwake } from "../dump/awake.ts";
 import { makePrivateDirectories } from "../file.ts";
 import { openIncidents } from "../incident.ts";
 import { makePassable } from "../instance/files.ts";
@@ -132,6 +135,11 @@ export async function openHost(ground: Ground) {
   const second = store?.source;
   const means = openMeans({ fleet, keeper, pair, wal, files, retention, second });
   const databases = openDatabases(means);
-  return { ...ground, keeper, poolers, linesFor, pair, wal, store, means, databases };
+  const storage = openStorage(means, { now: Date.now, onMeasured: createGuard(means) });
+  const awake = createAwake(keeper);
+  return {
+    ...{ ...ground, keeper, poolers, linesFor, pair, wal, store, means },
+    ...{ databases, storage, awake },
+  };
 }
 export type Host = Awaited<ReturnType<typeof openHost>>;

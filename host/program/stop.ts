@@ -36,6 +36,7 @@ export async function stopHost(host: Host): Promise<void> {
   await Promise.all(modes.map((mode) => host.poolers[mode].stop()));
   await stopServers(host);
   await takeLast(host);
+  await host.storage.close();
   await host.wal.close();
   await host.store?.close(lastSeconds);
   host.keeper.close();
