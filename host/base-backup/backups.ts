@@ -21,10 +21,10 @@ const sweepMilliseconds = 3_600_000;
 /** What backups work with, beside what all verbs of databases do. */
 export interface BackupMeans extends DatabaseMeans {
   readonly awake: Awake;
-  /** True while something reads old base backups of a database: none is taken away then. */
-  readonly isRead: (database: string) => boolean;
   /** Told of each database whose base backups are others than before. */
-  readonly afterBackup?: (database: string) => void;
+  readonly afterBackup?: ((database: string) => void) | undefined;
+  /** Asked before the backups of a database are removed that is removed itself. */
+  readonly beforeRemoval?: ((database: string) => Promise<void>) | undefined;
 }
 
 /** Base backups of a host. */
@@ -59,10 +59,10 @@ interface House {
 /** Takes one, and takes away what it makes superfluous. */
 async function backUp(house: House, database: string, type: BackupType): Promise<void> {
   const { means, states } = house;
-  const { awake, keeper, wal, safe, isRead, afterBackup } = means;
+  const { awake, keeper, wal, safe, afterBackup } = means;
   const repository = safe.repository(database);
   await awake.while(database, async (box) => {
-    const { record } = keeper.live(database);
+    const { record } = keeper.roster.get(box.place.name);
     await wal.takeNow(database);
     await repository.backUp(box, type);
     await wal.takeNow(database);
@@ -77,11 +77,11 @@ async function backUp(house: House, database: string, type: BackupType): Promise
       failed: null,
       damaged: newest.type === "full" ? null : before.damaged,
     });
-    // A restore to a moment since reads what is at hand.
-    wal.prune(database, newest.firstWal);
+    // A restore to a moment since reads what is at hand; one that goes on may read more.
+    if (!safe.isHeld(database)) wal.prune(database, newest.firstWal);
     await safe.laidOuts(database).make(record, newest);
     await wal.takeNow(database);
-    if (!isRead(database)) await repository.expire(box);
+    if (!safe.isHeld(database)) await repository.expire(box);
     const { newest: known } = states.get(database);
     const position = String(wal.position(database) ?? 0n);
     if (known !== null) states.change(database, { newest: { ...known, position } });
@@ -173,7 +173,7 @@ function createLook(house: House, take: ReturnType<typeof createTake>) {
     await dropWhereFull(means);
     if (performance.now() - sweptAt < sweepMilliseconds) return;
     sweptAt = performance.now();
-    for (const gone of await removeExpired(means)) states.forget(gone);
+    for (const gone of await removeExpired(means, means.beforeRemoval)) states.forget(gone);
   };
 }
 

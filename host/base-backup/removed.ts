@@ -18,9 +18,10 @@ function removedAt(directory: string, now: number): number {
   return now;
 }
 
-/** Removes those whose time is over. @returns their names */
+/** Removes those whose time is over, each after `beforeRemoval`. @returns their names */
 export async function removeExpired(
   { fleet, files, retention }: Pick<DatabaseMeans, "fleet" | "files" | "retention">,
+  beforeRemoval: (database: string) => Promise<void> = async () => undefined,
   now = Date.now(),
 ): Promise<readonly string[]> {
   const parent = join(fleet.directory, "repository");
@@ -30,6 +31,7 @@ export async function removeExpired(
     if (files.databases.has(name)) continue;
     const directory = join(parent, name);
     if (now - removedAt(directory, now) < retention.recoveryDays * dayMilliseconds) continue;
+    await beforeRemoval(name);
     await removeTree(directory);
     log("info", `The backups of ${name}, which was removed, are past their time and are gone.`);
     gone.push(name);

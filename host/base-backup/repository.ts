@@ -6,7 +6,7 @@ import { createHmac } from "node:crypto";
 import { chmodSync, chownSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { type CommandLine, run } from "../base/spawn.ts";
+import { patiently, run } from "../base/spawn.ts";
 import { writeIfChanged } from "../file.ts";
 import { type Box, type BoxReach, toolLine } from "../instance/box.ts";
 import { giveTo, makePassable } from "../instance/files.ts";
@@ -58,8 +58,11 @@ export interface Repository {
   open(box: Box): Promise<void>;
   /** Takes a base backup of a running instance. */
   backUp(box: Box, type: BackupType): Promise<void>;
-  /** Keeps a finished segment of WAL of an instance; one that is kept already is as good. */
-  keep(box: Box, segment: string): Promise<void>;
+  /**
+   * Keeps a segment of WAL that is written to no more; one that is kept already is as good. It is
+   * the instance's own, or lies in the directory of copies `wal`.
+   */
+  keep(box: Box, segment: string, wal?: string): Promise<void>;
   /**
    * Fetches segments into `fetched/` of an instance, in their order; one is there once it is whole.
    * @throws Error at the first that it has not, or that is damaged
@@ -159,8 +162,10 @@ function backupsIn(said: string): readonly BaseBackup[] {
   }));
 }
 
-// A backup is nobody's hurry: who works meanwhile comes first.
-const patiently: CommandLine = ["/usr/bin/nice", "-n", "10"];
+/** Encrypts the repository of a database; with the fleet's secret it can always be made again. */
+export function repositoryKey({ secret }: Pick<Fleet, "secret">, database: string): string {
+  return createHmac("sha256", secret).update(`repository ${database}`).digest("base64url");
+}
 
 // Each is seen under its name once it is whole.
 const fetchEach = `
@@ -171,13 +176,13 @@ const fetchEach = `
     mv -T "$part" "/instance/fetched/$segment" || exit
   done`;
 
+const verifying = ["--output=text", "--verbose", "--log-level-console=info", "verify"];
+
 /** Names the repository of a database; makes nothing. */
 export function repositoryOf(fleet: Fleet, database: string, retention: Retention): Repository {
   const directory = join(fleet.directory, "repository", database);
   const file = join(directory, "pgbackrest.conf");
-  const key = createHmac("sha256", fleet.secret)
-    .update(`repository ${database}`)
-    .digest("base64url");
+  const key = repositoryKey(fleet, database);
   const reach = { readable: { "/pgbackrest.conf": file }, writable: { "/repository": directory } };
 
   const wordsOf = (args: readonly string[]) => [
@@ -211,9 +216,10 @@ export function repositoryOf(fleet: Fleet, database: string, retention: Retentio
       const line = lineOf(box, [`--type=${type}`, "backup"]);
       await run([...patiently, ...line], secrets());
     },
-    keep: async (box, segment) => {
-      const file = join(inside.data, "pg_wal", segment);
-      await ask(box, ["archive-push", file], {}, keepSeconds);
+    keep: async (box, segment, wal) => {
+      const file = join(wal === undefined ? join(inside.data, "pg_wal") : "/wal", segment);
+      const readable = wal === undefined ? reach.readable : { ...reach.readable, "/wal": wal };
+      await ask(box, ["archive-push", file], { readable }, keepSeconds);
     },
     fetch: async (box, segments, signal) => {
       const args = ["-c", fetchEach, "sh", "/usr/bin/pgbackrest", ...segments];
@@ -230,9 +236,6 @@ export function repositoryOf(fleet: Fleet, database: string, retention: Retentio
       segmentsIn(await ask(box, ["--recurse", "--output=json", "repo-ls", `archive/${stanza}`])),
     list: async (box) => backupsIn(await ask(box, ["--output=json", "info"])),
     expire: async (box) => void (await ask(box, ["expire"])),
-    verify: (box) =>
-      ask(box, ["--output=text", "--verbose", "--log-level-console=info", "verify"], {
-        canWait: true,
-      }),
+    verify: (box) => run([...patiently, ...lineOf(box, verifying)], secrets()),
   };
 }

@@ -5,6 +5,9 @@ import { closeSync, openSync } from "node:fs";
 /** A command line: its first word is the program. */
 export type CommandLine = readonly [string, ...string[]];
 
+/** Before the words of what is nobody's hurry: who works meanwhile comes first. */
+export const patiently: CommandLine = ["/usr/bin/nice", "-n", "10"];
+
 /** What programs are given: what the operator's shell exports must not steer them. */
 export const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", TZ: "UTC" };
 

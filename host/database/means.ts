@@ -11,6 +11,7 @@ import { listInside } from "../instance/inside.ts";
 import type { Keeper } from "../instance/keeper.ts";
 import { createLanes, type Lanes } from "../lane.ts";
 import type { Pair } from "../pooler/pair.ts";
+import type { RecoverySource } from "../recovery/recover.ts";
 import { isSegment } from "../wal/segment.ts";
 import { noteTimeline } from "../wal/timeline.ts";
 import { type Wal, walDirectory } from "../wal/wal.ts";
@@ -24,6 +25,8 @@ export interface DatabaseParts {
   readonly wal: Wal;
   readonly files: DatabaseFiles;
   readonly retention: Retention;
+  /** What a database is recovered from where its own repository does not serve: the store. */
+  readonly second?: ((database: string) => RecoverySource) | undefined;
   /** Told of each database that was made, and has no base backup yet. */
   readonly afterCreate?: (database: string) => void;
 }
@@ -32,6 +35,7 @@ export interface DatabaseParts {
 function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
   const repositories = new Map<string, Repository>();
   const copies = new Map<string, LaidOuts>();
+  const readers = new Map<string, number>();
 
   function repository(database: string): Repository {
     const known = repositories.get(database) ?? repositoryOf(fleet, database, retention);
@@ -44,6 +48,13 @@ function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
     const known = copies.get(database) ?? openLaidOuts(fleet, repository(database).directory);
     copies.set(database, known);
     return known;
+  }
+
+  /** Keeps all base backups and WAL of a database until the function it returns is called. */
+  function hold(database: string): () => void {
+    const count = (more: number) => readers.set(database, (readers.get(database) ?? 0) + more);
+    count(1);
+    return () => void count(-1);
   }
 
   /** Takes the WAL of an instance from now on; nobody waits for its repository to be made. */
@@ -75,7 +86,9 @@ function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
     copies.delete(database);
   }
 
-  return { repository, laidOuts, follow, noteTimelineOf, putAside };
+  const isHeld = (database: string) => (readers.get(database) ?? 0) > 0;
+
+  return { repository, laidOuts, hold, isHeld, follow, noteTimelineOf, putAside };
 }
 
 /** A name no instance of the host has had. */

@@ -49,8 +49,6 @@ export interface BoxReach {
   /** The network, for who fetches from an object store. */
   readonly network?: boolean;
   readonly variables?: Readonly<Record<string, string>>;
-  /** Whether it comes behind all that serves. */
-  readonly canWait?: boolean;
 }
 
 function become(uid: number | null): string[] {
@@ -157,7 +155,6 @@ export function toolLine(
   reach: BoxReach = {},
 ): CommandLine {
   const [program = "", ...rest] = [
-    ...(reach.canWait === true ? ["/usr/bin/nice", "-n", "15"] : []),
     ...become(box.uid),
     ...confine(box, reach),
     ...[join(programDirectory(box, name), name), ...args],

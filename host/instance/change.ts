@@ -1,11 +1,9 @@
-// Changes of an instance that stays where it is: a restart, another size, work with the Postgres of
-// one that does not run.
-import type { Running } from "../base/running.ts";
+// Changes of an instance that stays where it is: a restart, another size.
 import { log, messageOf } from "../log.ts";
 import { writeSettings } from "./files.ts";
 import type { Fleet } from "./fleet.ts";
 import { type Hold, holdClients, type Parts } from "./serve.ts";
-import { startServer, stopServer } from "./server.ts";
+import { stopServer } from "./server.ts";
 import { platformSession } from "./session.ts";
 import { type InstanceSize, isTakenAtOnce } from "./size.ts";
 
@@ -70,15 +68,6 @@ export function createChange(parts: Parts, { fleet, hold, start }: ChangeMeans) 
     }
   }
 
-  /** Starts one and leads nobody to it. */
-  async function begin(name: string): Promise<Running> {
-    const box = roster.box(name);
-    writeSettings(box, roster.get(name).record.size);
-    const server = await startServer(box);
-    roster.note(name, server);
-    return server;
-  }
-
   return {
     async restart(name: string, between: () => Promise<void> = async () => undefined) {
       if (roster.get(name).server === undefined) return between();
@@ -97,26 +86,6 @@ export function createChange(parts: Parts, { fleet, hold, start }: ChangeMeans) 
         await tell(name, "select pg_reload_conf()");
       }
       roster.resize(name, size);
-    },
-    async visit<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
-      if (roster.get(name).server !== undefined) return work();
-      const visited = await begin(name);
-      try {
-        return await work();
-      } finally {
-        await stopServer(visited);
-        roster.note(name, undefined);
-      }
-    },
-    async rouse(name: string): Promise<void> {
-      if (roster.get(name).server === undefined) await begin(name);
-    },
-    async settle(name: string): Promise<void> {
-      if (!roster.has(name)) return;
-      const { record, server } = roster.get(name);
-      if (server === undefined || record.wanted === "running") return;
-      await stopServer(server);
-      roster.note(name, undefined);
     },
   };
 }

@@ -34,6 +34,7 @@ import {
 } from "./serve.ts";
 import type { InstanceSize } from "./size.ts";
 import { ensureTemplate } from "./template.ts";
+import { createVisits } from "./visit.ts";
 
 /** What a keeper asks beside `hold`, and tells. */
 export interface KeeperOptions {
@@ -69,6 +70,11 @@ export interface Keeper extends Attendance {
   replace(line: string, name: string, between?: () => void): Promise<void>;
   /** Starts one, or sees that it runs. @returns the directory of its socket */
   start(name: string): Promise<string>;
+  /**
+   * Starts the instance a line leads to by then, or sees that it runs.
+   * @returns its name; undefined when it is stopped, and stays so
+   */
+  startServing(line: string): Promise<string | undefined>;
   /** Stops its Postgres; nobody but `start` starts it again. */
   stop(name: string): Promise<void>;
   /**
@@ -221,12 +227,22 @@ function verbs(
   const { roster, bells, lines } = parts;
   const { inLane, start, hold, fleet } = means;
   const change = createChange(parts, { fleet, hold, start });
+  const visits = createVisits(parts);
   return {
     ...makingVerbs(parts, means),
     start: (name) =>
       inLane(name, async () => {
         roster.want(name, "running");
         return start(name);
+      }),
+    startServing: (line) =>
+      inLane(lines.at(line) ?? line, async () => {
+        // What served it when this was asked for may have been put aside since.
+        const name = lines.at(line);
+        if (name === undefined || roster.get(name).record.wanted === "stopped") return undefined;
+        roster.want(name, "running");
+        await start(name);
+        return name;
       }),
     stop: (name) =>
       inLane(name, async () => {
@@ -240,9 +256,9 @@ function verbs(
       }),
     restart: (name, between) => inLane(name, () => change.restart(name, between)),
     resize: (name, size, between) => inLane(name, () => change.resize(name, size, between)),
-    visit: (name, work) => inLane(name, () => change.visit(name, work)),
-    rouse: (name) => inLane(name, () => change.rouse(name)),
-    settle: (name) => inLane(name, () => change.settle(name)),
+    visit: (name, work) => inLane(name, () => visits.visit(name, work)),
+    rouse: (name) => inLane(name, () => visits.rouse(name)),
+    settle: (name) => inLane(name, () => visits.settle(name)),
     remove: (name) => inLane(name, () => destroy(fleet, parts, name)),
     cutLogs() {
       for (const { record } of roster.all()) cutLog(roster.box(record.name).place.log);

@@ -11,7 +11,7 @@ export const readerRole = "miosa_reader";
 /** Holds tables still for a moment: only who may maintain a table may lock it. */
 export const holderRole = "miosa_holder";
 
-/** Both. They are in the template, so that no tenant makes one of the name and has it for its own. */
+/** Both, which are in the template: no tenant makes one of the name and has it for its own. */
 const readerRoles = [readerRole, holderRole] as const;
 type ReaderRole = (typeof readerRoles)[number];
 

@@ -13,12 +13,15 @@ import { verificationHandlers } from "../verification/verifications.ts";
 import type { Host } from "./open.ts";
 import { hostVersion } from "./version.ts";
 
+/** What the store is told of backups. */
+function storeHooks({ store }: Host): Pick<BackupMeans, "afterBackup" | "beforeRemoval"> {
+  return { afterBackup: store?.follow, beforeRemoval: store?.forget };
+}
+
 /** Opens it. Which databases have no base backup yet is told by `host.made`. */
 export async function openPast(host: Host, dumps: DumpStore, facts: CommandHandlers["status"]) {
-  const { means, fleet, awake, keeper, wal, made } = host;
-  const isRead = (database: string) =>
-    recoveries.registry.all().some((entry) => entry.database === database);
-  const backupMeans: BackupMeans = { ...means, awake, isRead };
+  const { means, fleet, awake, keeper, wal, made, store } = host;
+  const backupMeans: BackupMeans = { ...means, awake, ...storeHooks(host) };
   const backups = openBackups(backupMeans);
   made.tell = (database) => backups.soon(database, "full");
   const recoveryMeans: RecoveryMeans = {
@@ -43,7 +46,7 @@ export async function openPast(host: Host, dumps: DumpStore, facts: CommandHandl
     sourcesOf: (database: string) => sourcesOf(means, database),
   };
   const handlers = {
-    ...backupHandlers(backupMeans, backups),
+    ...backupHandlers(backupMeans, backups, store?.problems),
     ...recoveryHandlers(recoveryMeans, recoveries),
     ...verificationHandlers(verifying, versions),
   };

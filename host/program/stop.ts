@@ -10,6 +10,12 @@ import { modes } from "./poolers.ts";
 /** Each writes a checkpoint: more at once make each later. */
 const stopsAtOnce = 8;
 
+/** For what was written last to reach the store. */
+const lastSeconds = 5;
+
+/** What was written last is sent to the store within this time, or by the next start. */
+const lastSendSeconds = 10;
+
 /** Stops every Postgres, also those that were just being made, recovered or looked at. */
 async function stopServers({ fleet }: Host): Promise<void> {
   const inTurn = createTurns(stopsAtOnce);
@@ -35,5 +41,7 @@ export async function stopHost(host: Host): Promise<void> {
   await takeLast(host);
   await host.storage.close();
   await host.wal.close();
+  await host.store?.close(lastSendSeconds);
+  await host.store?.close(lastSeconds);
   host.keeper.close();
 }

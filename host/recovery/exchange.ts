@@ -78,9 +78,11 @@ async function startAside(
   database: string,
   { record, server }: InstanceState,
 ): Promise<void> {
-  const { fleet, keeper, safe } = means;
-  // A host program that was ended may have begun it.
-  if (server !== undefined) return;
+  const { fleet, keeper, safe, wal } = means;
+  // Its past is told by histories, and so is that of the one that serves.
+  await wal.takeNow(database);
+  // A host program that was ended may have begun it, or somebody have it run for a moment.
+  if (server !== undefined) await keeper.stop(record.name);
   const copies = walDirectory(safe.repository(database));
   const started = await startForked(fleet, keeper.roster.box(record.name), record, copies);
   await keeper.adopt({ record, server: started });

@@ -17,7 +17,7 @@ import type { InstanceRecord } from "../instance/record.ts";
 import { makeWalSlot, platformSession } from "../instance/session.ts";
 import type { Session } from "../session.ts";
 import { copiesIn, isHistory } from "../wal/segment.ts";
-import { timelineAt } from "../wal/timeline.ts";
+import { reserveTimeline, timelineAt } from "../wal/timeline.ts";
 import { type Candidate, type Candidates, createCandidates } from "./candidate.ts";
 import { checkRoom, failureWords, type Problem, passedOver, problemOf } from "./problem.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -25,6 +25,7 @@ import { evidenceIn, replay } from "./replay.ts";
 import { momentOf, type RecoveryTarget } from "./target.ts";
 import {
   linkWal,
+  passOverTimelines,
   planWal,
   removeSupply,
   type Supply,
@@ -52,6 +53,8 @@ export interface RecoverySource {
   readonly wal: string;
   /** Base backups that are laid out already. */
   readonly laidOuts?: LaidOuts;
+  /** Keeps all of it until the function it returns is called. */
+  readonly hold?: () => () => void;
   /** Fetches it, before anything of it is asked for. */
   readonly prepare?: () => Promise<void>;
 }
@@ -131,6 +134,9 @@ async function supply({ bare, candidate, distrusted }: Attempt, plan: WalPlan): 
   const histories = copiesIn(candidate.source.wal).filter(isHistory);
   const linked = plan.names.filter((name) => !fetched.has(name) && !distrusted.has(name));
   await linkWal(bare, [...histories, ...linked]);
+  const number = reserveTimeline(candidate.source.wal);
+  const { timeline } = candidate.lineage;
+  await passOverTimelines(bare, timeline, number, [...histories, ...plan.histories]);
   return supplyWal(bare, candidate.source.repository, plan);
 }
 
@@ -247,6 +253,7 @@ export async function recover(
   if (existsSync(bare.place.directory)) throw new Error(`There is an instance ${name} already.`);
   const candidates = createCandidates(sources, bare, target, momentOf(target));
   const [problems, distrusted]: [Problem[], Set<string>] = [[], new Set()];
+  const holds = sources.map(({ hold }) => hold?.());
   const search = { fleet, order, bare, progress, candidates, problems, distrusted };
   try {
     while (candidates.isLeft()) {
@@ -256,5 +263,6 @@ export async function recover(
     throw new Error(failureWords(problems));
   } finally {
     candidates.close();
+    for (const letGo of holds) letGo?.();
   }
 }

@@ -1,7 +1,7 @@
 // What is looked at in a database that was restored. A look that cannot be taken is no pass.
 import { randomBytes } from "node:crypto";
 import type { VerificationCheck } from "../../src/contract/verification.ts";
-import { run } from "../base/spawn.ts";
+import { patiently, run } from "../base/spawn.ts";
 import type { Repository } from "../base-backup/repository.ts";
 import { type Box, toolLine } from "../instance/box.ts";
 import { inside } from "../instance/place.ts";
@@ -129,13 +129,12 @@ export async function lookAtIndexes(source: Source, box: Box): Promise<Found> {
     PGPASSWORD: readerPassword(fleet, readerRole, database),
     PGOPTIONS: `-c statement_timeout=${indexSeconds}s -c role=none -c transaction_timeout=0`,
   };
-  const line = toolLine(box, "pg_amcheck", [...at, ...how, database], {
-    onlyReads: true,
-    canWait: true,
-  });
+  const line = toolLine(box, "pg_amcheck", [...at, ...how, database], { onlyReads: true });
   const since = performance.now();
   try {
-    const said = (await run(line, secrets, indexesSeconds)).trim().replaceAll(/\s+/g, " ");
+    const said = (await run([...patiently, ...line], secrets, indexesSeconds))
+      .trim()
+      .replaceAll(/\s+/g, " ");
     if (said !== "") return failed(said);
   } catch (error) {
     const isLate = performance.now() - since > indexesSeconds * 1000;
@@ -148,11 +147,9 @@ export async function lookAtIndexes(source: Source, box: Box): Promise<Found> {
 
 /** Checks every page of an instance that was stopped. */
 export async function lookAtChecksums(box: Box): Promise<Found> {
-  const line = toolLine(box, "pg_checksums", ["--check", "-D", inside.data], {
-    onlyReads: true,
-    canWait: true,
-  });
-  const said = await run(line);
+  const words = ["--check", "-D", inside.data];
+  const line = toolLine(box, "pg_checksums", words, { onlyReads: true });
+  const said = await run([...patiently, ...line]);
   const blocks = /Blocks scanned:\s+(\d+)/.exec(said)?.[1];
   const bad = /Bad checksums:\s+(\d+)/.exec(said)?.[1];
   if (bad !== "0" || blocks === undefined) return failed(said.trim().replaceAll(/\s+/g, " "));

@@ -114,7 +114,8 @@ async function readTable(client: Client, table: string): Promise<TableContent> {
 }
 
 const current = `
-  select pg_relation_filenode(t)::text as file, t::oid::text as oid, pg_table_size(t)::float8 as bytes
+  select pg_relation_filenode(t)::text as file, t::oid::text as oid,
+    pg_table_size(t)::float8 as bytes
   from to_regclass($1) as t`;
 
 interface Current {

@@ -32,7 +32,7 @@ function targetOf(target: TestTarget): { time: string } {
 /** Opens what a host keeps of the past of its databases. */
 export async function openPast(means: DatabaseMeans, store: DumpStore) {
   const { fleet, keeper } = means;
-  const backupMeans: BackupMeans = { ...means, awake: createAwake(keeper), isRead: () => false };
+  const backupMeans: BackupMeans = { ...means, awake: createAwake(keeper) };
   const backups = openBackups(backupMeans);
   const recoveryMeans: RecoveryMeans = {
     ...means,
