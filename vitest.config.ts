@@ -23,7 +23,9 @@ const wholeSystem = readdirSync(join(import.meta.dirname, "test/e2e"))
 const uses = (file: string, support: RegExp) =>
   support.test(readFileSync(join(import.meta.dirname, file), "utf8"));
 const ofSharedSystem = wholeSystem.filter((file) => uses(file, /support\/shared-system\.ts/));
-const ofInstances = wholeSystem.filter((file) => uses(file, /support\/(fleet|databases)\.ts/));
+const ofInstances = wholeSystem.filter((file) =>
+  uses(file, /support\/(fleet|databases|host-program)\.ts/),
+);
 const ofOwnSystems = wholeSystem.filter(
   (file) => !ofSharedSystem.includes(file) && !ofInstances.includes(file),
 );

@@ -99,12 +99,11 @@ async function restore(host: Host, { name }: TestDatabase, client: Client): Prom
     for (let round = 0; round < restoreRounds; round++) {
       const { rows: said } = await client.query("select clock_timestamp()::text as at");
       await client.query("create table mistake ()");
-      const shown = await host.order(`proj_bench_shown_${megabytes}_${round}`);
-      const order = { ...shown.record, users: host.recordOf(name).users };
+      const order = host.previewOf(name, `proj_bench_shown_${megabytes}_${round}`);
       const target = { time: said[0].at };
       const seen = await timed(() => host.databases.preview(name, target, order));
       previews.push(seen.milliseconds);
-      await host.keeper.remove(seen.result.record.name);
+      await host.databases.removePreview(order.line);
       const taken = await timed(async () => {
         await host.databases.restore(name, target);
         await client.query("select 1");
@@ -122,7 +121,7 @@ async function branch(host: Host, { name }: TestDatabase, client: Client): Promi
   for (let round = 0; round < restoreRounds; round++) {
     const wanted = await host.order(`proj_bench_branch_${round}`);
     const made = await timed(async () => {
-      await host.databases.branch(name, wanted.record);
+      await host.databases.branch(name, wanted.name, wanted.spec);
       await firstRow(host, wanted);
     });
     taken.push(made.milliseconds);

@@ -3,7 +3,6 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { runProgram } from "./binary.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { readIfExists, writeAtomically, writeIfChanged } from "./file.ts";
 
@@ -13,8 +12,14 @@ const authorityDays = 7300;
 
 const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"];
 
+/** What is asked for of a certificate, and in which directory the host lives. */
+type CertificateConfig = Pick<HostConfig, "directory" | "public_host" | "tls">;
+
+/** Runs openssl, which may write in `tls/`. */
+type OpenSsl = (args: readonly string[]) => Promise<unknown>;
+
 /** Names and addresses a certificate must be good for. */
-function alternativeNames(config: HostConfig): string {
+function alternativeNames(config: CertificateConfig): string {
   const names = new Set(["localhost", "127.0.0.1", "::1", config.public_host]);
   return [...names].map((name) => `${isIP(name) === 0 ? "DNS" : "IP"}:${name}`).join(",");
 }
@@ -27,29 +32,29 @@ function isGood(certificate: string | undefined, publicHost: string): boolean {
   return named !== undefined && days > renewBeforeDays;
 }
 
-async function makeAuthority(config: HostConfig, certificate: string, key: string) {
+async function makeAuthority(openssl: OpenSsl, certificate: string, key: string) {
   const part = `${certificate}.new`;
   const subject = ["-subj", "/CN=MIOSA Postgres host CA", "-days", String(authorityDays)];
   const rules = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"];
   const files = ["-keyout", key, "-out", part];
-  await runProgram(config, "openssl", ["req", "-x509", ...newKey, ...subject, ...rules, ...files]);
+  await openssl(["req", "-x509", ...newKey, ...subject, ...rules, ...files]);
   writeAtomically(certificate, readFileSync(part, "utf8"));
   rmSync(part);
 }
 
-async function makeOwn(config: HostConfig): Promise<void> {
+async function makeOwn(config: CertificateConfig, openssl: OpenSsl): Promise<void> {
   const { tls } = layout(config.directory);
   const at = (name: string) => join(tls, name);
   if (isGood(readIfExists(at("server.crt")), config.public_host)) return;
   if (readIfExists(at("ca.crt")) === undefined) {
-    await makeAuthority(config, at("ca.crt"), at("ca.key"));
+    await makeAuthority(openssl, at("ca.crt"), at("ca.key"));
   }
   const signed = ["-CA", at("ca.crt"), "-CAkey", at("ca.key"), "-days", String(certificateDays)];
   const names = ["-addext", `subjectAltName=${alternativeNames(config)}`];
   const rules = ["-addext", "extendedKeyUsage=serverAuth", "-addext", "basicConstraints=CA:FALSE"];
   const subject = ["-subj", "/CN=MIOSA Postgres host"];
   const files = ["-keyout", at("server.key.new"), "-out", at("server.crt.new")];
-  await runProgram(config, "openssl", [
+  await openssl([
     ...["req", "-x509", ...newKey],
     ...[...subject, ...names, ...rules, ...signed, ...files],
   ]);
@@ -64,12 +69,15 @@ async function makeOwn(config: HostConfig): Promise<void> {
  * files are copied, so that a server in a sandbox sees their renewal; a pair that does not fit, or
  * is over, is refused, and what is in use stays.
  */
-export async function prepareCertificate(config: HostConfig): Promise<boolean> {
+export async function prepareCertificate(
+  config: CertificateConfig,
+  openssl: OpenSsl,
+): Promise<boolean> {
   const { tls } = layout(config.directory);
   const file = join(tls, "server.crt");
   const before = readIfExists(file);
   if (config.tls === undefined) {
-    await makeOwn(config);
+    await makeOwn(config, openssl);
   } else {
     const { certificate, key } = readPair(config.tls);
     writeIfChanged(join(tls, "server.key"), key);
@@ -79,7 +87,10 @@ export async function prepareCertificate(config: HostConfig): Promise<boolean> {
 }
 
 /** Who vouches for the certificate, in PEM; undefined when every system knows them. */
-export function authoritiesOf({ directory, tls }: HostConfig): string | undefined {
+export function authoritiesOf({
+  directory,
+  tls,
+}: Pick<HostConfig, "directory" | "tls">): string | undefined {
   if (tls === undefined) return readIfExists(join(layout(directory).tls, "ca.crt"));
   return tls.ca_file === undefined ? undefined : readFileSync(tls.ca_file, "utf8");
 }

@@ -1,7 +1,7 @@
 // The three servers of one cluster and the sessions with them: brought up in order, taken down.
 import { backrestFiles, configureBackrest } from "./backrest-config.ts";
 import { type Backup, makeFirstBackup, openBackup, prepareRepositories } from "./backup.ts";
-import { writePasswd } from "./binary.ts";
+import { runProgram, writePasswd } from "./binary.ts";
 import { authoritiesOf, prepareCertificate } from "./certificate.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { readWanted, renderTexts, weightsIn } from "./database-file.ts";
@@ -56,7 +56,9 @@ async function startPostgres(cluster: Cluster, signal: AbortSignal): Promise<Bac
   const startedAt = performance.now();
   configureBackrest(config, secrets);
   await refuseLostCluster(config, secrets);
-  const [isNew] = await Promise.all([initialize(config, secrets), prepareCertificate(config)]);
+  const openssl = (args: readonly string[]) => runProgram(config, "openssl", args);
+  const certificate = prepareCertificate(config, openssl);
+  const [isNew] = await Promise.all([initialize(config, secrets), certificate]);
   if (isNew) log("info", "Made the cluster", { ms: Math.round(performance.now() - startedAt) });
   const isChanged = configurePostgres(config);
   signal.throwIfAborted();

@@ -3,15 +3,12 @@ import { isIP } from "node:net";
 import { join } from "node:path";
 import { z } from "zod";
 import { smallBackends } from "../src/contract/pool.ts";
+import { AbsolutePath, Binaries as BinariesForm } from "./base/binaries.ts";
 
 /** Postgres has no TCP port; this number only names its socket. */
 export const postgresPort = 5432;
 
 const Port = z.int().min(1).max(65_535);
-
-const AbsolutePath = z
-  .string()
-  .regex(/^\/[^\p{Cc}'",\\%:]+[^/\p{Cc}'",\\%:]$/u, "an absolute path, no quotes, commas, : or %");
 
 /** Linux gives a socket's path 107 bytes; the longest of ours adds 31 to the directory. */
 const Directory = AbsolutePath.refine(
@@ -19,23 +16,7 @@ const Directory = AbsolutePath.refine(
   "at most 76 bytes: the paths of the Unix sockets in it would be too long",
 );
 
-/** Where the programs are. */
-const Binaries = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("native"),
-    /** Directory that holds `postgres` and `initdb`. */
-    postgres: AbsolutePath,
-    pgbouncer: AbsolutePath,
-    pgbackrest: AbsolutePath,
-  }),
-  z.strictObject({
-    kind: z.literal("rootfs"),
-    /** A Debian 13 root file system with the packages installed. */
-    path: AbsolutePath,
-    bwrap: AbsolutePath,
-  }),
-]);
-export type Binaries = z.infer<typeof Binaries>;
+export type Binaries = z.infer<typeof BinariesForm>;
 
 const ControlKey = z.strictObject({
   kty: z.literal("OKP"),
@@ -102,7 +83,7 @@ export const HostConfig = z
       .optional(),
     /** Everything of the cluster lives here; it belongs to the user the program runs as. */
     directory: Directory,
-    binaries: Binaries,
+    binaries: BinariesForm,
     listen: z.strictObject({
       address: z.string().refine((address) => isIP(address) !== 0, "an IP address"),
       http_port: Port,

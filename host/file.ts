@@ -1,6 +1,7 @@
 import {
   closeSync,
   fstatSync,
+  fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -40,11 +41,21 @@ export function readTail(path: string, bytesMax: number): string | undefined {
 }
 
 /** Replaces a file (0600) in one step, on disk before it is seen: a crash leaves old or new. */
-export function writeAtomically(path: string, text: string): void {
+export function writeAtomically(path: string, text: string | Uint8Array): void {
   const part = `${path}.part`;
   rmSync(part, { force: true });
   writeFileSync(part, text, { mode: 0o600, flush: true });
   renameSync(part, path);
+}
+
+/** Has on disk which names a directory holds: a crash takes back none that was given or removed. */
+export function syncDirectory(path: string): void {
+  const handle = openSync(path, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }
 
 /** Writes when the text differs; true when it did. */

@@ -1,6 +1,5 @@
 // What every route of the host's HTTP does with requests and answers.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { protocolHeader, protocolVersion } from "../src/contract/protocol.ts";
 import { HostProblem } from "./problem.ts";
 
 const bodyMilliseconds = 30_000;
@@ -12,7 +11,6 @@ export function send(response: ServerResponse, status: number, body: unknown): v
     "content-type": "application/json",
     "content-length": Buffer.byteLength(text),
     "cache-control": "no-store",
-    [protocolHeader]: String(protocolVersion),
   });
   response.end(text);
 }

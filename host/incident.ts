@@ -12,14 +12,17 @@ export type TellIncident = (
   program: Incident["program"],
   what: Incident["what"],
   detail: string,
+  /** Whose Postgres it was, where each database has its own. */
+  database?: string,
 ) => void;
 
 /** Opens the incidents kept in a file. */
 export function openIncidents(file: string, now: () => number) {
   const { add, after, lastSeq } = openJsonLines(file, Incident, keptMax);
-  const tell: TellIncident = (program, what, detail) => {
-    log("warn", `${program}: ${what}: ${detail}`);
-    add({ program, what, detail, at: new Date(now()).toISOString() });
+  const tell: TellIncident = (program, what, detail, database) => {
+    log("warn", `${program}: ${what}: ${detail}`, database === undefined ? {} : { database });
+    const of = database === undefined ? {} : { database };
+    add({ program, what, detail, ...of, at: new Date(now()).toISOString() });
   };
   return { tell, after, lastSeq };
 }

@@ -27,6 +27,11 @@ const levels: Readonly<Record<string, LogLine["level"]>> = {
   PANIC: "fatal",
 };
 
+/** The level of what Postgres calls by this word; undefined when it calls none so. */
+export function severityLevel(severity: string): LogLine["level"] | undefined {
+  return levels[severity];
+}
+
 /** One line without control characters, capped: none can pass for two. */
 export function oneLine(text: string): string {
   const line = text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]+/gu, " ").trim();
@@ -64,6 +69,12 @@ export function errorOf(entry: string): string | undefined {
   return timeOf(entry) === "" ? undefined : postgresError.exec(entry)?.[1];
 }
 
+/** What a message says, as it is told. */
+export function messageLine(message: string): string {
+  // The place in a statement that is not told is of no use.
+  return oneLine(hideSecrets(message).replace(/ at character \d+$/, ""));
+}
+
 /** An entry of Postgres' log; null when it is about no database. */
 export function postgresLine(entry: string): FoundLine | null {
   const at = timeOf(entry);
@@ -75,8 +86,7 @@ export function postgresLine(entry: string): FoundLine | null {
     at,
     source: "postgres",
     level: levels[severity] ?? "info",
-    // The place in a statement that is not told is of no use.
-    message: oneLine(hideSecrets(message).replace(/ at character \d+$/, "")),
+    message: messageLine(message),
     sqlstate: state === "00000" ? null : state,
   };
 }

@@ -34,7 +34,7 @@ function hideInEntry(entry: string): string {
 }
 
 /** The text with all hidden in it; `isRest` when it begins in the middle of an entry. */
-function hideInPiece(text: string, isRest: boolean): string {
+export function hideInPiece(text: string, isRest: boolean): string {
   if (!isRest && !isSuspect(text)) return text;
   const [first = "", ...others] = entriesOf(text);
   return [isRest ? stars(first) : hideInEntry(first), ...others.map(hideInEntry)].join("\n");

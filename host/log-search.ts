@@ -35,6 +35,23 @@ export interface FoundLog {
   readonly cursor: string;
 }
 
+/** A log that is searched. */
+export interface SearchedLog {
+  readonly name: string;
+  /** The oldest first. */
+  readonly files: () => readonly LogFile[];
+  /** True for one that has lines about many databases. */
+  readonly isShared: boolean;
+  readonly parse: (entry: string) => FoundLine | null;
+}
+
+const logOf = (directory: string, source: LogSource): SearchedLog => ({
+  name: source.name,
+  files: () => filesOf(directory, source),
+  isShared: true,
+  parse: source.parse,
+});
+
 /** Where reading stands in each log. */
 const Cursor = z.record(z.string(), z.tuple([z.string(), z.int().min(0)]));
 type Cursor = z.infer<typeof Cursor>;
@@ -43,10 +60,10 @@ interface Wanted extends LogQuery {
   readonly since: string;
 }
 
-function parseWanted(bytes: string, source: LogSource, wanted: Wanted): FoundLine | null {
+function parseWanted(bytes: string, log: SearchedLog, wanted: Wanted): FoundLine | null {
   // Most lines are about others: those are not worth a look.
-  if (!bytes.includes(wanted.database)) return null;
-  const line = source.parse(textOf(bytes));
+  if (log.isShared && !bytes.includes(wanted.database)) return null;
+  const line = log.parse(textOf(bytes));
   return line?.database === wanted.database && line.at >= wanted.since ? line : null;
 }
 
@@ -54,7 +71,7 @@ function parseWanted(bytes: string, source: LogSource, wanted: Wanted): FoundLin
 async function lastOfFile(
   file: LogFile,
   end: number,
-  source: LogSource,
+  log: SearchedLog,
   wanted: Wanted,
   budget: { bytes: number },
 ): Promise<FoundLine[]> {
@@ -71,7 +88,7 @@ async function lastOfFile(
       // What has no beginning in a megabyte is no entry of anybody's use.
       rest = begin > 4 * pieceBytes ? Buffer.alloc(0) : piece.subarray(0, begin);
       const entries = entriesOf(piece.toString("latin1", begin));
-      const lines = entries.flatMap((bytes) => parseWanted(bytes, source, wanted) ?? []);
+      const lines = entries.flatMap((bytes) => parseWanted(bytes, log, wanted) ?? []);
       found.unshift(lines);
       count += lines.length;
       to = from;
@@ -108,22 +125,22 @@ async function endOfLines(file: LogFile): Promise<number> {
   }
 }
 
-async function searchBack(directory: string, query: LogQuery): Promise<FoundLog> {
+async function searchBack(logs: readonly SearchedLog[], query: LogQuery): Promise<FoundLog> {
   const since = query.since === undefined ? "" : new Date(query.since).toISOString();
   const wanted = { ...query, since };
   const cursor: Cursor = {};
   const found: FoundLine[] = [];
-  for (const source of logSources) {
-    const files = filesOf(directory, source);
+  for (const log of logs) {
+    const files = log.files();
     const newest = files.at(-1);
     const end = newest === undefined ? 0 : await endOfLines(newest);
-    if (newest !== undefined) cursor[source.name] = [newest.id, end];
+    if (newest !== undefined) cursor[log.name] = [newest.id, end + (newest.missing ?? 0)];
     const budget = { bytes: searchBytesMax };
     let count = 0;
-    for (const file of files.reverse()) {
+    for (const file of files.toReversed()) {
       if (count >= query.lines || budget.bytes <= 0) break;
       const bytes = file === newest ? end : file.bytes;
-      const lines = await lastOfFile(file, bytes, source, wanted, budget);
+      const lines = await lastOfFile(file, bytes, log, wanted, budget);
       found.push(...lines);
       count += lines.length;
     }
@@ -140,36 +157,38 @@ interface NextLine {
 }
 
 // The next lines of one log, and where reading stands when all of them are told.
-async function nextOf(directory: string, source: LogSource, wanted: Wanted, after?: Place) {
+async function nextOf(log: SearchedLog, wanted: Wanted, after?: Place) {
   const next: NextLine[] = [];
   let place = after;
   let bytes = 0;
-  for await (const entries of readOn(filesOf(directory, source), after)) {
+  for await (const entries of readOn(log.files(), after)) {
     for (const entry of entries) {
       bytes += entry.bytes.length + 1;
       place = entry.place;
-      const line = parseWanted(entry.bytes, source, wanted);
+      const line = parseWanted(entry.bytes, log, wanted);
       const at = [line?.at ?? "", next.at(-1)?.at ?? ""].sort().at(-1) ?? "";
       if (line !== null) next.push({ line, place, at });
-      if (next.length >= wanted.lines) return { source, next, place };
+      if (next.length >= wanted.lines) return { log, next, place };
     }
     if (bytes >= followBytesMax) break;
   }
-  return { source, next, place };
+  return { log, next, place };
 }
 
-async function searchOn(directory: string, query: LogQuery, before: Cursor): Promise<FoundLog> {
+async function searchOn(
+  logs: readonly SearchedLog[],
+  query: LogQuery,
+  before: Cursor,
+): Promise<FoundLog> {
   const wanted = { ...query, since: "" };
-  const logs = [];
-  for (const source of logSources) {
-    logs.push(await nextOf(directory, source, wanted, before[source.name]));
-  }
-  const all = logs.flatMap(({ next }) => next).sort((a, b) => compare(a.at, b.at));
+  const read = [];
+  for (const log of logs) read.push(await nextOf(log, wanted, before[log.name]));
+  const all = read.flatMap(({ next }) => next).sort((a, b) => compare(a.at, b.at));
   const told = new Set(all.slice(0, query.lines));
-  const places = logs.map(({ source, next, place }): [string, Place | undefined] => {
+  const places = read.map(({ log, next, place }): [string, Place | undefined] => {
     const count = next.filter((line) => told.has(line)).length;
-    if (count === next.length) return [source.name, place];
-    return [source.name, count === 0 ? before[source.name] : next[count - 1]?.place];
+    if (count === next.length) return [log.name, place];
+    return [log.name, count === 0 ? before[log.name] : next[count - 1]?.place];
   });
   const known = places.filter(([, place]) => place !== undefined);
   const lines = [...told].map(({ line }) => withoutDatabase(line));
@@ -196,10 +215,16 @@ function readCursor(text: string): Cursor | null {
   }
 }
 
-/** Searches the logs in a directory. A cursor that is none of ours begins anew. */
-export function searchLogs(directory: string, query: LogQuery): Promise<FoundLog> {
+/** Searches some logs. A cursor that is none of ours begins anew. */
+export function searchIn(logs: readonly SearchedLog[], query: LogQuery): Promise<FoundLog> {
   const cursor = query.after === undefined ? null : readCursor(query.after);
-  return cursor === null ? searchBack(directory, query) : searchOn(directory, query, cursor);
+  return cursor === null ? searchBack(logs, query) : searchOn(logs, query, cursor);
+}
+
+/** Searches the logs in a directory. */
+export function searchLogs(directory: string, query: LogQuery): Promise<FoundLog> {
+  const logs = logSources.map((source) => logOf(directory, source));
+  return searchIn(logs, query);
 }
 
 /** Counts, look by look, the errors Postgres logged about each database; the first counts none. */

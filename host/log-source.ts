@@ -51,6 +51,8 @@ export interface LogFile {
   readonly path: string;
   readonly bytes: number;
   readonly changedAt: number;
+  /** Bytes that are missing at its begin: places go on as if they were there. */
+  readonly missing?: number;
 }
 
 /** A file, and how much of it was read. */
@@ -119,7 +121,9 @@ async function* readFile(file: LogFile, offset: number): AsyncGenerator<PlacedEn
       size = used === 0 ? entryBytesMax : pieceBytes;
       const begin = from;
       from += used;
-      if (used > 0) yield placesOf(piece.toString("latin1", 0, used), file.id, begin);
+      if (used > 0) {
+        yield placesOf(piece.toString("latin1", 0, used), file.id, begin + (file.missing ?? 0));
+      }
     }
   } finally {
     await handle.close();
@@ -142,6 +146,7 @@ export async function* readOn(
   const at = files.findIndex(({ id }) => id === after?.[0]);
   for (const [index, file] of files.entries()) {
     if (index < at) continue;
-    yield* readFile(file, index === at ? (after?.[1] ?? 0) : 0);
+    const from = index === at ? (after?.[1] ?? 0) - (file.missing ?? 0) : 0;
+    yield* readFile(file, Math.max(0, from));
   }
 }

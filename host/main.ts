@@ -26,7 +26,9 @@
 //             secret.json    passwords; control.json the control plane's login, once all is ready
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { protocolVersion } from "../src/contract/protocol.ts";
 import { type Admission, createAdmission } from "./admission.ts";
+import { runProgram } from "./binary.ts";
 import { prepareCertificate } from "./certificate.ts";
 import {
   type Cluster,
@@ -36,7 +38,7 @@ import {
   startCluster,
   stopCluster,
 } from "./cluster.ts";
-import type { CommandHandlers } from "./command.ts";
+import { type CommandHandlers, dispatch } from "./command.ts";
 import { type HostConfig, layout, readConfig } from "./config.ts";
 import { openDatabases } from "./database.ts";
 import { createDumps, type Dumps } from "./dump-queue.ts";
@@ -55,7 +57,7 @@ import { createHostServer, listen, renewKeyPair } from "./server.ts";
 import { createShares } from "./share.ts";
 import { createSqlHttp } from "./sql-http.ts";
 import { supervise } from "./supervise.ts";
-import { proxyTargets } from "./target.ts";
+import { proxyTargets, sqlTarget } from "./target.ts";
 import { createTokenGate } from "./token.ts";
 import { repeat } from "./watch.ts";
 import { feedWatchdog } from "./watchdog.ts";
@@ -96,8 +98,9 @@ async function serve(cluster: Cluster) {
   const admission = () => opened().admission;
   const shares = createShares();
   const proxy = createProxy({ targets: proxyTargets(config), gate, admission, shares, ...caps });
-  const work = { handlers: () => opened().handlers, dumps: () => opened().dumps };
-  const sql = createSqlHttp(config, admission, shares);
+  const command = (body: string) => dispatch(opened().handlers, body);
+  const work = { protocolVersion, command, dumps: () => opened().dumps };
+  const sql = createSqlHttp(sqlTarget(config), admission, shares);
   // Servers of an earlier host program answer before this one takes commands.
   const notReady = () => (open === undefined ? ["host" as const] : findNotReady(cluster));
   const server = createHostServer({ gate, ...work, proxy, sql, notReady }, readKeyPair(config));
@@ -144,7 +147,8 @@ async function renew(
   { always }: { readonly always: boolean },
 ): Promise<void> {
   try {
-    const isNew = await prepareCertificate(cluster.config);
+    const openssl = (args: readonly string[]) => runProgram(cluster.config, "openssl", args);
+    const isNew = await prepareCertificate(cluster.config, openssl);
     if (!isNew && !always) return;
     await reloadPoolers(cluster);
     http.renew();

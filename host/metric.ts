@@ -1,8 +1,16 @@
 // A minute of every database is kept once it is over, and only when it differs from nothing.
 import type { MetricPoint } from "../src/contract/metric.ts";
 import type { MetricFiles } from "./metric-file.ts";
-import type { MetricLook } from "./metric-look.ts";
 import { counted, join, lasting, nothing, pointsOf, type Sample } from "./metric-series.ts";
+
+/** Where numbers come from. */
+export interface MetricSource {
+  /** By database, for all there are: what happened since the last look. */
+  next(): Promise<ReadonlyMap<string, Sample>>;
+  /** Measures those that did something since they were measured. */
+  measure(): Promise<void>;
+  sizeOf(database: string): number | undefined;
+}
 
 const minuteMilliseconds = 60_000;
 
@@ -32,7 +40,11 @@ function createForget(files: MetricFiles) {
 }
 
 /** Begins to keep what looks find; what was kept before goes on. */
-export function createMetrics(looking: MetricLook, files: MetricFiles, now: () => number): Metrics {
+export function createMetrics(
+  looking: MetricSource,
+  files: MetricFiles,
+  now: () => number,
+): Metrics {
   /** What happened in the minute that is not over, and what was kept last. */
   const open = new Map<string, Sample>();
   const kept = new Map<string, Sample>();

@@ -16,6 +16,8 @@ export interface PoolUse {
   readonly waiting: number;
   /** Backends at work for a client, or about to be. */
   readonly busy: number;
+  /** How long the first of those that wait has waited. */
+  readonly waitedSeconds?: number;
 }
 
 /** One pooler as the lifecycle of databases sees it. Each command may be sent twice. */
@@ -31,8 +33,8 @@ export interface PoolerState {
   resume(database: string): Promise<void>;
   disable(database: string): Promise<void>;
   enable(database: string): Promise<void>;
-  /** Ends its clients and what they do; one that is logging in is none yet. */
-  endClients(database: string): Promise<void>;
+  /** Ends its clients, or one user's; one that is logging in is none yet. */
+  endClients(database: string, user?: string): Promise<void>;
 }
 
 /** A waiting PAUSE blocks the console it came from, hence a session for it alone. */
@@ -49,6 +51,11 @@ function sum<Row>(rows: readonly Row[], name: (row: Row) => string, value: (row:
   const sums = new Map<string, number>();
   for (const row of rows) sums.set(name(row), (sums.get(name(row)) ?? 0) + value(row));
   return sums;
+}
+
+function longest(rows: readonly Record<string, unknown>[], database: string): number {
+  const own = rows.filter((row) => row.database === database);
+  return Math.max(...own.map(({ maxwait }) => Number(maxwait)));
 }
 
 function usesOf(rows: readonly Record<string, unknown>[]): Map<string, PoolUse> {
@@ -69,6 +76,7 @@ function usesOf(rows: readonly Record<string, unknown>[]): Map<string, PoolUse> 
         clients: get(clients, database),
         waiting: get(waiting, database),
         busy: get(busy, database),
+        waitedSeconds: longest(rows, database),
       },
     ]),
   );
@@ -76,9 +84,10 @@ function usesOf(rows: readonly Record<string, unknown>[]): Map<string, PoolUse> 
 
 // Not KILL: it frees pools that clients which log in at that moment point to, and PgBouncer 1.24
 // crashes with all of its databases: github.com/pgbouncer/pgbouncer/issues/1401
-async function endClients(console: Session, database: string): Promise<void> {
-  const clients = await console.query<Record<string, unknown>>("SHOW CLIENTS");
-  for (const client of clients.filter((one) => one.database === database)) {
+async function endClients(console: Session, database: string, user?: string): Promise<void> {
+  const all = await console.query<Record<string, unknown>>("SHOW CLIENTS");
+  const own = all.filter((one) => one.database === database);
+  for (const client of own.filter((one) => user === undefined || one.user === user)) {
     await console.query(`KILL_CLIENT ${client.id}`).catch((error: Error) => {
       if (!error.message.includes("client not found")) throw error;
     });
@@ -125,6 +134,6 @@ export function createPoolerState(console: Session, pausing: Session): PoolerSta
     resume: (database) => resume(console, database),
     disable: (database) => command(console, `DISABLE ${database}`),
     enable: (database) => command(console, `ENABLE ${database}`),
-    endClients: (database) => endClients(console, database),
+    endClients: (database, user) => endClients(console, database, user),
   };
 }

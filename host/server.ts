@@ -2,15 +2,13 @@
 // to WebSocket at /v1 and /v2.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server } from "node:https";
-import { isSpoken, protocolHeader, protocolVersion } from "../src/contract/protocol.ts";
-import { type CommandHandlers, dispatch } from "./command.ts";
+import { protocolHeader } from "../src/contract/protocol.ts";
 import type { HostConfig } from "./config.ts";
 import { sendDump } from "./dump-http.ts";
 import type { Dumps } from "./dump-queue.ts";
 import { closeUnlessRead, readBody, send } from "./http.ts";
 import { log, messageOf } from "./log.ts";
 import { HostProblem } from "./problem.ts";
-import type { ProgramId } from "./supervise.ts";
 import type { TokenGate } from "./token.ts";
 import type { createProxy } from "./websocket.ts";
 
@@ -24,15 +22,17 @@ const headerBytesMax = 10_000;
 
 export interface ServerOptions {
   readonly gate: TokenGate;
-  /** Throws until the host has started. */
-  readonly handlers: () => CommandHandlers;
+  /** The version that is spoken here. */
+  readonly protocolVersion: number;
+  /** Carries out the command in a body; throws until the host has started. */
+  readonly command: (body: string) => Promise<unknown>;
   /** The same. */
-  readonly dumps: () => Dumps;
+  readonly dumps: () => Pick<Dumps, "store" | "receive">;
   readonly proxy: ReturnType<typeof createProxy>;
   /** Answers /sql. */
   readonly sql: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   /** What does not answer or take commands at the moment; empty when all is well. */
-  readonly notReady: () => readonly (ProgramId | "host")[];
+  readonly notReady: () => readonly string[];
 }
 
 function tokenOf(request: IncomingMessage): string {
@@ -42,32 +42,32 @@ function tokenOf(request: IncomingMessage): string {
 }
 
 async function command(request: IncomingMessage, options: ServerOptions): Promise<unknown> {
-  refuseStranger(request.headers[protocolHeader]);
+  refuseStranger(request.headers[protocolHeader], options.protocolVersion);
   const admitBody = await options.gate.admitCommand(tokenOf(request));
   const body = await readBody(request, bodyBytesMax);
   admitBody(body);
-  return { report: await dispatch(options.handlers(), body.toString("utf8")) };
+  return { report: await options.command(body.toString("utf8")) };
 }
 
 /** @throws HostProblem for a control plane that is more than one version away. */
-function refuseStranger(header: string | string[] | undefined): void {
-  const theirs = Number(header ?? protocolVersion);
-  if (isSpoken(theirs)) return;
+function refuseStranger(header: string | string[] | undefined, ours: number): void {
+  const theirs = Number(header ?? ours);
+  if (Math.abs(theirs - ours) <= 1) return;
   const message =
-    `This host speaks version ${protocolVersion} of the protocol and the control plane ` +
+    `This host speaks version ${ours} of the protocol and the control plane ` +
     `${theirs}: upgrade the older one; a difference of one is tolerated.`;
   throw new HostProblem(409, "protocol_mismatch", message);
 }
 
 function healthz(response: ServerResponse, options: ServerOptions): void {
-  const missing = options.notReady();
+  const [missing, protocol] = [options.notReady(), options.protocolVersion];
   if (missing.length === 0) {
-    send(response, 200, { ready: true, protocol: protocolVersion });
+    send(response, 200, { ready: true, protocol });
     return;
   }
   const message = `Not answering: ${missing.join(", ")}.`;
   const error = { code: "not_ready", message };
-  send(response, 503, { ready: false, protocol: protocolVersion, not_ready: missing, error });
+  send(response, 503, { ready: false, protocol, not_ready: missing, error });
 }
 
 const dumpRoute = /^(GET|PUT) \/dumps\/([\da-f-]{36})$/;
@@ -109,7 +109,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
   throw new HostProblem(
     404,
     "not_found",
-    "There are GET /healthz, POST /commands, POST /sql, /dumps/:id, /v1 and /v2.",
+    "There are GET /healthz, POST /commands, POST /sql, /dumps/:id and WebSockets.",
   );
 }
 
@@ -139,6 +139,7 @@ export function createHostServer(options: ServerOptions, keyPair?: KeyPair) {
     keepAliveTimeout: 65_000,
   };
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    response.setHeader(protocolHeader, String(options.protocolVersion));
     answer(request, response, options).catch((error) => fail(response, error));
   };
   const server =
@@ -153,7 +154,7 @@ export function createHostServer(options: ServerOptions, keyPair?: KeyPair) {
 /** Listens, or rejects with what to do about it. */
 export function listen(
   server: ReturnType<typeof createHostServer>,
-  { listen: { address, http_port } }: HostConfig,
+  { listen: { address, http_port } }: Pick<HostConfig, "listen">,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {

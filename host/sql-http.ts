@@ -3,14 +3,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline, Readable } from "node:stream";
 import type { Admission } from "./admission.ts";
-import type { HostConfig } from "./config.ts";
 import { closeUnlessRead, readBody, send } from "./http.ts";
-import { poolerFiles, poolerPort } from "./pgbouncer-config.ts";
 import { HostProblem } from "./problem.ts";
 import { createRounds } from "./round.ts";
 import type { Holder, Shares } from "./share.ts";
 import { bodyWeight, defaultSqlBounds, largeBytes, type SqlBounds } from "./sql-bound.ts";
-import { openSqlConnection } from "./sql-connection.ts";
+import { openSqlConnection, type SqlTarget } from "./sql-connection.ts";
 import { createSqlPool } from "./sql-pool.ts";
 import { SqlProblem, sqlErrorBody } from "./sql-problem.ts";
 import { type Login, loginOf, sqlRequestOf } from "./sql-request.ts";
@@ -101,15 +99,13 @@ function createProof({ use, isProven }: ReturnType<typeof createSqlPool>, shares
   };
 }
 
-/** Answers /sql; `admission` throws until the host has started. */
+/** Answers /sql by the pooler at `target`; `admission` throws until the host has started. */
 export function createSqlHttp(
-  config: HostConfig,
+  target: SqlTarget,
   admission: () => Admission,
   shares: Shares,
   bounds: SqlBounds = defaultSqlBounds,
 ) {
-  const { socketDirectory: directory } = poolerFiles(config, "transaction");
-  const target = { directory, port: poolerPort(config, "transaction") };
   const pool = createSqlPool({
     ...bounds,
     open: (login, signal) => openSqlConnection(target, login, signal),

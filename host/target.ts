@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type HostConfig, layout, postgresPort } from "./config.ts";
 import { localAddress, type PoolMode, poolerFiles, poolerPort } from "./pgbouncer-config.ts";
+import type { SqlTarget } from "./sql-connection.ts";
 import type { Targets } from "./websocket.ts";
 
 /**
@@ -29,4 +30,10 @@ export function proxyTargets(config: HostConfig): Targets {
       [config.listen.session_port, session],
     ]),
   };
+}
+
+/** Where SQL over HTTP goes. */
+export function sqlTarget(config: HostConfig): SqlTarget {
+  const { socketDirectory: directory } = poolerFiles(config, "transaction");
+  return { directory, port: poolerPort(config, "transaction") };
 }

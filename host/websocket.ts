@@ -22,7 +22,8 @@ const pingMilliseconds = 30 * 1000;
 
 /** Where each name leads, and each port a tenant may name. */
 export interface Targets {
-  readonly names: Readonly<Record<HostAddress, NetConnectOpts>>;
+  /** Absent where the control plane is given no SQL. */
+  readonly names?: Readonly<Record<HostAddress, NetConnectOpts>>;
   readonly ports: ReadonlyMap<number, NetConnectOpts>;
 }
 
@@ -57,8 +58,9 @@ async function admit(url: string, { gate, targets }: ProxyOptions): Promise<Way>
   const { pathname, searchParams } = new URL(url, "http://host");
   const text = searchParams.get("address");
   if (pathname === "/v2") return wayOfPort(text, targets);
-  if (pathname !== "/v1") {
-    throw new HostProblem(404, "not_found", "WebSockets are at /v1 and /v2.");
+  if (pathname !== "/v1" || targets.names === undefined) {
+    const where = targets.names === undefined ? "/v2" : "/v1 and /v2";
+    throw new HostProblem(404, "not_found", `WebSockets are at ${where}.`);
   }
   const address = HostAddress.safeParse(text);
   if (!address.success) {

@@ -3,13 +3,13 @@
 // box that holds its instance and its repository: what an instance's data may make it do reaches no
 // other's.
 import { createHmac } from "node:crypto";
-import { chmodSync, chownSync, existsSync, mkdirSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { run } from "../base/spawn.ts";
+import { patiently, run } from "../base/spawn.ts";
 import { writeIfChanged } from "../file.ts";
 import { type Box, type BoxReach, toolLine } from "../instance/box.ts";
-import { makePassable } from "../instance/files.ts";
+import { giveTo, makePassable } from "../instance/files.ts";
 import { type Fleet, platformPassword, platformRole } from "../instance/fleet.ts";
 import { inside, socketPort } from "../instance/place.ts";
 import { programsOf } from "../instance/programs.ts";
@@ -37,8 +37,12 @@ export interface BaseBackup {
   /** The first and the last segment of WAL it needs. */
   readonly firstWal: string;
   readonly lastWal: string;
-  /** Where it ends, as Postgres writes addresses. */
+  /** Where it begins and ends, as Postgres writes addresses. */
+  readonly startLsn: string;
   readonly endLsn: string;
+  /** What it is laid out, and what it takes of the repository. */
+  readonly databaseBytes: number;
+  readonly repositoryBytes: number;
 }
 
 /** Whole, or what changed since the last one. */
@@ -47,22 +51,33 @@ export type BackupType = "full" | "incr";
 /** The repository of one database. */
 export interface Repository {
   readonly directory: string;
-  /** Makes it unless it is there; the instance need not run. */
+  /**
+   * Makes it unless it is there; the instance need not run. One that was another user's is given
+   * to that of the box.
+   */
   open(box: Box): Promise<void>;
   /** Takes a base backup of a running instance. */
   backUp(box: Box, type: BackupType): Promise<void>;
-  /** Keeps a finished segment of WAL of an instance; one that is kept already is as good. */
-  keep(box: Box, segment: string): Promise<void>;
-  /** Fetches a segment into the directory of an instance. @throws Error when it has none */
-  fetch(box: Box, segment: string, into: string): Promise<void>;
+  /**
+   * Keeps a segment of WAL that is written to no more; one that is kept already is as good. It is
+   * the instance's own, or lies in the directory of copies `wal`.
+   */
+  keep(box: Box, segment: string, wal?: string): Promise<void>;
+  /**
+   * Fetches segments into `fetched/` of an instance, in their order; one is there once it is whole.
+   * @throws Error at the first that it has not, or that is damaged
+   */
+  fetch(box: Box, segments: readonly string[], signal?: AbortSignal): Promise<void>;
   /** Lays out the files of a base backup in an empty instance. */
-  restore(box: Box, label: string): Promise<void>;
-  /** Names of the segments and histories it has. */
-  segments(box: Box): Promise<readonly string[]>;
+  restore(box: Box, label: string, signal?: AbortSignal): Promise<void>;
+  /** The segments and histories it has, with the time each was kept at; milliseconds. */
+  segments(box: Box): Promise<ReadonlyMap<string, number>>;
   /** Base backups that are whole, the oldest first. */
   list(box: Box): Promise<readonly BaseBackup[]>;
   /** Takes away what the retention no longer needs. */
   expire(box: Box): Promise<void>;
+  /** Has every file of it read and compared, behind all that serves. @returns what was found */
+  verify(box: Box): Promise<string>;
 }
 
 const Info = z.array(
@@ -75,12 +90,16 @@ const Info = z.array(
         timestamp: z.object({ start: z.int(), stop: z.int() }),
         archive: z.object({ start: z.string(), stop: z.string() }),
         lsn: z.object({ start: z.string(), stop: z.string() }),
+        info: z.object({ size: z.int(), repository: z.object({ delta: z.int() }) }),
       }),
     ),
+    repo: z.array(z.object({ status: z.object({ code: z.int(), message: z.string() }) })),
   }),
 );
+// Other codes say that there is nothing yet.
+const unreadable = 99;
 
-const Listing = z.record(z.string(), z.unknown());
+const Listing = z.record(z.string(), z.object({ time: z.number().nullish() }));
 
 function settings(key: string, { recoveryDays, baseBackupDays }: Retention): string {
   const all = {
@@ -120,73 +139,103 @@ function settings(key: string, { recoveryDays, baseBackupDays }: Retention): str
   return ["[global]", ...lines(all), `[${stanza}]`, ...lines(cluster), ""].join("\n");
 }
 
-function segmentsIn(said: string): readonly string[] {
-  return Object.keys(Listing.parse(JSON.parse(said))).flatMap(
-    (path) => /(?:^|\/)([\dA-F]{24}(?=-)|[\dA-F]{8}\.history)/.exec(path)?.[1] ?? [],
-  );
+const keptForm = /(?:^|\/)([\dA-F]{24}(?=-)|[\dA-F]{8}\.history)/;
+
+function segmentsIn(said: string): ReadonlyMap<string, number> {
+  const rows = Object.entries(Listing.parse(JSON.parse(said))).flatMap(([path, { time }]) => {
+    const name = keptForm.exec(path)?.[1];
+    return name === undefined ? [] : [[name, (time ?? 0) * 1000] as const];
+  });
+  return new Map(rows);
 }
 
 function backupsIn(said: string): readonly BaseBackup[] {
   const [found] = Info.parse(JSON.parse(said));
+  const status = found?.repo.map((repo) => repo.status).find(({ code }) => code === unreadable);
+  if (status !== undefined) throw new Error(`pgbackrest failed: ${status.message}`);
   const whole = (found?.backup ?? []).filter(({ error }) => error !== true);
-  return whole.map(({ label, type, timestamp, archive, lsn }) => ({
+  return whole.map(({ label, type, timestamp, archive, lsn, info }) => ({
     ...{ label, type, startedAt: timestamp.start, stoppedAt: timestamp.stop },
-    ...{ firstWal: archive.start, lastWal: archive.stop, endLsn: lsn.stop },
+    ...{ firstWal: archive.start, lastWal: archive.stop },
+    ...{ startLsn: lsn.start, endLsn: lsn.stop },
+    ...{ databaseBytes: info.size, repositoryBytes: info.repository.delta },
   }));
 }
+
+/** Encrypts the repository of a database; with the fleet's secret it can always be made again. */
+export function repositoryKey({ secret }: Pick<Fleet, "secret">, database: string): string {
+  return createHmac("sha256", secret).update(`repository ${database}`).digest("base64url");
+}
+
+// Each is seen under its name once it is whole.
+const fetchEach = `
+  tool=$1; shift
+  for segment in "$@"; do
+    part=/instance/fetched/part-$segment
+    "$tool" --config=/pgbackrest.conf --stanza=${stanza} archive-get "$segment" "$part" || exit
+    mv -T "$part" "/instance/fetched/$segment" || exit
+  done`;
+
+const verifying = ["--output=text", "--verbose", "--log-level-console=info", "verify"];
 
 /** Names the repository of a database; makes nothing. */
 export function repositoryOf(fleet: Fleet, database: string, retention: Retention): Repository {
   const directory = join(fleet.directory, "repository", database);
   const file = join(directory, "pgbackrest.conf");
-  const key = createHmac("sha256", fleet.secret)
-    .update(`repository ${database}`)
-    .digest("base64url");
+  const key = repositoryKey(fleet, database);
   const reach = { readable: { "/pgbackrest.conf": file }, writable: { "/repository": directory } };
 
-  async function ask(
-    box: Box,
-    args: readonly string[],
-    more: BoxReach = {},
-    seconds?: number,
-  ): Promise<string> {
-    const words = ["--config=/pgbackrest.conf", `--stanza=${stanza}`, ...args];
-    const line = toolLine(box, "pgbackrest", words, { onlyReads: true, ...reach, ...more });
-    return run(line, { PGPASSWORD: platformPassword(fleet, database) }, seconds);
-  }
+  const wordsOf = (args: readonly string[]) => [
+    ...["--config=/pgbackrest.conf", `--stanza=${stanza}`, ...args],
+  ];
+  const lineOf = (box: Box, args: readonly string[], more: BoxReach = {}) =>
+    toolLine(box, "pgbackrest", wordsOf(args), { onlyReads: true, ...reach, ...more });
+  const secrets = () => ({ PGPASSWORD: platformPassword(fleet, database) });
+  const ask = (box: Box, args: readonly string[], more: BoxReach = {}, seconds?: number) =>
+    run(lineOf(box, args, more), secrets(), seconds);
 
   return {
     directory,
     async open(box) {
       makePassable(dirname(directory), directory);
+      const data = join(directory, "data");
+      const isAnothers = existsSync(data) && box.uid !== null && statSync(data).uid !== box.uid;
       for (const path of ["data", "lock", "log"].map((each) => join(directory, each))) {
         mkdirSync(path, { recursive: true, mode: 0o700 });
         if (box.uid !== null) chownSync(path, box.uid, box.uid);
       }
+      if (isAnothers) await giveTo(box, data);
       writeIfChanged(file, settings(key, retention));
       chmodSync(file, 0o640);
       if (box.uid !== null) chownSync(file, -1, box.uid);
       // It would wait for a backup that runs.
-      if (existsSync(join(directory, "data", "archive", stanza, "archive.info"))) return;
+      if (existsSync(join(data, "archive", stanza, "archive.info"))) return;
       await ask(box, ["--no-online", "stanza-create"]);
     },
-    backUp: async (box, type) => void (await ask(box, [`--type=${type}`, "backup"])),
-    keep: async (box, segment) => {
-      const file = join(inside.data, "pg_wal", segment);
-      await ask(box, ["archive-push", file], {}, keepSeconds);
+    backUp: async (box, type) => {
+      const line = lineOf(box, [`--type=${type}`, "backup"]);
+      await run([...patiently, ...line], secrets());
     },
-    fetch: async (box, segment, into) => {
-      await ask(box, ["archive-get", segment, into], { onlyReads: false });
+    keep: async (box, segment, wal) => {
+      const file = join(wal === undefined ? join(inside.data, "pg_wal") : "/wal", segment);
+      const readable = wal === undefined ? reach.readable : { ...reach.readable, "/wal": wal };
+      await ask(box, ["archive-push", file], { readable }, keepSeconds);
     },
-    restore: async (box, label) => {
+    fetch: async (box, segments, signal) => {
+      const args = ["-c", fetchEach, "sh", "/usr/bin/pgbackrest", ...segments];
+      await run(toolLine(box, "sh", args, reach), {}, undefined, signal);
+    },
+    restore: async (box, label, signal) => {
       const way = ["--type=none", `--set=${label}`, "--archive-mode=off"];
       // All of it is written to disk at once by whoever asked.
       const variables = programsOf(box.binaries).withoutSync;
-      await ask(box, [...way, "restore"], { onlyReads: false, variables });
+      const line = lineOf(box, [...way, "restore"], { onlyReads: false, variables });
+      await run(line, secrets(), undefined, signal);
     },
     segments: async (box) =>
       segmentsIn(await ask(box, ["--recurse", "--output=json", "repo-ls", `archive/${stanza}`])),
     list: async (box) => backupsIn(await ask(box, ["--output=json", "info"])),
     expire: async (box) => void (await ask(box, ["expire"])),
+    verify: (box) => run([...patiently, ...lineOf(box, verifying)], secrets()),
   };
 }

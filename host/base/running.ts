@@ -27,13 +27,19 @@ export function runningAt(pid: number): Running | undefined {
   return status === undefined ? undefined : { pid, startedTicks: status.ticks };
 }
 
+/** What becomes of a process: one that was halted by a signal lives, and does nothing. */
+export function conditionOf({ pid, startedTicks }: Running): "runs" | "halted" | "gone" {
+  const status = tryOr(() => statusOf(pid), undefined);
+  if (status?.ticks !== startedTicks || ["Z", "X"].includes(status.state)) return "gone";
+  return status.state === "T" ? "halted" : "runs";
+}
+
 /**
  * True while it is that very process and not another one with its number. The first process of a
  * namespace is gone only when all others of it are.
  */
-export function isRunning({ pid, startedTicks }: Running): boolean {
-  const status = tryOr(() => statusOf(pid), undefined);
-  return status?.ticks === startedTicks && !["Z", "X"].includes(status.state);
+export function isRunning(running: Running): boolean {
+  return conditionOf(running) !== "gone";
 }
 
 /** A process may end between two looks at it. */

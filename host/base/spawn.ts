@@ -5,10 +5,15 @@ import { closeSync, openSync } from "node:fs";
 /** A command line: its first word is the program. */
 export type CommandLine = readonly [string, ...string[]];
 
-// What the operator's shell exports must not steer the servers.
-const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", TZ: "UTC" };
+/** Before the words of what is nobody's hurry: who works meanwhile comes first. */
+export const patiently: CommandLine = ["/usr/bin/nice", "-n", "10"];
+
+/** What programs are given: what the operator's shell exports must not steer them. */
+export const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", TZ: "UTC" };
 
 const outputBytesMax = 64 * 1024 * 1024;
+/** Some say on their output what is wrong. */
+const saidCharactersMax = 4000;
 /** The copy of a large database takes as long as that. */
 const longestSeconds = 6 * 3600;
 
@@ -38,12 +43,14 @@ export function launch([program, ...args]: CommandLine, log: string): Launched {
 
 /**
  * Runs a program to its end: its output. `secrets` are variables it reads, as everybody sees
- * arguments. It is ended when it takes longer than `seconds`. @throws Error with what it said
+ * arguments. It is ended when it takes longer than `seconds`, or by the signal.
+ * @throws Error with what it said
  */
 export function run(
   [program, ...args]: CommandLine,
   secrets: Readonly<Record<string, string>> = {},
   seconds = longestSeconds,
+  signal?: AbortSignal,
 ): Promise<string> {
   const options = {
     env: { ...environment, ...secrets },
@@ -51,12 +58,14 @@ export function run(
     maxBuffer: outputBytesMax,
     timeout: seconds * 1000,
     killSignal: "SIGKILL",
+    ...(signal && { signal }),
   } as const;
   return new Promise((resolve, reject) => {
     execFile(program, args, options, (error, stdout, stderr) => {
       if (error === null) return resolve(stdout);
       const end = `it ended with ${error.code ?? error.signal}`;
-      reject(new Error(`${program} failed: ${stderr.trim() || end}`));
+      const said = stderr.trim() || stdout.trim().slice(0, saidCharactersMax);
+      reject(new Error(`${program} failed: ${said || end}`));
     });
   });
 }

@@ -3,8 +3,8 @@
 // Its Postgres is the first process of its process namespace: with it all of its backends end, at
 // once, whatever ended it.
 import { join } from "node:path";
+import type { Binaries } from "../base/binaries.ts";
 import type { CommandLine } from "../base/spawn.ts";
-import type { Binaries } from "../config.ts";
 import { type InstancePlace, inside } from "./place.ts";
 import { programsOf } from "./programs.ts";
 
@@ -142,7 +142,9 @@ export function markArgument(mark: string): string {
 }
 
 function programDirectory({ binaries }: Box, name: string): string {
-  return ["pgbackrest", "cp"].includes(name) ? "/usr/bin" : programsOf(binaries).postgres;
+  return ["pgbackrest", "cp", "ln", "sh"].includes(name)
+    ? "/usr/bin"
+    : programsOf(binaries).postgres;
 }
 
 /** The command line of a program that works on an instance's files, beside its Postgres or not. */

@@ -59,26 +59,52 @@ async function copy(box: Box, from: readonly string[], to: string): Promise<void
 
 interface BackupEnd extends Record<string, unknown> {
   readonly labelfile: string;
+  readonly lsn: string;
 }
 
-/** Copies the files of a running instance, and the WAL that makes them whole. */
-async function copyRunning(fleet: Fleet, of: InstanceRecord, to: Box): Promise<void> {
+/** A copy of a running instance's files, which its WAL since `label` says makes whole. */
+export interface RunningCopy {
+  /** The text of its `backup_label`. */
+  readonly label: string;
+  /** Where the WAL ends that makes it whole. */
+  readonly endLsn: string;
+}
+
+/**
+ * Copies the files of a running instance into a data directory of the same user, `backup_label`
+ * with them; also the WAL that makes them whole where that is not at hand elsewhere.
+ */
+export async function copyRunning(
+  fleet: Fleet,
+  of: InstanceRecord,
+  to: Pick<InstancePlace, "box" | "data">,
+  withWal: boolean,
+): Promise<RunningCopy> {
   const box = boxOf(fleet, of.name, of.slot, of.size);
-  const { data } = to.place;
   const session = platformSession(fleet, box.place, of.database);
   try {
     await session.query("select pg_backup_start('clone', true)");
     const names = listInside(box.place.box, "data").filter((name) => !notCopied.has(name));
-    await copy(box, names, data);
-    const [end] = await session.query<BackupEnd>("select labelfile from pg_backup_stop(false)");
-    const wal = listInside(box.place.box, "data", "pg_wal").filter((name) => walForm.test(name));
-    const paths = wal.map((name) => `pg_wal/${name}`);
-    await copy(box, paths, join(data, "pg_wal"));
-    writeInside(to.place.box, ["data", "backup_label"], end?.labelfile ?? "", box.uid);
+    await copy(box, names, to.data);
+    const text = "select labelfile, lsn::text from pg_backup_stop(false)";
+    const [end] = await session.query<BackupEnd>(text);
+    const { labelfile: label = "", lsn: endLsn = "" } = end ?? {};
+    if (withWal) {
+      const wal = listInside(box.place.box, "data", "pg_wal").filter((name) => walForm.test(name));
+      const paths = wal.map((name) => `pg_wal/${name}`);
+      await copy(box, paths, join(to.data, "pg_wal"));
+    }
+    writeInside(to.box, ["data", "backup_label"], label, box.uid);
+    return { label, endLsn };
   } finally {
     // What a backup holds that was not ended goes with its session.
     await session.close();
   }
+}
+
+/** Makes an empty data directory with what a copy of files leaves out, for their user. */
+export function makeEmptyData(at: Pick<Box, "uid"> & { readonly place: { box: string } }): void {
+  for (const name of ["data", ...madeEmpty.map((one) => `data/${one}`)]) makeOwn(at, name);
 }
 
 async function addSlot(fleet: Fleet, place: InstancePlace, database: string): Promise<void> {
@@ -101,7 +127,7 @@ async function comeUp(
     const systemIdentifier = String(renewIdentity(box.place.box));
     server = await startServer(box);
     if (names === undefined) await addSlot(fleet, box.place, of.database);
-    else await personalize(fleet, box.place, of, names);
+    else await personalize(fleet, box.place, of.database, names);
     await syncFileSystem(box.place.directory);
     const { database = of.database, login = of.login } = names ?? {};
     const record = { ...of, name, slot, database, login, systemIdentifier };
@@ -126,10 +152,9 @@ export async function cloneInstance(
   try {
     // Written by the source's user, and then given to the copy's.
     const source = boxOf(fleet, of.name, of.slot, of.size);
-    const whole = ["data", ...madeEmpty.map((one) => `data/${one}`)];
-    for (const each of whole) makeOwn({ place: box.place, uid: source.uid }, each);
+    makeEmptyData({ place: box.place, uid: source.uid });
     writeSettings(box, of.size);
-    await copyRunning(fleet, of, box);
+    await copyRunning(fleet, of, box.place, true);
     await giveTo(box, box.place.data);
     return await comeUp(fleet, of, wanted);
   } catch (error) {

@@ -1,9 +1,12 @@
 import { removeTree } from "./files.ts";
 import type { Fleet } from "./fleet.ts";
+import { removeLink } from "./link.ts";
 import { placeOf } from "./place.ts";
 
 /** Removes all that is of an instance which has no process any more. */
 export async function discard(fleet: Fleet, name: string): Promise<void> {
-  await removeTree(placeOf(fleet.directory, name).directory);
+  const { directory, door } = placeOf(fleet.directory, name);
+  removeLink(door);
+  await removeTree(directory);
   fleet.groups.remove(name);
 }

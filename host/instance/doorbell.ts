@@ -6,7 +6,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { makePassable } from "./files.ts";
-import { socketPort } from "./place.ts";
+import { shortName, socketPort } from "./place.ts";
 
 /** Starts an instance that sleeps. @returns the directory of its socket, once it lets clients in */
 export type Wake = (name: string) => Promise<string>;
@@ -70,7 +70,7 @@ export function createDoorbells(directory: string, wake: Wake): Doorbells {
   const passage = createPassage(wake);
 
   async function hang(name: string): Promise<string> {
-    const at = join(directory, name);
+    const at = join(directory, shortName(name));
     if (servers.has(name)) return at;
     makePassable(at);
     const path = join(at, socketName);
@@ -94,7 +94,7 @@ export function createDoorbells(directory: string, wake: Wake): Doorbells {
     await setImmediate();
     await setImmediate();
     server.close();
-    rmSync(join(directory, name), { recursive: true, force: true });
+    rmSync(join(directory, shortName(name)), { recursive: true, force: true });
   }
 
   return {

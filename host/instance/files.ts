@@ -4,10 +4,15 @@ import { dirname, join } from "node:path";
 import { type CommandLine, run } from "../base/spawn.ts";
 import { writeIfChanged } from "../file.ts";
 import { type Box, passwdText } from "./box.ts";
+import { pointLink } from "./link.ts";
 import { inside, socketPort } from "./place.ts";
 import { accessFile, type InstanceSize, renderSettings } from "./size.ts";
 
-const logLinePrefix = "%m [%p] ";
+/**
+ * Of each line of an instance's log. Only a login of the platform's or of the spec gets so far that
+ * it is named, so that no name has what would be taken for the next field.
+ */
+const logLinePrefix = "%m [%p] %e (%b) %q%u ";
 
 /** Makes directories that instances and poolers may pass through, and list none of. */
 export function makePassable(...paths: readonly string[]): void {
@@ -28,6 +33,7 @@ export function layOut({ place, uid }: Box): void {
   makePassable(place.directory, place.box, place.settings, place.socket);
   // Read by the instance itself, and by whoever looks for its socket.
   for (const path of [place.settings, place.socket]) chmodSync(path, 0o755);
+  pointLink(place.door, place.socket);
   closeSync(openSync(place.lock, "a", 0o644));
   chmodSync(place.lock, 0o644);
   const user = uid ?? process.getuid?.() ?? 0;
@@ -37,14 +43,32 @@ export function layOut({ place, uid }: Box): void {
 }
 
 /** Makes a directory in an instance's own that is its user's alone. */
-export function makeOwn({ place, uid }: Pick<Box, "place" | "uid">, name: string): void {
+export function makeOwn(
+  { place, uid }: Pick<Box, "uid"> & { readonly place: { readonly box: string } },
+  name: string,
+): void {
   const path = join(place.box, name);
   mkdirSync(path, { mode: 0o700 });
   if (uid !== null) chownSync(path, uid, uid);
 }
 
-/** Writes the settings its Postgres reads when it starts; true when they were others before. */
-export function writeSettings({ place }: Box, size: InstanceSize): boolean {
+/** What some instances have beside the settings of their size. */
+export interface MoreSettings {
+  /** Lines that overrule those before. */
+  readonly more?: readonly string[];
+  /** All of `pg_hba.conf`. */
+  readonly access?: string;
+}
+
+/**
+ * Writes the settings its Postgres reads when it starts, with some that go before them and rules
+ * of access in place of the usual ones; true when they were others before.
+ */
+export function writeSettings(
+  { place }: Box,
+  size: InstanceSize,
+  { more = [], access = accessFile }: MoreSettings = {},
+): boolean {
   const where = {
     socketDirectory: inside.socket,
     socketPort,
@@ -53,8 +77,11 @@ export function writeSettings({ place }: Box, size: InstanceSize): boolean {
     archive: null,
   };
   const files = [
-    [`${place.settings}/postgresql.conf`, renderSettings(size, where)],
-    [`${place.settings}/pg_hba.conf`, accessFile],
+    [
+      `${place.settings}/postgresql.conf`,
+      [renderSettings(size, where), ...more.map((line) => `${line}\n`)].join(""),
+    ],
+    [`${place.settings}/pg_hba.conf`, access],
   ] as const;
   const changed = files.map(([path, text]) => {
     const isNew = writeIfChanged(path, text);

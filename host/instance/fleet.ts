@@ -2,7 +2,7 @@
 // become, and how the host program proves to each that it is the host program.
 import { createHash, createHmac } from "node:crypto";
 import { join } from "node:path";
-import type { Binaries } from "../config.ts";
+import type { Binaries } from "../base/binaries.ts";
 import type { Box } from "./box.ts";
 import type { Groups } from "./group.ts";
 import { placeOf } from "./place.ts";

@@ -94,6 +94,17 @@ export function readInside(directory: string, ...names: readonly string[]): Insi
   }
 }
 
+/** When such a file was last written to, in nanoseconds; nothing when there is none. */
+export function writtenInside(directory: string, ...names: readonly string[]): bigint | undefined {
+  const file = openInside(directory, ...names);
+  if (file === undefined) return undefined;
+  try {
+    return fstatSync(file, { bigint: true }).mtimeNs;
+  } finally {
+    closeSync(file);
+  }
+}
+
 /**
  * Changes the first bytes of such a file where they are; on disk before it returns.
  * @throws Error when there is none, or something else in its place

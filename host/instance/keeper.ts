@@ -4,35 +4,57 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { endNow } from "../base/running.ts";
 import { createLanes, type Lanes } from "../lane.ts";
-import { log, messageOf } from "../log.ts";
-import { createTurns } from "../turn.ts";
+import {
+  type Attendance,
+  createAttendance,
+  createWake,
+  type HoldUnused,
+  takeOver,
+} from "./attend.ts";
+import { createChange } from "./change.ts";
 import { discard } from "./discard.ts";
-import { createDoorbells, type Doorbells } from "./doorbell.ts";
-import { makePassable, writeSettings } from "./files.ts";
+import { createDoorbells } from "./doorbell.ts";
+import { makePassable } from "./files.ts";
 import { boxOf, type Fleet, fleetPlaces } from "./fleet.ts";
-import { type Lines, openLines } from "./line.ts";
-import { linkTarget, pointLink, removeLink } from "./link.ts";
+import { openLines } from "./line.ts";
+import { removeLink } from "./link.ts";
 import { cutLog } from "./log.ts";
 import { makeInstance, type NewInstance } from "./make.ts";
+import { shortName } from "./place.ts";
 import { writeRecord } from "./record.ts";
 import { type InstanceState, openRoster, type Roster } from "./roster.ts";
-import { startServer, stopServer } from "./server.ts";
+import {
+  createStart,
+  type Hold,
+  halt,
+  type LineChange,
+  lead,
+  type Parts,
+  replace,
+} from "./serve.ts";
+import type { InstanceSize } from "./size.ts";
 import { ensureTemplate } from "./template.ts";
+import { createVisits } from "./visit.ts";
 
-/** Starts are work for the processors and the disk: more at once make each later. */
-const startsAtOnce = 4;
-
-/** Holds the clients of a line between statements. @returns how to let them go on */
-export type Hold = (line: string) => Promise<() => Promise<void>>;
-const nobodyHeld = async () => undefined;
+/** What a keeper asks beside `hold`, and tells. */
+export interface KeeperOptions {
+  readonly holdUnused?: HoldUnused;
+  readonly onChange?: LineChange;
+}
 
 /** What can be done with the instances of a host. */
-export interface Keeper {
-  readonly roster: Pick<Roster, "all" | "has" | "get" | "box">;
+export interface Keeper extends Attendance {
+  readonly roster: Pick<Roster, "all" | "conditions" | "has" | "get" | "box" | "keepSlot">;
   /** The directory a pooler's line of this name has to lead to. */
   linkOf(line: string): string;
   /** The instance a line leads to. @throws Error when it leads nowhere */
   live(line: string): InstanceState;
+  /** The same; undefined when it leads nowhere. */
+  find(line: string): InstanceState | undefined;
+  /** The line that leads to an instance; undefined when none does. */
+  lineOf(name: string): string | undefined;
+  /** Its name; undefined when the line leads nowhere. */
+  nameAt(line: string): string | undefined;
   /** Has a line that led nowhere lead to an instance that runs. */
   lead(line: string, name: string): Promise<void>;
   /** Has work done with the number of a user that no database has. */
@@ -48,57 +70,33 @@ export interface Keeper {
   replace(line: string, name: string, between?: () => void): Promise<void>;
   /** Starts one, or sees that it runs. @returns the directory of its socket */
   start(name: string): Promise<string>;
-  /** Stops its Postgres; whoever logs in starts it again. */
-  sleep(name: string): Promise<void>;
   /** Stops its Postgres; nobody but `start` starts it again. */
   stop(name: string): Promise<void>;
+  /**
+   * Restarts its Postgres; clients wait meanwhile. `between` is called when nobody is served.
+   * One that does not run is not started.
+   */
+  restart(name: string, between?: () => Promise<void>): Promise<void>;
+  /**
+   * Gives it another size: at once where Postgres takes that, by a restart else. One that does not
+   * run has it from its next start. `between` is called once, and when it restarts, in between.
+   */
+  resize(name: string, size: InstanceSize, between: () => Promise<void>): Promise<void>;
+  /**
+   * Does something with its Postgres. One that does not run is started for that and stopped again,
+   * and no client is led to it.
+   */
+  visit<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
+  /** Has its Postgres run, as for a visit; who wants it meanwhile need not wait until `settle`. */
+  rouse(name: string): Promise<void>;
+  /** Stops one that was roused, unless it is wanted to run by now. */
+  settle(name: string): Promise<void>;
   /** Ends it and removes its files. */
   remove(name: string): Promise<void>;
-  /** Starts again what is to run and does not. @returns the names of those that run again */
-  revive(): Promise<readonly string[]>;
   /** Keeps the logs of all within bounds. */
   cutLogs(): void;
   /** Listens for nobody any more. Instances go on. */
   close(): void;
-}
-
-/** What the verbs work with. */
-interface Parts {
-  readonly roster: Roster;
-  readonly lines: Lines;
-  readonly bells: Doorbells;
-  readonly linkOf: (line: string) => string;
-}
-
-/** Leads the clients of an instance to a directory, when any are led to it at all. */
-function leadTo({ lines, linkOf }: Parts, name: string, directory: string): void {
-  const line = lines.of(name);
-  if (line !== undefined && linkTarget(linkOf(line)) !== directory) {
-    pointLink(linkOf(line), directory);
-  }
-}
-
-/** Leads clients to its Postgres. */
-async function lead(parts: Parts, name: string): Promise<string> {
-  const { socket } = parts.roster.box(name).place;
-  leadTo(parts, name, socket);
-  await parts.bells.take(name);
-  return socket;
-}
-
-/** Leads clients elsewhere, and then stops what they were served by. */
-async function halt(parts: Parts, hold: Hold, name: string, next: string): Promise<void> {
-  const { roster, lines } = parts;
-  const { server } = roster.get(name);
-  const line = lines.of(name);
-  const letGo = line === undefined ? nobodyHeld : await hold(line);
-  try {
-    leadTo(parts, name, next);
-    if (server !== undefined) await stopServer(server);
-    roster.note(name, undefined);
-  } finally {
-    await letGo();
-  }
 }
 
 /** Ends one and removes it; a crash half way leaves what is removed at the next start. */
@@ -119,81 +117,12 @@ async function destroy(fleet: Fleet, parts: Parts, name: string): Promise<void> 
   roster.forget(name);
 }
 
-/** Which instance a line is to lead to. */
-interface Replacement {
-  readonly line: string;
-  readonly name: string;
-  readonly between: (() => void) | undefined;
-}
-
-/** Puts an instance in the place of the one a line leads to, which is stopped and kept. */
-async function replace(
-  parts: Parts,
-  hold: Hold,
-  { line, name, between }: Replacement,
-): Promise<void> {
-  const { roster, lines } = parts;
-  const former = lines.at(line);
-  if (former === name) return;
-  const letGo = await hold(line);
-  try {
-    // What was acknowledged is in it before anybody is served by the other.
-    const { server } = former === undefined ? { server: undefined } : roster.get(former);
-    if (server !== undefined) await stopServer(server);
-    between?.();
-    lines.set(line, name);
-    roster.want(name, "running");
-    await lead(parts, name);
-  } finally {
-    await letGo();
-  }
-  if (former === undefined) return;
-  roster.note(former, undefined);
-  roster.want(former, "stopped");
-  await parts.bells.take(former);
-}
-
-/** Makes starts, few at a time. */
-function createStart(parts: Parts) {
-  const { roster } = parts;
-  const inTurn = createTurns(startsAtOnce);
-  return async (name: string): Promise<string> => {
-    const { record, server } = roster.get(name);
-    if (server === undefined) {
-      const box = roster.box(name);
-      writeSettings(box, record.size);
-      await inTurn(async () => roster.note(name, await startServer(box)));
-    }
-    return lead(parts, name);
-  };
-}
-
-/** Starts one for a client; the pooler only tells that nobody answered, the log says why. */
-function createWake({ roster }: Pick<Parts, "roster">, start: (name: string) => Promise<string>) {
-  return async (name: string): Promise<string> => {
-    try {
-      if (roster.get(name).record.wanted === "stopped") throw new Error(`${name} is stopped.`);
-      const socket = await start(name);
-      roster.want(name, "running");
-      return socket;
-    } catch (error) {
-      log("error", `An instance did not wake: ${messageOf(error)}`);
-      throw error;
-    }
-  };
-}
-
-/** Takes over what runs, and listens for clients of what sleeps. */
-async function takeOver(parts: Parts): Promise<void> {
-  for (const { record, server } of parts.roster.all()) {
-    const { name, wanted } = record;
-    if (server !== undefined) await lead(parts, name);
-    else if (wanted === "asleep") leadTo(parts, name, await parts.bells.hang(name));
-  }
-}
-
 /** Opens the instances of a fleet. `hold` is asked before a Postgres is stopped. */
-export async function openKeeper(fleet: Fleet, hold: Hold): Promise<Keeper> {
+export async function openKeeper(
+  fleet: Fleet,
+  hold: Hold,
+  { holdUnused = hold, onChange = () => undefined }: KeeperOptions = {},
+): Promise<Keeper> {
   const places = fleetPlaces(fleet);
   makePassable(fleet.directory, places.instances, places.links, places.bells);
   const lanes = createLanes();
@@ -203,14 +132,16 @@ export async function openKeeper(fleet: Fleet, hold: Hold): Promise<Keeper> {
   const inLane: Lanes = (name, work) =>
     lanes(roster.has(name) ? roster.get(name).record.database : name, work);
   const bells = createDoorbells(places.bells, (name) => inLane(name, () => wake(name)));
-  const linkOf = (line: string) => join(places.links, line);
-  const parts: Parts = { roster, lines: openLines(places.lines), bells, linkOf };
+  const linkOf = (line: string) => join(places.links, shortName(line));
+  const lines = openLines(places.lines);
+  const parts: Parts = { roster, lines, bells, linkOf, onChange };
   const start = createStart(parts);
   const wake = createWake(parts, start);
   await takeOver(parts);
   return {
     ...verbs(parts, { inLane, start, hold, fleet, template }),
     ...lineVerbs(parts, inLane),
+    ...createAttendance(parts, { inLane, start, holdUnused }),
     roster,
     linkOf,
     withSlot: roster.withSlot,
@@ -260,9 +191,17 @@ function makingVerbs(parts: Parts, { inLane, hold, fleet, template }: Means) {
   };
 }
 
-function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "lead"> {
+type LineVerb = "live" | "find" | "lineOf" | "nameAt" | "lead";
+
+function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, LineVerb> {
   const { roster, lines } = parts;
   return {
+    find(line) {
+      const name = lines.at(line);
+      return name !== undefined && roster.has(name) ? roster.get(name) : undefined;
+    },
+    lineOf: lines.of,
+    nameAt: lines.at,
     live(line) {
       const name = lines.at(line);
       if (name === undefined) throw new Error(`There is no database ${line} on this host.`);
@@ -279,9 +218,11 @@ function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, "live" | "lead"> {
 function verbs(
   parts: Parts,
   means: Means,
-): Omit<Keeper, "roster" | "linkOf" | "live" | "lead" | "withSlot"> {
-  const { roster, bells } = parts;
+): Omit<Keeper, "roster" | "linkOf" | "withSlot" | LineVerb | keyof Attendance> {
+  const { roster, bells, lines } = parts;
   const { inLane, start, hold, fleet } = means;
+  const change = createChange(parts, { fleet, hold, start });
+  const visits = createVisits(parts);
   return {
     ...makingVerbs(parts, means),
     start: (name) =>
@@ -289,29 +230,22 @@ function verbs(
         roster.want(name, "running");
         return start(name);
       }),
-    sleep: (name) =>
-      inLane(name, async () => {
-        roster.want(name, "asleep");
-        await halt(parts, hold, name, await bells.hang(name));
-      }),
     stop: (name) =>
       inLane(name, async () => {
         roster.want(name, "stopped");
         // There is no socket in it: who connects is refused at once.
         await halt(parts, hold, name, roster.box(name).place.settings);
         await bells.take(name);
+        // A sleep ends, however it does.
+        const line = lines.of(name);
+        if (line !== undefined) parts.onChange(line, "woken");
       }),
+    restart: (name, between) => inLane(name, () => change.restart(name, between)),
+    resize: (name, size, between) => inLane(name, () => change.resize(name, size, between)),
+    visit: (name, work) => inLane(name, () => visits.visit(name, work)),
+    rouse: (name) => inLane(name, () => visits.rouse(name)),
+    settle: (name) => inLane(name, () => visits.settle(name)),
     remove: (name) => inLane(name, () => destroy(fleet, parts, name)),
-    async revive() {
-      const ended = roster
-        .all()
-        .filter(({ record, server }) => record.wanted === "running" && server === undefined)
-        .map(({ record }) => record.name);
-      const started = await Promise.allSettled(
-        ended.map((name) => inLane(name, () => start(name))),
-      );
-      return ended.filter((_, at) => started[at]?.status === "fulfilled");
-    },
     cutLogs() {
       for (const { record } of roster.all()) cutLog(roster.box(record.name).place.log);
     },

@@ -46,7 +46,7 @@ export async function makeInstance(
     await copyData(template, box);
     const systemIdentifier = String(renewIdentity(box.place.box));
     server = await startServer(box);
-    await personalize(fleet, box.place, { database: templateName, login: templateName }, wanted);
+    await personalize(fleet, box.place, templateName, wanted);
     // A copy is not on disk by itself, and Postgres trusts that it is.
     await syncFileSystem(box.place.directory);
     const own = { name, database, slot, systemIdentifier, size, login };

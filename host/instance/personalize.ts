@@ -1,7 +1,8 @@
 // Gives a copy names and passwords of its own: its database, the role that owns it, and the
-// platform's role.
+// platform's roles.
 import { type Fleet, platformPassword, platformRole } from "./fleet.ts";
 import type { InstancePlace } from "./place.ts";
+import { givePasswords } from "./reader.ts";
 import { makeWalSlot, platformSession } from "./session.ts";
 import { verifierOf } from "./verifier.ts";
 
@@ -22,22 +23,28 @@ function requireNames({ database, login, verifier }: Names): void {
   throw new Error("A database's name, its login or its verifier is not as it has to be.");
 }
 
-/** Renames what a running copy has of its source. */
+// Whoever owns the database: its name may have changed since the copy's source was made.
+const ownerOf = (database: string) =>
+  `(select rolname from pg_roles, pg_database where datname = '${database}' and datdba = pg_roles.oid)`;
+
+/** Renames what a running copy of a database's instance has of its source. */
 export async function personalize(
   fleet: Fleet,
   place: InstancePlace,
-  from: Pick<Names, "database" | "login">,
+  from: string,
   to: Names,
 ): Promise<void> {
   requireNames(to);
   const platform = await verifierOf(platformPassword(fleet, to.database));
-  const session = platformSession(fleet, place, from.database);
+  const readers = await givePasswords(fleet, to.database);
+  const session = platformSession(fleet, place, from);
   try {
     await session.query(`
-      alter database ${from.database} rename to ${to.database};
-      alter role ${from.login} rename to ${to.login};
+      do $$ begin execute format('alter role %I rename to ${to.login}', ${ownerOf(from)}); end $$;
+      alter database ${from} rename to ${to.database};
       alter role ${to.login} password '${to.verifier}';
       alter role ${platformRole} password '${platform}';
+      ${readers};
       ${makeWalSlot}`);
   } finally {
     await session.close();

@@ -1,6 +1,7 @@
 // Where everything of one instance is. What its Postgres may write is in one directory, which it
 // sees as `/instance`; all else belongs to the host program, so that nothing the host reads by name
 // can be exchanged from inside the box.
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 
 /** Names the socket of every instance: none has a network. */
@@ -23,6 +24,8 @@ export interface InstancePlace {
   readonly box: string;
   readonly data: string;
   readonly socket: string;
+  /** A link to that directory, short enough for the path of a socket. */
+  readonly door: string;
   readonly settings: string;
   /** Names its user, which initdb asks for. */
   readonly passwd: string;
@@ -32,6 +35,14 @@ export interface InstancePlace {
   readonly lock: string;
   /** What it is; outside of its directory, so that it is known when that is lost. */
   readonly record: string;
+}
+
+/**
+ * Stands for a name in the path of a socket, which Linux gives 107 bytes: with it the directory of
+ * a fleet may take 74 of them.
+ */
+export function shortName(name: string): string {
+  return createHash("sha256").update(name).digest("hex").slice(0, 12);
 }
 
 /** Names the paths of an instance in the directory of a fleet; makes nothing. */
@@ -44,6 +55,7 @@ export function placeOf(fleetDirectory: string, name: string): InstancePlace {
     box,
     data: join(box, "data"),
     socket: join(box, "socket"),
+    door: join(fleetDirectory, "door", shortName(name)),
     settings: join(directory, "settings"),
     passwd: join(directory, "settings", "passwd"),
     log: join(directory, "postgres.log"),

@@ -1,7 +1,7 @@
 // Where the programs are, and what of the machine is needed to run them: read-only, nothing else.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Binaries } from "../config.ts";
+import type { Binaries } from "../base/binaries.ts";
 
 /** Where Debian has Postgres 17. */
 const debianPostgres = "/usr/lib/postgresql/17/bin";
@@ -14,6 +14,7 @@ export interface Programs {
   /** Directory of `postgres` and `initdb`. */
   readonly postgres: string;
   readonly pgbouncer: string;
+  readonly pgbackrest: string;
   /** What makes a program not wait for disks, as a variable; none without libeatmydata. */
   readonly withoutSync: Readonly<Record<string, string>>;
 }
@@ -40,5 +41,6 @@ export function programsOf(binaries: Binaries): Programs {
     mounts: ["--ro-bind", join(root, "usr"), "/usr", ...etc, ...links],
     postgres: isNative ? binaries.postgres : debianPostgres,
     pgbouncer: isNative ? binaries.pgbouncer : "/usr/sbin/pgbouncer",
+    pgbackrest: isNative ? binaries.pgbackrest : "/usr/bin/pgbackrest",
   };
 }

@@ -1,9 +1,10 @@
-import { endNow, isRunning, type Running } from "../base/running.ts";
+import { conditionOf, endNow, isRunning, type Running } from "../base/running.ts";
 import type { Box } from "./box.ts";
 import { discard } from "./discard.ts";
 import { boxOf, type Fleet, fleetMark, fleetPlaces } from "./fleet.ts";
 import { type InstanceRecord, readRecords, writeRecord } from "./record.ts";
 import { findServers } from "./server.ts";
+import type { InstanceSize } from "./size.ts";
 
 /** An instance as it is now. */
 export interface InstanceState {
@@ -12,9 +13,23 @@ export interface InstanceState {
   readonly server: Running | undefined;
 }
 
+/** What becomes of the Postgres of an instance, with one look at its process. */
+export interface InstanceCondition {
+  readonly record: InstanceRecord;
+  /** The process that was last known for it. */
+  readonly server: Running | undefined;
+  readonly condition: "runs" | "halted" | "gone";
+}
+
+function conditionNow(record: InstanceRecord, server: Running | undefined): InstanceCondition {
+  return { record, server, condition: server === undefined ? "gone" : conditionOf(server) };
+}
+
 /** What is known of the instances of a host; it changes nothing but records. */
 export interface Roster {
   all(): readonly InstanceState[];
+  /** What becomes of each. */
+  conditions(): readonly InstanceCondition[];
   has(name: string): boolean;
   /** @throws Error when there is none of this name */
   get(name: string): InstanceState;
@@ -23,23 +38,33 @@ export interface Roster {
   note(name: string, server: Running | undefined): void;
   /** Notes what is wanted of it, on disk before it returns. */
   want(name: string, wanted: InstanceRecord["wanted"]): void;
+  /** Notes its size, on disk before it returns. */
+  resize(name: string, size: InstanceSize): void;
   /** Adds a new one, whose record is on disk. */
   add(state: InstanceState): void;
   forget(name: string): void;
   /** Has work done with the lowest number that no instance has. */
   withSlot<Result>(work: (slot: number) => Promise<Result>): Promise<Result>;
+  /** Has work done during which a number is given to nobody, also when its instance is removed. */
+  keepSlot<Result>(slot: number, work: () => Promise<Result>): Promise<Result>;
 }
 
 /** Gives the lowest number that nobody has, and none that is about to be somebody's. */
 function createSlots(taken: () => readonly number[]) {
-  const reserved = new Set<number>();
+  const kept: number[] = [];
+
+  function keep<Result>(slot: number, work: () => Promise<Result>): Promise<Result> {
+    kept.push(slot);
+    return work().finally(() => kept.splice(kept.indexOf(slot), 1));
+  }
+
   return {
+    keep,
     async with<Result>(work: (slot: number) => Promise<Result>): Promise<Result> {
-      const all = new Set([...taken(), ...reserved]);
+      const all = new Set([...taken(), ...kept]);
       let slot = 1;
       while (all.has(slot)) slot++;
-      reserved.add(slot);
-      return work(slot).finally(() => reserved.delete(slot));
+      return keep(slot, () => work(slot));
     },
   };
 }
@@ -75,18 +100,24 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
     else servers.set(name, server);
   }
 
+  function change(name: string, changes: Partial<InstanceRecord>): void {
+    const record = { ...recordOf(name), ...changes };
+    writeRecord(box(name).place, record);
+    records.set(name, record);
+  }
+
   return {
     all: () => [...records.values()].map(stateOf),
+    conditions: () =>
+      [...records.values()].map((record) => conditionNow(record, servers.get(record.name))),
     has: (name) => records.has(name),
     get: (name) => stateOf(recordOf(name)),
     box,
     note,
     want(name, wanted) {
-      const record = recordOf(name);
-      if (record.wanted === wanted) return;
-      writeRecord(box(name).place, { ...record, wanted });
-      records.set(name, { ...record, wanted });
+      if (recordOf(name).wanted !== wanted) change(name, { wanted });
     },
+    resize: (name, size) => change(name, { size }),
     add({ record, server }) {
       records.set(record.name, record);
       note(record.name, server);
@@ -96,5 +127,6 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
       servers.delete(name);
     },
     withSlot: slots.with,
+    keepSlot: slots.keep,
   };
 }

@@ -26,15 +26,16 @@ export function platformSession(
   place: InstancePlace,
   database: string,
   where = "postgres",
+  querySeconds = 30,
 ): Session {
   return createSession({
-    host: place.socket,
+    host: place.door,
     port: socketPort,
     user: platformRole,
     password: platformPassword(fleet, database),
     database: where,
     application_name: "miosa host",
     options: ownSettings.map((setting) => `-c ${setting}`).join(" "),
-    query_timeout: 30_000,
+    query_timeout: querySeconds * 1000,
   });
 }

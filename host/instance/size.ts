@@ -56,6 +56,12 @@ export function processesMax(size: InstanceSize): number {
   return instancesOfUser * processesOfOne(size);
 }
 
+/** Whether a running Postgres of one size takes on another one without being started anew. */
+export function isTakenAtOnce(one: InstanceSize, other: InstanceSize): boolean {
+  // Shared memory, connections and limits of the kernel are taken when it starts.
+  return one.memoryBytes === other.memoryBytes && one.backendsMax === other.backendsMax;
+}
+
 /** Settings of Postgres by name, as postgresql.conf wants them. */
 function settingsOf(size: InstanceSize): Record<string, string | number> {
   const { memoryBytes, backendsMax, temporaryBytesMax } = size;

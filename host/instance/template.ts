@@ -8,13 +8,22 @@ import { run } from "../base/spawn.ts";
 import { type Box, toolLine } from "./box.ts";
 import { layOut, removeTree, syncFileSystem, writeSettings } from "./files.ts";
 import { boxOf, type Fleet, platformPassword, platformRole } from "./fleet.ts";
+import { removeLink } from "./link.ts";
 import { programsOf } from "./programs.ts";
+import { makeReaders } from "./reader.ts";
 import { startServer, stopServer } from "./server.ts";
 import { platformSession } from "./session.ts";
 import { type InstanceSize, segmentBytes } from "./size.ts";
 
 /** The database and the login of a template, until a copy gets names of its own. */
 export const templateName = "miosa_template";
+
+/**
+ * The role dumps are made by: it reads everything, whatever row security says, and changes nothing.
+ * It logs in while a dump is made, and the tenant has no say about it. It reads verifiers, too: the
+ * platform's are of passwords with 256 random bits, which nobody guesses.
+ */
+export const dumpRole = "miosa_dump";
 
 const smallest: InstanceSize = {
   memoryBytes: 512 * 1024 ** 2,
@@ -42,12 +51,22 @@ const ownerSql = [
   `create role ${templateName} login createrole`,
   `grant pg_monitor, pg_signal_backend, pg_checkpoint to ${templateName}`,
 ];
+const dumpSql = [
+  `create role ${dumpRole} nologin bypassrls`,
+  // Also when the tenant has taken every connection there is for it.
+  `grant pg_read_all_data, pg_use_reserved_connections to ${dumpRole}`,
+  `alter role ${dumpRole} set default_transaction_read_only = on`,
+  // Large objects are no part of what pg_read_all_data reads.
+  `alter role ${dumpRole} set lo_compat_privileges = on`,
+];
 const databaseSql = `create database ${templateName} owner ${templateName}`;
 const closeSql = [
   "revoke connect on database postgres from public",
   "revoke connect on database template1 from public",
   `revoke all on database ${templateName} from public`,
+  ...makeReaders(templateName),
 ];
+const wholeSql = [...ownerSql, ...dumpSql, databaseSql, ...closeSql];
 // For everybody's slow statements; only the platform makes extensions that are not trusted.
 const extensionSql = "create extension pg_stat_statements schema public";
 
@@ -56,8 +75,9 @@ async function prepare(fleet: Fleet, box: Box): Promise<void> {
   const postgres = platformSession(fleet, box.place, templateName);
   const own = platformSession(fleet, box.place, templateName, templateName);
   try {
-    for (const text of [...ownerSql, databaseSql, ...closeSql]) await postgres.query(text);
-    await own.query(extensionSql);
+    for (const text of wholeSql) await postgres.query(text);
+    // In `postgres` the platform itself reads what all of the instance did.
+    for (const session of [postgres, own]) await session.query(extensionSql);
   } finally {
     await Promise.all([postgres.close(), own.close()]);
     await stopServer(server);
@@ -70,7 +90,7 @@ async function versionOf(fleet: Fleet): Promise<string> {
   const root = binaries.kind === "rootfs" ? binaries.path : "";
   const program = join(programsOf(binaries).postgres);
   const version = await run([join(root, program), "--version"]).catch(() => program);
-  const made = [version, ...initArguments, ...ownerSql, databaseSql, ...closeSql, extensionSql];
+  const made = [version, ...initArguments, ...wholeSql, extensionSql];
   return createHash("sha256")
     .update(JSON.stringify([made, fleet.secret]))
     .digest("hex")
@@ -93,5 +113,6 @@ export async function ensureTemplate(fleet: Fleet): Promise<string> {
   await prepare(fleet, box);
   await syncFileSystem(place.directory);
   await rename(place.directory, kept);
+  removeLink(place.door);
   return join(kept, "box", "data");
 }

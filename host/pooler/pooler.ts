@@ -1,7 +1,6 @@
-// One PgBouncer as a process: its files, its box, its start, adoption and end. It outlives the host
-// program, as the Postgres behind it do.
-import { chmodSync, chownSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+// One PgBouncer as a process: its box, its start, adoption and end. It outlives the host program,
+// as the Postgres behind it do.
+import { statSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClientConfig } from "pg";
 import {
@@ -14,103 +13,28 @@ import {
   signal,
 } from "../base/running.ts";
 import { type CommandLine, launch } from "../base/spawn.ts";
-import type { Binaries } from "../config.ts";
-import { readIfExists, writeIfChanged } from "../file.ts";
-import { passwdText } from "../instance/box.ts";
-import { makePassable } from "../instance/files.ts";
-import { socketPort } from "../instance/place.ts";
+import { readIfExists } from "../file.ts";
 import { programsOf } from "../instance/programs.ts";
 import { createSession, type Session } from "../session.ts";
+import { findVersion, isAtLeast, pgbouncerMinimum } from "../version.ts";
 import {
-  type ConsoleUser,
-  type Line,
-  type PoolerPlace,
-  renderHba,
-  renderLines,
-  renderPooler,
-  renderUsers,
-} from "./render.ts";
+  type Certificate,
+  filesOf,
+  type PoolerFiles,
+  type PoolerOptions,
+  settingsText,
+  writeFiles,
+} from "./files.ts";
+import { requireFreePort } from "./port.ts";
+import { createRefusal } from "./refuse.ts";
+import type { Line } from "./render.ts";
 
 const lookMilliseconds = 10;
 const startSeconds = 20;
 const stopSeconds = 5;
 
-/** One pooler. */
-export interface PoolerOptions {
-  readonly binaries: Binaries;
-  /** Its own, which its user may pass through and nobody else reads. */
-  readonly directory: string;
-  /** The user it runs as; null where the host program may not give it one. */
-  readonly uid: number | null;
-  readonly mode: PoolerPlace["mode"];
-  readonly address: string;
-  readonly port: number;
-  readonly clientsMax: number;
-  readonly certificate: { readonly cert: string; readonly key: string };
-  readonly requiresTls: boolean;
-  readonly console: ConsoleUser & { readonly password: string };
-  /** What its lines lead to: links, sockets of instances, and the host program's own. */
-  readonly reachable: readonly string[];
-}
-
-/** A pooler's files. */
-function filesOf(directory: string, mode: PoolerPlace["mode"]) {
-  const at = (name: string) => join(directory, name);
-  return {
-    settings: at(`${mode}.ini`),
-    databases: at(`${mode}-databases.ini`),
-    users: at(`${mode}-users.txt`),
-    hba: at(`${mode}-hba.conf`),
-    certificate: at("server.crt"),
-    key: at("server.key"),
-    passwd: at("passwd"),
-    socketDirectory: at(mode),
-    log: at(`${mode}.log`),
-  };
-}
-type PoolerFiles = ReturnType<typeof filesOf>;
-
-function placeOf(options: PoolerOptions, files: PoolerFiles): PoolerPlace {
-  const { mode, address, port, clientsMax } = options;
-  return {
-    ...{ mode, address, port, clientsMax },
-    socketDirectory: files.socketDirectory,
-    databasesFile: files.databases,
-    usersFile: files.users,
-    hbaFile: files.hba,
-    tls: {
-      certificateFile: files.certificate,
-      keyFile: files.key,
-      isRequired: options.requiresTls,
-    },
-  };
-}
-
-/** Writes a file its user may read and nobody else; true when it differs from before. */
-function give(path: string, text: string, uid: number | null): boolean {
-  const isNew = writeIfChanged(path, text);
-  chmodSync(path, 0o640);
-  if (uid !== null) chownSync(path, -1, uid);
-  return isNew;
-}
-
-/** Writes its files; true when a running one has to read them again. */
-function writeFiles(options: PoolerOptions, files: PoolerFiles, lines: readonly Line[]): boolean {
-  const { uid, console, directory, certificate } = options;
-  makePassable(directory);
-  mkdirSync(files.socketDirectory, { recursive: true, mode: 0o700 });
-  if (uid !== null) chownSync(files.socketDirectory, uid, uid);
-  give(files.passwd, passwdText(uid ?? process.getuid?.() ?? 0), uid);
-  const changes = [
-    give(files.certificate, certificate.cert, uid),
-    give(files.key, certificate.key, uid),
-    give(files.settings, renderPooler(placeOf(options, files), console), uid),
-    give(files.users, renderUsers(lines, console), uid),
-    give(files.hba, renderHba(lines, console), uid),
-    give(files.databases, renderLines(lines, socketPort), uid),
-  ];
-  return changes.includes(true);
-}
+/** Blocks of memory from which on each is one of its own for the kernel. */
+const largeBytes = 64 * 1024;
 
 // A file for each client and each server connection.
 const manyFiles = 'ulimit -n "$(ulimit -Hn)" && ulimit -c 0 && exec "$@"';
@@ -126,19 +50,29 @@ function commandLine(options: PoolerOptions, files: PoolerFiles): CommandLine {
     ...["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--as-pid-1", "--new-session"],
     ...mounts,
     ...["--ro-bind", files.passwd, "/etc/passwd", "--proc", "/proc", "--dev", "/dev"],
+    // What was taken for a long statement goes back to the system with it.
+    ...["--setenv", "MALLOC_MMAP_THRESHOLD_", String(largeBytes)],
     ...["--ro-bind", directory, directory],
     ...["--bind", files.socketDirectory, files.socketDirectory],
     ...reachable.flatMap((path) => ["--ro-bind", path, path]),
-    ...["--", pgbouncer, "-q", files.settings],
+    ...["--", pgbouncer, files.settings],
   ];
   return [program, ...args];
 }
 
-/** Every PgBouncer that runs on this machine, by its settings file. */
-function findPoolers(): Map<string, Running> {
-  return findRunning(([path = "", ...args]) =>
-    path.endsWith("/pgbouncer") ? args.find((arg) => arg.endsWith(".ini")) : undefined,
-  );
+/** Every PgBouncer of a user that runs on this machine, by its settings file. */
+function findPoolers(uid: number): Map<string, Running> {
+  return findRunning(([path = "", ...args], pid) => {
+    if (!path.endsWith("/pgbouncer")) return undefined;
+    // A tenant's process may call itself so.
+    const isOurs = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === uid;
+    return isOurs ? args.find((arg) => arg.endsWith(".ini")) : undefined;
+  });
+}
+
+/** Where it listens: what it takes up at a start alone. */
+function listening(settings: string): string {
+  return settings.match(/^(listen_\w+|unix_socket_dir) = .*$/gm)?.join("\n") ?? "";
 }
 
 /** A pooler as the host program uses it. */
@@ -150,23 +84,28 @@ export interface Pooler {
   readonly console: Session;
   /** How to open another session with its console. */
   readonly consoleLogin: ClientConfig;
+  /** Where its output goes. */
+  readonly log: string;
   find(): Running | undefined;
+  /** Shows who connects another certificate, from the next `apply` on. */
+  renew(certificate: Certificate): void;
   /** Ends it, and with it its clients. */
   stop(): Promise<void>;
 }
 
-/** Makes one; nothing is started yet. */
-export function createPooler(options: PoolerOptions): Pooler {
-  const { directory, mode, port } = options;
-  const files = filesOf(directory, mode);
+/** One as a process, whoever started it. */
+function createProcess(options: PoolerOptions, files: PoolerFiles) {
+  const { mode, port } = options;
   const { name: user, password } = options.console;
   const at = { host: files.socketDirectory, port, database: "pgbouncer" };
   const consoleLogin = { ...at, user, password };
   const console = createSession(consoleLogin);
+  const uid = options.uid ?? process.getuid?.() ?? 0;
   let running: Running | undefined;
 
   const find = () => {
-    if (running === undefined || !isRunning(running)) running = findPoolers().get(files.settings);
+    if (running === undefined || !isRunning(running))
+      running = findPoolers(uid).get(files.settings);
     return running;
   };
   const answers = () =>
@@ -175,7 +114,9 @@ export function createPooler(options: PoolerOptions): Pooler {
       () => false,
     );
 
+  /** Starts it; resolves when it answers. */
   async function begin(): Promise<void> {
+    await requireFreePort(options.address, port, `listen.${mode}_port`);
     const launched = launch(commandLine(options, files), files.log);
     const deadline = performance.now() + startSeconds * 1000;
     while (!(await answers())) {
@@ -192,27 +133,70 @@ export function createPooler(options: PoolerOptions): Pooler {
     }
   }
 
+  async function stop(): Promise<void> {
+    await console.close();
+    const pooler = find();
+    if (pooler === undefined) return;
+    // SIGQUIT is PgBouncer's "at once"; its SIGTERM waits for every client to leave.
+    signal(pooler, "SIGQUIT");
+    if (!(await endsWithin(pooler, stopSeconds))) await endNow(pooler);
+  }
+
+  return { console, consoleLogin, find, begin, stop };
+}
+
+/** The version of one that anybody could stop with one packet; undefined when it is new enough. */
+async function findTooOld(console: Session): Promise<string | undefined> {
+  const [row] = await console.query<{ version: string }>("SHOW VERSION");
+  const version = findVersion(row?.version ?? "") ?? "unknown";
+  return isAtLeast(version, pgbouncerMinimum) ? undefined : version;
+}
+
+/** Makes one; nothing is started yet. */
+export function createPooler(options: PoolerOptions): Pooler {
+  const files = filesOf(options.directory, options.mode);
+  const { console, consoleLogin, find, begin, stop } = createProcess(options, files);
+  const refusal = createRefusal(console);
+  let { certificate } = options;
+  // A former host program may have ended between a write and the RELOAD.
+  let isStale = true;
+
   async function apply(lines: readonly Line[]): Promise<void> {
-    if (writeFiles(options, files, lines)) await console.query("RELOAD");
+    if (writeFiles(options, files, certificate, lines)) isStale = true;
+    if (isStale) await console.query("RELOAD");
+    isStale = false;
+    await refusal.apply(lines);
+  }
+
+  /** Ends one that listens elsewhere, or that is of an older version. */
+  async function endUnfit(): Promise<void> {
+    const before = listening(readIfExists(files.settings) ?? "");
+    // One that does not answer is healed by who watches it.
+    const version = await findTooOld(console).catch(() => undefined);
+    const isUnfit = before !== listening(settingsText(options, files)) || version !== undefined;
+    if (isUnfit) await stop();
+  }
+
+  async function start(lines: readonly Line[]): Promise<void> {
+    refusal.anew();
+    if (find() !== undefined) await endUnfit();
+    if (find() !== undefined) return apply(lines);
+    writeFiles(options, files, certificate, lines);
+    await begin();
+    isStale = false;
+    const version = await findTooOld(console);
+    if (version === undefined) return refusal.apply(lines);
+    await stop();
+    // CVE-2026-107349, CVE-2026-19888: no login is needed for it.
+    throw new Error(`PgBouncer ${version} is too old: install ${pgbouncerMinimum} or newer.`);
   }
 
   return {
-    console,
-    consoleLogin,
-    find,
-    apply,
-    async start(lines) {
-      if (find() !== undefined) return apply(lines);
-      writeFiles(options, files, lines);
-      await begin();
-    },
-    async stop() {
-      await console.close();
-      const pooler = find();
-      if (pooler === undefined) return;
-      // SIGQUIT is PgBouncer's "at once"; its SIGTERM waits for every client to leave.
-      signal(pooler, "SIGQUIT");
-      if (!(await endsWithin(pooler, stopSeconds))) await endNow(pooler);
+    ...{ console, consoleLogin, find, apply, start, stop, log: files.log },
+    renew: (next) => {
+      certificate = next;
+      // Its file is the other pooler's, too, which may have written it.
+      isStale = true;
     },
   };
 }

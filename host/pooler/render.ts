@@ -28,6 +28,8 @@ export interface Line {
   readonly users: readonly LineUser[];
   /** Networks it may be reached from over TCP, in CIDR; all when empty. */
   readonly allowedNetworks: readonly string[];
+  /** Its clients are refused with words, at once. */
+  readonly isStopped?: boolean;
 }
 
 /** The user of the console, and the only one that uses it. */
@@ -117,6 +119,8 @@ function settingsOf(place: PoolerPlace, console: ConsoleUser): Record<string, st
     unix_socket_mode: "0700",
     log_connections: 0,
     log_disconnections: 0,
+    // The host program asks for what it counts.
+    log_stats: 0,
     pool_mode: place.mode,
     max_client_conn: place.clientsMax,
     // Protocol-level prepared statements work in transaction mode too; session mode needs no help.

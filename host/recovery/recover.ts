@@ -1,39 +1,37 @@
 // Brings an instance to a moment, beside the one that lives: a base backup laid out anew, WAL
 // replayed by Postgres itself up to the target. It is the same for a preview, for a restore in
-// place and for one to a new database.
-import { chmodSync, existsSync } from "node:fs";
-import { join } from "node:path";
+// place and for one to a new database. What is damaged is passed over while anything else does.
+import { existsSync, statfsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { endNow, isRunning, type Running } from "../base/running.ts";
+import { endNow, type Running } from "../base/running.ts";
+import { run } from "../base/spawn.ts";
+import { copyLaidOut, type LaidOuts } from "../base-backup/laid-out.ts";
 import type { BaseBackup, Repository } from "../base-backup/repository.ts";
-import { readIfExists, writeAtomically } from "../file.ts";
+import { readTail } from "../file.ts";
 import type { Box } from "../instance/box.ts";
 import { discard } from "../instance/discard.ts";
-import { layOut, makeOwn, removeTree, syncFileSystem, writeSettings } from "../instance/files.ts";
+import { layOut, makeOwn, syncFileSystem, writeSettings } from "../instance/files.ts";
 import { boxOf, type Fleet } from "../instance/fleet.ts";
 import { writeInside } from "../instance/inside.ts";
 import type { InstanceRecord } from "../instance/record.ts";
-import { startServer } from "../instance/server.ts";
 import { makeWalSlot, platformSession } from "../instance/session.ts";
-import { lastWords } from "../instance/words.ts";
 import type { Session } from "../session.ts";
-import { createTurns } from "../turn.ts";
-import { isHistory } from "../wal/segment.ts";
-import { ancestorsOf, lsnOf, timelineAt } from "../wal/timeline.ts";
+import { copiesIn, isHistory } from "../wal/segment.ts";
+import { timelineAt } from "../wal/timeline.ts";
+import { type Candidate, type Candidates, createCandidates } from "./candidate.ts";
+import { checkRoom, failureWords, type Problem, passedOver, problemOf } from "./problem.ts";
+import { createProgress, type Progress } from "./progress.ts";
+import { evidenceIn, type Replayed, replay } from "./replay.ts";
 import { holdStill } from "./standstill.ts";
-
-/** Waits for all, also when one fails: nothing works on any more in what is then removed. */
-async function allOf(works: readonly Promise<unknown>[]): Promise<void> {
-  const results = await Promise.allSettled(works);
-  for (const result of results) if (result.status === "rejected") throw result.reason;
-}
-
-/** Where recovery stops: after the last commit that is not later, or at the end of all WAL. */
-export type RecoveryTarget =
-  | { readonly time: string }
-  | { readonly lsn: string }
-  | { readonly name: string }
-  | { readonly latest: true };
+import { type AtTarget, momentOf, type RecoveryTarget } from "./target.ts";
+import {
+  linkWal,
+  planWal,
+  removeSupply,
+  type Supply,
+  supplyWal,
+  type WalPlan,
+} from "./wal-supply.ts";
 
 /** One recovery. */
 export interface RecoveryOrder {
@@ -42,15 +40,22 @@ export interface RecoveryOrder {
   /** Name of the new instance. */
   readonly name: string;
   readonly target: RecoveryTarget;
-  /** Whether it stays at the target and takes reads only, or goes on from there. */
-  readonly then: "pause" | "promote";
+  readonly then: AtTarget;
+  /** What its Postgres reads beside the settings of its size, while it stays at the target. */
+  readonly asPreview?: (box: Box) => Parameters<typeof writeSettings>[2];
 }
 
-/** What recovery reads. */
+/** What a recovery reads. */
 export interface RecoverySource {
-  readonly repository: Repository;
-  /** Copies of segments that were taken lately, finished or not. */
+  /** 1 is beside the instances, 2 the store. */
+  readonly number: 1 | 2;
+  readonly repository: Pick<Repository, "list" | "restore" | "segments" | "fetch">;
+  /** Copies of segments that were taken lately, finished or not, with histories. */
   readonly wal: string;
+  /** Base backups that are laid out already. */
+  readonly laidOuts?: LaidOuts;
+  /** Fetches it, before anything of it is asked for. */
+  readonly prepare?: () => Promise<void>;
 }
 
 /** An instance that was recovered, and runs. */
@@ -63,177 +68,208 @@ export interface Recovered {
   readonly reachedAt: string | null;
 }
 
-/** There is nothing to recover from. */
-class NothingToRecover extends Error {
-  override readonly name = "NothingToRecover";
+const lookMilliseconds = 1000;
+const saidBytesMax = 256 * 1024;
+
+/** What an attempt works with. */
+interface Attempt {
+  readonly fleet: Fleet;
+  readonly order: RecoveryOrder;
+  readonly candidate: Candidate;
+  readonly bare: Box;
+  readonly box: Box;
+  readonly progress: Progress;
+  readonly distrusted: ReadonlySet<string>;
 }
 
-const fetchesAtOnce = 2;
-const longestSeconds = 6 * 3600;
-
-function within(seconds: number): () => boolean {
-  const deadline = performance.now() + seconds * 1000;
-  return () => performance.now() > deadline;
-}
-const pollMilliseconds = 10;
-
-const momentOf = (target: RecoveryTarget) => ("time" in target ? new Date(target.time) : null);
-
-/** The timeline that is recovered, and where each it comes from was left. */
-interface Past {
-  readonly timeline: string | undefined;
-  readonly ancestors: ReadonlyMap<string, bigint>;
-}
-
-function pastOf({ wal }: RecoverySource, target: RecoveryTarget): Past {
-  const timeline = timelineAt(wal, momentOf(target));
-  return { timeline, ancestors: ancestorsOf(wal, timeline ?? "") };
-}
-
-const timelineOf = (segment: string) => segment.slice(0, 8);
-
-/** The newest base backup that was over at the target, and is of that past. */
-function chooseBackup(
-  backups: readonly BaseBackup[],
-  target: RecoveryTarget,
-  { timeline, ancestors }: Past,
-): BaseBackup {
-  const time = (momentOf(target)?.getTime() ?? Number.POSITIVE_INFINITY) / 1000;
-  const isOfPast = ({ firstWal, endLsn }: BaseBackup) => {
-    const left = ancestors.get(timelineOf(firstWal));
-    if (timeline === undefined || timelineOf(firstWal) === timeline) return true;
-    return left !== undefined && lsnOf(endLsn) <= left;
+/** Says now and then how much is there, while it is copied. */
+async function meanwhile(attempt: Attempt, work: Promise<void>): Promise<void> {
+  const { box, progress } = attempt;
+  const done = new AbortController();
+  const look = async () => {
+    for (;;) {
+      const isOver = await delay(lookMilliseconds, false, { signal: done.signal }).catch(
+        () => true,
+      );
+      if (isOver) return;
+      const said = await run(["/usr/bin/du", "-s", "-B1", box.place.data]).catch(() => "0");
+      const bytes = Math.min(Number.parseInt(said, 10), progress.facts().bytes_total);
+      progress.note({ bytes_restored: bytes });
+    }
   };
-  const found = backups.findLast((backup) => backup.stoppedAt <= time && isOfPast(backup));
-  if (found !== undefined) return found;
-  throw new NothingToRecover("No base backup is older than the target.");
+  const looking = look();
+  await work.finally(() => done.abort());
+  await looking;
 }
 
-function targetSettings(target: RecoveryTarget, then: RecoveryOrder["then"]): string[] {
-  if ("latest" in target) return [];
-  const [[kind = "", value = ""] = []] = Object.entries(target);
-  const quoted = String(value).replaceAll("'", "''");
-  return [`recovery_target_${kind} = '${quoted}'`, `recovery_target_action = '${then}'`];
+/** Lays out the files of the base backup. */
+async function copyFiles(attempt: Attempt): Promise<void> {
+  const { fleet, bare, candidate, progress } = attempt;
+  const { backup, laidOut, source } = candidate;
+  const { bavail, bsize } = statfsSync(fleet.directory);
+  checkRoom(bavail * bsize, backup.databaseBytes);
+  const { signal } = progress;
+  makeOwn(bare, "data");
+  const work =
+    laidOut === undefined
+      ? source.repository.restore(bare, backup.label, signal)
+      : copyLaidOut(laidOut, bare, signal);
+  await meanwhile(attempt, work);
+  progress.note({ bytes_restored: backup.databaseBytes });
 }
 
-// While it replays nothing of it is needed after a crash: all is written to disk at its end.
-const replaySettings = ["fsync = off", "full_page_writes = off", "archive_mode = off"];
-
-const settingsFile = ({ place }: Box) => join(place.settings, "postgresql.conf");
-
-function writeRecoverySettings(box: Box, order: RecoveryOrder, past: Past): void {
-  const timeline = past.timeline === undefined ? "latest" : Number.parseInt(past.timeline, 16);
-  writeSettings(box, order.of.size);
-  const file = settingsFile(box);
-  const lines = [
-    ...replaySettings,
-    `restore_command = 'cp "/wal/%f" "%p" || cp "/instance/fetched/%f" "%p"'`,
-    `recovery_target_timeline = '${timeline}'`,
-    ...targetSettings(order.target, order.then),
-  ];
-  writeAtomically(file, `${readIfExists(file)}${lines.join("\n")}\n`);
-  chmodSync(file, 0o644);
+function planOf(attempt: Attempt): Promise<WalPlan> {
+  const { candidate, bare, distrusted } = attempt;
+  const { source, lineage, last } = candidate;
+  const atHand = copiesIn(source.wal);
+  const isCurrent = source.number === 1 && timelineAt(source.wal, null) === lineage.timeline;
+  const kept = async () => (await source.repository.segments(bare)).keys();
+  return planWal(candidate.backup, lineage, { atHand, kept, distrusted, isCurrent }, last);
 }
 
-/** Fetches the segments since a base backup that are not at hand any more, and histories. */
-async function fetchWal(
-  box: Box,
-  { repository, wal }: RecoverySource,
-  { firstWal }: BaseBackup,
-  { timeline, ancestors }: Past,
-): Promise<void> {
-  const inTurn = createTurns(fetchesAtOnce);
-  const isOfPast = (name: string) =>
-    timeline === undefined || timelineOf(name) === timeline || ancestors.has(timelineOf(name));
-  const wanted = (await repository.segments(box))
-    .filter((name) => !existsSync(join(wal, name)))
-    .filter((name) => isHistory(name) || (isOfPast(name) && name.slice(8) >= firstWal.slice(8)));
-  await allOf(
-    wanted.map((name) => inTurn(() => repository.fetch(box, name, `/instance/fetched/${name}`))),
-  );
+/** Makes the WAL there that is at hand, and begins to fetch the rest. */
+async function supply({ bare, candidate, distrusted }: Attempt, plan: WalPlan): Promise<Supply> {
+  const fetched = new Set(plan.missing);
+  const histories = copiesIn(candidate.source.wal).filter(isHistory);
+  const linked = plan.names.filter((name) => !fetched.has(name) && !distrusted.has(name));
+  await linkWal(bare, [...histories, ...linked]);
+  return supplyWal(bare, candidate.source.repository, plan);
 }
 
-interface ReplayRow extends Record<string, unknown> {
-  readonly is_there: boolean;
-  readonly reached_at: string | null;
-}
-
-const replayState = (then: RecoveryOrder["then"], target: RecoveryTarget) => `
-  select ${
-    then === "pause" && !("latest" in target)
-      ? "pg_get_wal_replay_pause_state() = 'paused'"
-      : "not pg_is_in_recovery()"
-  } as is_there,
-    to_char(pg_last_xact_replay_timestamp() at time zone 'UTC',
-            'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as reached_at`;
-
-/** Waits until replay is at its target. @throws Error with Postgres' words when it ends instead */
-async function untilThere(box: Box, server: Running, session: Session, order: RecoveryOrder) {
-  const text = replayState(order.then, order.target);
-  let reachedAt: string | null = null;
-  const isLate = within(longestSeconds);
-  for (;;) {
-    const [row] = await session.query<ReplayRow>(text).catch(() => []);
-    reachedAt = row?.reached_at ?? reachedAt;
-    if (row?.is_there === true) return reachedAt;
-    if (isLate()) throw new Error("Recovery did not reach its target in six hours.");
-    if (!isRunning(server)) throw new Error(`Recovery failed: ${lastWords(box.place.log)}`);
-    await delay(pollMilliseconds);
+async function replayIn(attempt: Attempt, plan: WalPlan, session: Session): Promise<Replayed> {
+  const { order, candidate, box, progress } = attempt;
+  const supplied = await progress.step("fetch_wal", () => supply(attempt, plan));
+  writeInside(box.place.box, ["data", "recovery.signal"], "", box.uid);
+  const { target, then, of } = order;
+  const { lineage, source } = candidate;
+  const wanted = { target, then, size: of.size, names: plan.names, wal: source.wal };
+  const { timeline } = lineage;
+  try {
+    return await progress.step("replay", async () => {
+      return replay(box, session, { ...wanted, timeline }, progress).catch((error) => {
+        throw supplied.problem() ?? error;
+      });
+    });
+  } finally {
+    await supplied.stop();
   }
 }
 
 /** Has what was replayed written to disk, and Postgres see to that itself from now on. */
-async function settle(box: Box, session: Session, order: RecoveryOrder): Promise<void> {
+async function settle({ box, bare, order }: Attempt, session: Session): Promise<void> {
   writeSettings(box, order.of.size);
   await session.query("select pg_reload_conf()");
   await session.query(makeWalSlot);
   await session.query("checkpoint");
-  await removeTree(join(box.place.box, "fetched"));
+  await removeSupply(bare);
   await syncFileSystem(box.place.directory);
 }
 
+/** Has it stay at the target, and take reads only. */
+function stayThere(attempt: Attempt, session: Session, replayed: Replayed): Promise<Running> {
+  const { box, order } = attempt;
+  const asStandby = () => void writeSettings(box, order.of.size, order.asPreview?.(box));
+  return holdStill(box, replayed.server, session, { asStandby, isPromoted: replayed.isPromoted });
+}
+
+async function tryOne(attempt: Attempt): Promise<Recovered> {
+  const { fleet, order, candidate, box, progress } = attempt;
+  const { of, then } = order;
+  const { backup } = candidate;
+  let server: Running | undefined;
+  const session = platformSession(fleet, box.place, of.database);
+  try {
+    const plan = await progress.step("plan", () => planOf(attempt));
+    await progress.step("copy", () => copyFiles(attempt));
+    const replayed = await replayIn(attempt, plan, session);
+    server = replayed.server;
+    const said = readTail(box.place.log, saidBytesMax) ?? "";
+    progress.note({ evidence: evidenceIn(said) });
+    await progress.step("settle", async () => {
+      if (then === "promote") await settle(attempt, session);
+      else server = await stayThere(attempt, session, replayed);
+    });
+    // One that stays at its target is not started again: it would recover anew.
+    const wanted = then === "promote" ? "running" : "stopped";
+    const record: InstanceRecord = { ...of, name: order.name, wanted };
+    return { box, server, record, backup, reachedAt: progress.facts().reached_at };
+  } catch (error) {
+    if (server !== undefined) await endNow(server);
+    throw error;
+  } finally {
+    await session.close();
+  }
+}
+
+const noted = ({ backup, source }: Candidate) => ({
+  backup_label: backup.label,
+  repository: source.number,
+  start_lsn: backup.startLsn,
+  bytes_total: backup.databaseBytes,
+  bytes_restored: 0,
+  replayed_lsn: null,
+});
+
+/** What all attempts of a recovery share. */
+interface Search {
+  readonly fleet: Fleet;
+  readonly order: RecoveryOrder;
+  readonly bare: Box;
+  readonly progress: Progress;
+  readonly candidates: Candidates;
+  readonly problems: Problem[];
+  readonly distrusted: Set<string>;
+}
+
+/** Tries the next one; undefined when that was in vain, and nothing of it is left. */
+async function tryNext(search: Search): Promise<Recovered | undefined> {
+  const { fleet, order, bare, progress, candidates, problems, distrusted } = search;
+  let candidate: Candidate | undefined;
+  layOut(bare);
+  try {
+    candidate = await progress.step("choose", candidates.next);
+    progress.note(noted(candidate));
+    const box: Box = { ...bare, reach: { readable: { "/wal": candidate.source.wal } } };
+    return await tryOne({ fleet, order, candidate, bare, box, progress, distrusted });
+  } catch (error) {
+    const log = readTail(bare.place.log, saidBytesMax) ?? "";
+    await discard(fleet, order.name);
+    if (progress.signal.aborted) throw new Error("It was ended.");
+    const { step } = progress.facts();
+    const label = candidate?.backup.label ?? null;
+    const repository = candidate?.source.number ?? candidates.asked();
+    const problem = problemOf(error, { step, label, repository, log });
+    problems.push(problem);
+    progress.note({ passed_over: passedOver(problems) });
+    candidates.failed(candidate, problem.verdict, error, distrusted);
+    return undefined;
+  }
+}
+
 /**
- * Recovers an instance to a target.
- * @throws NothingToRecover when no base backup reaches back so far
- * @throws Error in Postgres' or pgBackRest's words; nothing of it is left then
+ * Recovers an instance to a target, from the first source that does.
+ * @throws Error in words for its caller; nothing of it is left then
  */
 export async function recover(
   fleet: Fleet,
-  source: RecoverySource,
+  sources: readonly RecoverySource[],
   order: RecoveryOrder,
+  progress: Progress = createProgress(),
 ): Promise<Recovered> {
-  const { of, name } = order;
+  const { of, name, target } = order;
   const bare = boxOf(fleet, name, of.slot, of.size);
-  const box: Box = { ...bare, reach: { readable: { "/wal": source.wal } } };
-  let server: Running | undefined;
-  layOut(box);
+  // What is there is somebody's, and is not removed for one that fails.
+  if (existsSync(bare.place.directory)) throw new Error(`There is an instance ${name} already.`);
+  const candidates = createCandidates(sources, bare, target, momentOf(target));
+  const [problems, distrusted]: [Problem[], Set<string>] = [[], new Set()];
+  const search = { fleet, order, bare, progress, candidates, problems, distrusted };
   try {
-    for (const name of ["data", "fetched"]) makeOwn(box, name);
-    const past = pastOf(source, order.target);
-    const backup = chooseBackup(await source.repository.list(box), order.target, past);
-    await source.repository.restore(bare, backup.label);
-    // pgBackRest looks at the control file of the cluster it fetches WAL for.
-    await fetchWal(bare, source, backup, past);
-    writeRecoverySettings(box, order, past);
-    writeInside(box.place.box, ["data", "recovery.signal"], "", box.uid);
-    server = await startServer(box);
-    const session = platformSession(fleet, box.place, of.database);
-    const reachedAt = await untilThere(box, server, session, order);
-    if (order.then === "promote") await settle(box, session, order);
-    else {
-      // Without WAL to fetch it is a standby of nobody.
-      const asStandby = () => void writeSettings(box, of.size);
-      const isPromoted = "latest" in order.target;
-      server = await holdStill(box, server, session, { asStandby, isPromoted });
+    while (candidates.isLeft()) {
+      const recovered = await tryNext(search);
+      if (recovered !== undefined) return recovered;
     }
-    await session.close();
-    // One that stays at its target is not started again: it would recover anew.
-    const wanted = order.then === "promote" ? "running" : "stopped";
-    const record: InstanceRecord = { ...of, name, wanted };
-    return { box, server, record, backup, reachedAt };
-  } catch (error) {
-    if (server !== undefined) await endNow(server);
-    await discard(fleet, name);
-    throw error;
+    throw new Error(failureWords(problems));
+  } finally {
+    candidates.close();
   }
 }

@@ -1,5 +1,6 @@
 // Segments of WAL: their names, and what of one is written.
-import { readSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readSync } from "node:fs";
+import { basename } from "node:path";
 import { segmentBytes } from "../instance/size.ts";
 
 const pageBytes = 8192;
@@ -18,7 +19,7 @@ export function isHistory(name: string): boolean {
 }
 
 /** The number of a segment within its timeline. */
-function numberOf(name: string): number {
+export function numberOf(name: string): number {
   const part = (at: number) => Number.parseInt(name.slice(at, at + 8), 16);
   return part(8) * segmentsPerLog + part(16);
 }
@@ -28,11 +29,29 @@ function startOf(name: string): bigint {
   return BigInt(numberOf(name)) * BigInt(segmentBytes);
 }
 
+/** The address of a byte of a segment. */
+export function lsnIn(name: string, offset: number): bigint {
+  return startOf(name) + BigInt(offset);
+}
+
+/** The segment of a timeline that holds an address. */
+export function segmentAt(timeline: string, lsn: bigint): string {
+  return nameOf(timeline, Number(lsn / BigInt(segmentBytes)));
+}
+
+function nameOf(timeline: string, number: number): string {
+  const part = (value: number) => value.toString(16).toUpperCase().padStart(8, "0");
+  return timeline + part(Math.floor(number / segmentsPerLog)) + part(number % segmentsPerLog);
+}
+
+/** The timeline of a segment: 8 hexadecimal digits. */
+export function timelineOf(name: string): string {
+  return name.slice(0, 8);
+}
+
 /** The segment after it on the same timeline. */
 export function segmentAfter(name: string): string {
-  const next = numberOf(name) + 1;
-  const part = (value: number) => value.toString(16).toUpperCase().padStart(8, "0");
-  return name.slice(0, 8) + part(Math.floor(next / segmentsPerLog)) + part(next % segmentsPerLog);
+  return nameOf(timelineOf(name), numberOf(name) + 1);
 }
 
 /** The address of the first byte after a segment, as Postgres writes addresses. */
@@ -67,4 +86,20 @@ export function readWritten(
 /** The begin of the page before an offset: it may have been written further since. */
 export function lastPageBefore(offset: number): number {
   return Math.max(0, offset - pageBytes);
+}
+
+/** True when anything is written in the copy of a segment. */
+export function isWritten(path: string): boolean {
+  const handle = openSync(path, "r");
+  try {
+    return readWritten(handle, basename(path), 0, pageBytes).length > 0;
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Segments and histories of which there are copies in a directory. */
+export function copiesIn(directory: string): readonly string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory).filter((name) => isSegment(name) || isHistory(name));
 }

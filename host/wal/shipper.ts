@@ -1,8 +1,17 @@
 // Takes the WAL of an instance out of it as it is written, page by page, into a directory nothing
-// but the host program writes to; finished segments go to the repository. Postgres runs no archiver
-// and sends no stream: an idle instance costs a look at one file, and a segment need not be full to
-// be safe. A slot keeps Postgres from removing what was not taken yet.
-import { chmodSync, existsSync, readdirSync, rmSync } from "node:fs";
+// but the host program writes to; finished segments go on to the repository. Who waits for WAL to
+// be taken does not wait for that. Postgres runs no archiver and sends no stream: an idle instance
+// costs a look at one file, and a segment need not be full to be safe. A slot keeps Postgres from
+// removing what the repository does not have yet.
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  rmSync,
+} from "node:fs";
 import { join } from "node:path";
 import { readIfExists, writeAtomically } from "../file.ts";
 import type { Box } from "../instance/box.ts";
@@ -31,8 +40,12 @@ export interface Shipper {
   take(isSure?: boolean): Promise<boolean>;
   /** The segment that is being written, and how much of it was taken. */
   position(): { readonly segment: string; readonly bytes: number } | null;
+  /** Keeps the oldest finished segment that was not kept; false when there is none. */
+  keepNext(): Promise<boolean>;
   /** Keeps also the segment that is not finished: nothing more is written on its timeline. */
   finish(): Promise<void>;
+  /** Has the copies of all that was taken written to disk. */
+  sync(): void;
   /** Removes copies of segments that are kept, and older than one that is still read. */
   prune(oldest: string): void;
 }
@@ -75,11 +88,19 @@ function pruneCopies(directory: string, kept: string, oldest: string): void {
   }
 }
 
+function syncFile(path: string): void {
+  const handle = openSync(path, "r");
+  fsyncSync(handle);
+  closeSync(handle);
+}
+
 /** Makes the shipper of one instance; it goes on where a former one ended. */
 export function createShipper(options: ShipperOptions): Shipper {
   const { box, directory, keep, release, current, incarnation } = options;
   const keptFile = join(directory, "kept");
   const kept = () => readIfExists(keptFile)?.trim();
+  /** Finished, and not kept yet, the oldest first. */
+  const waiting: string[] = [];
   let taking: Taking | undefined;
   let [known, doubtful] = ["", ""];
 
@@ -93,8 +114,7 @@ export function createShipper(options: ShipperOptions): Shipper {
 
   async function close(done: Taking): Promise<void> {
     await takeWritten(done, { isSure: true, isWhole: true });
-    await keep(done.segment);
-    writeAtomically(keptFile, `${done.segment}\n`);
+    waiting.push(done.segment);
     done.close();
     taking = undefined;
   }
@@ -104,7 +124,7 @@ export function createShipper(options: ShipperOptions): Shipper {
     let hasTaken = false;
     for (;;) {
       if (taking === undefined) {
-        const segment = firstWanted(box, kept());
+        const segment = firstWanted(box, waiting.at(-1) ?? kept());
         taking = segment === undefined ? undefined : openTaking(box, segment, directory);
         if (taking === undefined) return hasTaken;
         await keepHistories(options);
@@ -114,16 +134,29 @@ export function createShipper(options: ShipperOptions): Shipper {
       if (await takeWritten(now, { isSure, isWhole })) hasTaken = true;
       if (!(await isOver(now.segment))) return hasTaken;
       await close(now);
-      await release(now.segment);
     }
   }
 
+  async function keepNext(): Promise<boolean> {
+    const [segment] = waiting;
+    if (segment === undefined) return false;
+    await keep(segment);
+    writeAtomically(keptFile, `${segment}\n`);
+    await release(segment);
+    waiting.shift();
+    return true;
+  }
+
   return {
+    keepNext,
     async take(isSure = false) {
       beginAnew();
+      let reached = "";
       // A page of the next one may be from before a crash: Postgres says where it is.
       return takeOn(isSure, async (segment) => {
-        return isBegun(box, segmentAfter(segment)) && ((await current()) ?? "") > segment;
+        if (!isBegun(box, segmentAfter(segment))) return false;
+        if (reached <= segment) reached = (await current()) ?? "";
+        return reached > segment;
       });
     },
     position: () =>
@@ -132,6 +165,12 @@ export function createShipper(options: ShipperOptions): Shipper {
       // It was stopped in order: what is there was written.
       await takeOn(true, async (segment) => isBegun(box, segmentAfter(segment)));
       if (taking !== undefined) await close(taking);
+      while (await keepNext());
+    },
+    sync() {
+      const unfinished = taking === undefined ? [] : [taking.segment];
+      for (const name of [...waiting, ...unfinished]) syncFile(join(directory, name));
+      syncFile(directory);
     },
     prune: (oldest) => pruneCopies(directory, kept() ?? "", oldest),
   };

@@ -8,7 +8,7 @@ import type { Box } from "../instance/box.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import { platformSession, walSlot } from "../instance/session.ts";
 import { log, messageOf } from "../log.ts";
-import { endLsnOf } from "./segment.ts";
+import { endLsnOf, lsnIn } from "./segment.ts";
 import { createShipper, type Shipper } from "./shipper.ts";
 
 const busyMilliseconds = 50;
@@ -32,11 +32,25 @@ export interface Wal {
   follow(source: WalSource): void;
   /** Takes none of it any more. */
   leave(database: string): Promise<void>;
+  /** Keeps all of a database whose Postgres was stopped, and takes none of it any more. */
+  finish(database: string): Promise<void>;
   /** Takes what a database has written by now. @throws Error when it could not be taken */
   takeNow(database: string): Promise<void>;
+  /** The same, and has it on disk before it resolves. */
+  secureNow(database: string): Promise<void>;
+  /** How far WAL was taken: the address of the first byte that was not; null before it was. */
+  position(database: string): bigint | null;
+  /** Since when WAL of a database does not get where it should, and why; null when it does. */
+  failureOf(database: string): WalFailure | null;
   /** Removes copies that the repository has, and that are older than a segment. */
   prune(database: string, oldest: string): void;
   close(): Promise<void>;
+}
+
+/** Why WAL is late. */
+export interface WalFailure {
+  readonly since: Date;
+  readonly problem: string;
 }
 
 /** Where the copies of a database's segments are. */
@@ -76,6 +90,25 @@ function createQuestions(fleet: Fleet, { database, box, server }: WalSource) {
   };
 }
 
+/** What is tried again and again, and how that went. */
+interface Trial {
+  failure: WalFailure | null;
+}
+
+/** Notes how a try went; a failure is told once, until it works again. True when it went well. */
+async function tryOn(trial: Trial, what: string, work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    trial.failure = null;
+    return true;
+  } catch (error) {
+    const problem = messageOf(error);
+    if (trial.failure === null) log("error", `${what}: ${problem}`);
+    trial.failure = { since: trial.failure?.since ?? new Date(), problem };
+    return false;
+  }
+}
+
 /** One database that is followed. */
 interface Following {
   readonly shipper: Shipper;
@@ -85,6 +118,12 @@ interface Following {
   readonly ending: AbortController;
   /** What is being taken; one at a time. */
   last: Promise<unknown>;
+  /** Called when something was taken, or kept. */
+  readonly told: () => void;
+  /** What is being kept; one at a time. */
+  keeping: Promise<unknown> | undefined;
+  readonly taken: Trial;
+  readonly kept: Trial;
 }
 
 /** Takes what was written, after what is being taken already, into a repository that is there. */
@@ -92,71 +131,111 @@ function take(following: Following, isSure: boolean): Promise<boolean> {
   const taken = following.last.then(async () => {
     if (!following.isPrepared) await following.prepare();
     following.isPrepared = true;
-    return following.shipper.take(isSure);
+    const hasTaken = await following.shipper.take(isSure);
+    if (hasTaken) following.told();
+    return hasTaken;
   });
   following.last = taken.catch(() => undefined);
   return taken;
 }
 
-/** Takes it again and again until that is ended; a failure is told once, until it works again. */
+/** Keeps what is finished, unless that goes on already. */
+function keepOn(database: string, following: Following): void {
+  const { shipper, ending, kept, told } = following;
+  following.keeping ??= tryOn(kept, `Segments of ${database} are not kept`, async () => {
+    while (!ending.signal.aborted && (await shipper.keepNext())) told();
+  }).finally(() => {
+    following.keeping = undefined;
+  });
+}
+
+/** Takes it again and again until that is ended. */
 async function run(database: string, following: Following): Promise<void> {
   const { signal } = following.ending;
-  let isFailing = false;
   while (!signal.aborted) {
     let isBusy = false;
-    try {
+    await tryOn(following.taken, `WAL of ${database} is not taken`, async () => {
       isBusy = await take(following, false);
-      isFailing = false;
-    } catch (error) {
-      if (!isFailing) log("error", `WAL of ${database} is not taken: ${messageOf(error)}`);
-      isFailing = true;
-    }
+    });
+    if (!signal.aborted && following.isPrepared) keepOn(database, following);
     const pause = isBusy ? busyMilliseconds : idleMilliseconds;
     await delay(pause, undefined, { signal, ref: false }).catch(() => undefined);
   }
 }
 
-/** Makes it; nothing is followed yet. */
-export function createWal(fleet: Fleet): Wal {
+/** Makes the following of a source, which goes on where a former one ended. */
+function followingOf(
+  fleet: Fleet,
+  source: WalSource,
+  former: Following | undefined,
+  told: (database: string) => void,
+): Following {
+  const { box, repository } = source;
+  const questions = createQuestions(fleet, source);
+  const shipper = createShipper({
+    ...{ box, directory: walDirectory(repository), ...questions },
+    keep: (segment) => repository.keep(box, segment),
+  });
+  const prepare = async () => {
+    await repository.open(box);
+    if (former?.isPrepared === false) await former.prepare();
+    await former?.keeping;
+    await former?.shipper.finish();
+  };
+  return {
+    ...{ shipper, prepare, isPrepared: false, ending: new AbortController() },
+    last: former?.last ?? Promise.resolve(),
+    told: () => told(source.database),
+    ...{ keeping: undefined, taken: { failure: null }, kept: { failure: null } },
+  };
+}
+
+/** Makes it; nothing is followed yet. `told` is called when something was taken, or kept. */
+export function createWal(fleet: Fleet, told: (database: string) => void = () => undefined): Wal {
   const all = new Map<string, Following>();
+
+  function get(database: string): Following {
+    const following = all.get(database);
+    if (following === undefined) throw new Error(`The WAL of ${database} is not followed.`);
+    return following;
+  }
 
   async function leave(database: string): Promise<void> {
     const following = all.get(database);
     all.delete(database);
     following?.ending.abort();
     await following?.last;
+    await following?.keeping;
   }
 
-  function followingOf(source: WalSource, former: Following | undefined): Following {
-    const { box, repository } = source;
-    const questions = createQuestions(fleet, source);
-    const shipper = createShipper({
-      ...{ box, directory: walDirectory(repository), ...questions },
-      keep: (segment) => repository.keep(box, segment),
-    });
-    const prepare = async () => {
-      await repository.open(box);
-      if (former?.isPrepared === false) await former.prepare();
-      await former?.shipper.finish();
-    };
-    const last = former?.last ?? Promise.resolve();
-    return { shipper, prepare, isPrepared: false, ending: new AbortController(), last };
-  }
+  const takeNow = async (database: string) => void (await take(get(database), true));
 
   return {
     follow(source) {
       const former = all.get(source.database);
       former?.ending.abort();
-      const following = followingOf(source, former);
+      const following = followingOf(fleet, source, former, told);
       all.set(source.database, following);
       void run(source.database, following);
     },
     leave,
-    async takeNow(database) {
-      const following = all.get(database);
-      if (following === undefined) throw new Error(`The WAL of ${database} is not followed.`);
-      await take(following, true);
+    takeNow,
+    async finish(database) {
+      await takeNow(database);
+      const { shipper } = get(database);
+      await leave(database);
+      await shipper.finish();
     },
+    async secureNow(database) {
+      await takeNow(database);
+      get(database).shipper.sync();
+    },
+    position(database) {
+      const at = all.get(database)?.shipper.position();
+      return at === undefined || at === null ? null : lsnIn(at.segment, at.bytes);
+    },
+    failureOf: (database) =>
+      all.get(database)?.taken.failure ?? all.get(database)?.kept.failure ?? null,
     prune: (database, oldest) => all.get(database)?.shipper.prune(oldest),
     close: async () => {
       await Promise.all([...all.keys()].map(leave));

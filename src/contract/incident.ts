@@ -1,5 +1,6 @@
 // What happens to a host's servers.
 import { z } from "zod";
+import { DatabaseName } from "./database.ts";
 
 /** Something that happened to a host's servers and that nobody asked for. */
 export const Incident = z.object({
@@ -7,6 +8,8 @@ export const Incident = z.object({
   seq: z.int().min(1),
   program: z.enum(["postgres", "transaction", "session", "host"]),
   what: z.enum(["crashed", "out_of_memory", "halted", "hung", "left"]),
+  /** Whose Postgres it was, where each database has its own. */
+  database: DatabaseName.optional(),
   /** What was seen and done, in words. */
   detail: z.string(),
   at: z.iso.datetime(),

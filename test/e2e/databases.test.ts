@@ -71,10 +71,9 @@ describe("a preview", () => {
   test("shows a moment beside the database, which goes on", async () => {
     const at = await moment();
     await client.query("insert into ledger values (7)");
-    const shown = await host.order("proj_test_preview");
     // Its logins are those its source had at that moment.
-    const { users } = host.recordOf(one.name);
-    await host.databases.preview(one.name, { time: at }, { ...shown.record, users });
+    const preview = host.previewOf(one.name, "proj_test_preview");
+    await host.databases.preview(one.name, { time: at }, preview);
     const reader = await host.connect({ ...one, name: "proj_test_preview" });
     expect(await numbers(reader)).toEqual([1, 2, 3, 4, 6]);
     await expect(reader.query("insert into ledger values (8)")).rejects.toThrow(/read-only/);
@@ -86,7 +85,7 @@ describe("a preview", () => {
 describe("a branch", () => {
   test("is a database of its own, with what its source had", async () => {
     const wanted = await host.order("proj_test_branch");
-    await host.databases.branch(one.name, wanted.record);
+    await host.databases.branch(one.name, wanted.name, wanted.spec);
     const branch = await host.connect(wanted);
     expect(await numbers(branch)).toEqual([1, 2, 3, 4, 6, 7]);
     await branch.query("delete from ledger");
@@ -103,10 +102,11 @@ describe("a branch", () => {
 describe("a database nobody uses", () => {
   test("sleeps after its time, unless a session is there, and wakes for who comes", async () => {
     const idle = await host.create("proj_test_idle");
+    const record = host.recordOf(idle.name);
     let seconds = 0;
     const isAwake = () => host.keeper.live(idle.name).server !== undefined;
     const look = createIdleLook({
-      all: () => [{ ...host.recordOf(idle.name), suspendAfterSeconds: 60 }],
+      all: () => [{ ...record, spec: { ...record.spec, suspend_after_seconds: 60 } }],
       use: host.pair.use,
       isAwake,
       sleep: (database) => host.keeper.sleep(host.keeper.live(database).record.name),

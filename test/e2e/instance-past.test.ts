@@ -36,13 +36,12 @@ let shown = 0;
 /** What a database was at a moment. */
 async function seen(of: TestDatabase, time: string): Promise<readonly number[]> {
   shown++;
-  const { record } = await host.order(`proj_test_seen_${shown}`);
-  const line = { ...record, users: host.recordOf(of.name).users };
-  await host.databases.preview(of.name, { time }, line);
-  const reader = await host.connect({ ...of, name: record.database });
+  const line = `proj_test_seen_${shown}`;
+  await host.databases.preview(of.name, { time }, host.previewOf(of.name, line));
+  const reader = await host.connect({ ...of, name: line });
   const found = await numbers(reader);
   await reader.end();
-  await host.databases.remove(record.database);
+  await host.databases.removePreview(line);
   return found;
 }
 
@@ -110,7 +109,7 @@ describe("moments", () => {
       const { server } = host.keeper.live(one.name);
       if (server !== undefined) await endNow(server);
       // Who asks meanwhile waits in the pooler.
-      await host.keeper.revive();
+      await host.keeper.revive(host.keeper.live(one.name).record.name);
       isOver = true;
       await writing;
     }
@@ -127,7 +126,7 @@ describe("moments", () => {
     const one = await begin("proj_test_slept");
     await add(one.client, 1);
     await one.client.end();
-    await host.keeper.sleep(one.name);
+    await host.keeper.sleep(host.keeper.live(one.name).record.name);
     await host.comeAnew();
     const client = await host.connect(one);
     await add(client, 2);
@@ -159,8 +158,8 @@ describe("a tenant", () => {
   test("takes no name that is another's", async () => {
     const [one, victim] = [await begin("proj_test_thief"), await begin("proj_test_victim")];
     await add(victim.client, 7);
-    const { record } = await host.order(victim.name);
-    await expect(host.databases.branch(one.name, record)).rejects.toThrow(/already/);
+    const { spec } = await host.order(victim.name);
+    await expect(host.databases.branch(one.name, victim.name, spec)).rejects.toThrow(/already/);
     expect(await numbers(victim.client)).toEqual([7]);
     const former = host.keeper.live(victim.name).record.name;
     await expect(host.databases.bringBack(one.name, former)).rejects.toThrow(/put aside/);

@@ -252,7 +252,7 @@ describe("a host program that comes anew", () => {
     if (victim !== undefined) await endNow(victim);
     keeper = await openKeeper(fleet.fleet, async () => async () => undefined);
     expect(keeper.roster.get(awake.name).server).toEqual(before);
-    expect(await keeper.revive()).toContain(killed.name);
+    expect(await keeper.revive(killed.name)).toBe(true);
     for (const tenant of [awake, asleep, killed]) {
       const client = await connect(tenant);
       expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);

@@ -24,7 +24,7 @@ const configured = () => ({
 function give({ cert, key }: Pair): Promise<boolean> {
   writeFileSync(at("given.crt"), cert);
   writeFileSync(at("given.key"), key);
-  return prepareCertificate(configured());
+  return prepareCertificate(configured(), () => Promise.reject(new Error("It was given one.")));
 }
 const inUse = (): Pair => ({
   cert: readFileSync(at("cluster/tls/server.crt"), "utf8"),

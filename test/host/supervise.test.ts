@@ -140,7 +140,10 @@ describe("a server that lives", () => {
 test("a server that ends by itself is told, with what was done", async () => {
   const { program, events } = aProgram({ isRunning: false });
   const told: string[][] = [];
-  const watch = createWatch(program, (...words) => void told.push(words));
+  const watch = createWatch(
+    program,
+    (...[program, what, detail]) => void told.push([program, what, detail]),
+  );
   await watch.look();
   expect([events.starts, watch.isReady()]).toEqual([1, true]);
   expect(told).toEqual([["postgres", "crashed", expect.stringContaining("started again")]]);

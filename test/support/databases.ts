@@ -3,21 +3,32 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Client } from "pg";
 import { openDatabases } from "../../host/database/databases.ts";
+import { createGuard } from "../../host/database/guard.ts";
+import { databaseHandlers } from "../../host/database/handlers.ts";
+import { openMeans } from "../../host/database/means.ts";
 import {
-  type DatabaseFile,
-  type DatabaseRecord,
-  lineOf,
-  openDatabaseFile,
+  type DatabaseFiles,
+  linesOf,
+  openDatabaseFiles,
+  type PreviewRecord,
 } from "../../host/database/record.ts";
+import { sessionHandlers } from "../../host/database/session.ts";
+import { settleAll } from "../../host/database/settle.ts";
+import { openStorage } from "../../host/database/storage.ts";
 import { type Fleet, fleetPlaces } from "../../host/instance/fleet.ts";
 import { type Keeper, openKeeper } from "../../host/instance/keeper.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
 import { createPair, type Pair } from "../../host/pooler/pair.ts";
 import { createPooler, type Pooler } from "../../host/pooler/pooler.ts";
+import { pastVerbs } from "../../host/recovery/past.ts";
+import type { S3Settings } from "../../host/store/s3.ts";
+import { openStore } from "../../host/store/store.ts";
 import { createWal } from "../../host/wal/wal.ts";
+import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
 import { makePair } from "./certificate.ts";
-import { openTestFleet, small } from "./fleet.ts";
+import { openTestFleet } from "./fleet.ts";
 import { freePort } from "./host.ts";
+import { smallSpec } from "./spec.ts";
 
 /** A database of a test, and how its tenant gets in. */
 export interface TestDatabase {
@@ -44,74 +55,135 @@ async function makePoolers(fleet: Fleet, ports: Readonly<Record<Mode, number>>) 
       reachable: [instances, links, bells],
     }),
   ) as [Pooler, Pooler];
-  return { transaction, session };
+  return { transaction, session, ports };
 }
 
 /** What is wanted of a new one, and how its tenant gets in. */
-async function order(name: string): Promise<TestDatabase & { readonly record: DatabaseRecord }> {
+async function order(name: string): Promise<TestDatabase & { readonly spec: DatabaseSpec }> {
   const [login, password] = [`usr_${name}`, randomBytes(24).toString("base64url")];
-  const users = [{ name: login, verifier: await verifierOf(password, 4096) }];
-  const record: DatabaseRecord = {
-    ...{ database: name, users, allowedNetworks: [], suspendAfterSeconds: 0 },
-    transaction: { poolSize: 4, clientsMax: 100 },
-    session: { poolSize: 4, clientsMax: 4 },
-  };
-  return { name, login, password, record };
+  const spec = smallSpec(login, await verifierOf(password, 4096));
+  return { name, login, password, spec };
 }
 
+type Poolers = Readonly<Record<Mode, Pooler>> & {
+  readonly ports: Readonly<Record<Mode, number>>;
+};
+
+/** What a database may grow beyond its limit: what a test can write. */
+const marginBytes = 16 * 1024 ** 2;
 const retention = { recoveryDays: 7, baseBackupDays: 30 };
+
+/** Of every host of a test: one that is rebuilt is the same. */
+export const testHost = {
+  hostId: "0193f0f0-0000-7000-8000-000000000001",
+  identity: "0193f0f0-0000-7000-8000-000000000002",
+};
+
+/** Where dumps are. */
+const dumpsOf = ({ directory }: Fleet) => join(directory, "dump");
 
 /** The part of a host program that comes and goes, over what goes on without it. */
 async function openProgram(
   fleet: Fleet,
-  poolers: Readonly<Record<Mode, Pooler>>,
-  file: DatabaseFile,
+  { ports, ...poolers }: Poolers,
+  files: DatabaseFiles,
+  s3: S3Settings | undefined,
 ) {
   let pair: Pair | undefined;
   const nobody = async () => undefined;
   const keeper: Keeper = await openKeeper(fleet, async (line) => {
     return (await pair?.hold(line)) ?? nobody;
   });
-  const linesFor = (mode: Mode) =>
-    file.all().map((record) => lineOf(record, mode, keeper.linkOf(record.database)));
+  const linesFor = (mode: Mode) => linesOf(files, mode, keeper.linkOf);
   await Promise.all(modes.map((mode) => poolers[mode].start(linesFor(mode))));
   pair = createPair({ ...poolers, linesFor });
   await pair.letAllGo();
-  const wal = createWal(fleet);
-  const databases = openDatabases({ fleet, keeper, pair, wal, file, retention });
+  const dumps = dumpsOf(fleet);
+  const store = s3 && openStore({ ...testHost, fleet, keeper, files, retention, s3, dumps });
+  const wal = createWal(fleet, store?.follow);
+  const second = store?.source;
+  const means = openMeans({ fleet, keeper, pair, wal, files, retention, second });
+  const databases = { ...openDatabases(means), ...pastVerbs(means) };
+  const storage = openStorage(means, {
+    now: Date.now,
+    onMeasured: createGuard(means, marginBytes),
+  });
+  const at = { port: ports.transaction };
+  const ways = {
+    address: { ...at, host: "127.0.0.1" },
+    socket: { ...at, host: poolers.transaction.consoleLogin.host },
+  };
+  const parts = { means, databases, storage, ways };
+  const commands = { ...databaseHandlers(parts), ...sessionHandlers(means) };
   const close = async () => {
+    await storage.close();
     await wal.close();
+    await store?.close();
     keeper.close();
   };
-  return { keeper, pair, databases, close };
+  return { keeper, pair, wal, databases, store, storage, commands, means, close };
+}
+
+function previewOf(
+  { logins, transaction, session, allowed_addresses }: DatabaseSpec,
+  line: string,
+): Omit<PreviewRecord, "database" | "instance"> {
+  const expiresAt = new Date(Date.now() + 3600_000).toISOString();
+  const [login = { name: "", verifier: "" }] = logins;
+  return { line, login, limits: { transaction, session, allowed_addresses }, expiresAt };
+}
+
+/** Logs in as a tenant. */
+async function connectTo(port: number, who: TestDatabase): Promise<Client> {
+  const { name: database, login: user, password } = who;
+  const client = new Client({ host: "127.0.0.1", port, database, user, password });
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
+type Stop = () => Promise<void>;
+
+async function stopAll(close: Stop, poolers: Poolers, remove: Stop): Promise<void> {
+  await close();
+  await Promise.all(modes.map((mode) => poolers[mode].stop()));
+  await remove();
+}
+
+/** What differs between hosts of a test. */
+export interface TestDatabasesOptions {
+  /** The second copy of all of it. */
+  readonly s3?: S3Settings;
+  /** One that is there already, with the ports it was served at. */
+  readonly over?: {
+    readonly fleet: Fleet;
+    readonly ports: Readonly<Record<Mode, number>>;
+    readonly remove: () => Promise<void>;
+  };
 }
 
 /** Starts all of it; nothing is in it yet. */
-export async function openTestDatabases() {
-  const { fleet, remove } = await openTestFleet();
-  const path = join(fleet.directory, "database.json");
-  const ports = { transaction: await freePort(), session: await freePort() };
+export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {}) {
+  const { fleet, remove } = over ?? (await openTestFleet());
+  const ports = over?.ports ?? { transaction: await freePort(), session: await freePort() };
   const poolers = await makePoolers(fleet, ports);
-  let file = openDatabaseFile(path);
-  let program = await openProgram(fleet, poolers, file);
+  let files = openDatabaseFiles(fleet.directory);
+  let program = await openProgram(fleet, poolers, files, s3);
 
   async function create(name: string): Promise<TestDatabase> {
-    const { record, ...made } = await order(name);
-    await program.databases.create(record, small);
+    const { spec, ...made } = await order(name);
+    await program.databases.create(name, spec);
     return made;
   }
 
-  async function connect(who: TestDatabase, mode: Mode = "transaction"): Promise<Client> {
-    const { name: database, login: user, password } = who;
-    const at = { host: "127.0.0.1", port: ports[mode], database };
-    const client = new Client({ ...at, user, password });
-    client.on("error", () => undefined);
-    await client.connect();
-    return client;
-  }
+  const connect = (who: TestDatabase, mode: Mode = "transaction") => connectTo(ports[mode], who);
 
   return {
-    ...{ fleet, order, create, connect },
+    ...{ fleet, order, create, connect, poolers, ports, remove, dumps: dumpsOf(fleet) },
+    get store() {
+      return program.store;
+    },
+    takeNow: (database: string) => program.wal.takeNow(database),
     get keeper() {
       return program.keeper;
     },
@@ -121,17 +193,37 @@ export async function openTestDatabases() {
     get databases() {
       return program.databases;
     },
-    recordOf: (database: string) => file.get(database),
+    get means() {
+      return program.means;
+    },
+    /** As a host program does that ends; what it started goes on. */
+    leave: () => program.close(),
+    get storage() {
+      return program.storage;
+    },
+    /** What the control plane may send. */
+    get commands() {
+      return program.commands;
+    },
+    /** Settles what was left half done, as a host program does that comes anew. */
+    settle: () => settleAll(program.means),
+    recordOf: (database: string) => files.databases.get(database),
+    /** A preview of a database, to be read by its present login. */
+    previewOf: (database: string, line: string) =>
+      previewOf(files.databases.get(database).spec, line),
     /** As a host program does that is started anew: it knows what is on disk, and what runs. */
     async comeAnew(): Promise<void> {
       await program.close();
-      file = openDatabaseFile(path);
-      program = await openProgram(fleet, poolers, file);
+      files = openDatabaseFiles(fleet.directory);
+      program = await openProgram(fleet, poolers, files, s3);
     },
-    async stop(): Promise<void> {
-      await program.close();
-      await Promise.all(modes.map((mode) => poolers[mode].stop()));
-      await remove();
+    /** Ends the poolers, with all of their clients, and starts them as a host program does. */
+    async restartPoolers(): Promise<void> {
+      for (const mode of modes) {
+        await poolers[mode].stop();
+        await poolers[mode].start(linesOf(files, mode, program.keeper.linkOf));
+      }
     },
+    stop: () => stopAll(program.close, poolers, remove),
   };
 }

@@ -65,7 +65,7 @@ export async function openTestFleet(trees: readonly string[] = []) {
   /** Logs in as its tenant. */
   async function connect(instance: TestInstance): Promise<Client> {
     const { name: database, login: user, password } = instance;
-    const host = box(instance).place.socket;
+    const host = box(instance).place.door;
     const client = new Client({ host, port: socketPort, user, password, database });
     client.on("error", () => undefined);
     await client.connect();

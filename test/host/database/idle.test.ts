@@ -3,11 +3,12 @@ import { beforeEach, expect, test } from "vitest";
 import { createIdleLook } from "../../../host/database/idle.ts";
 import type { DatabaseRecord } from "../../../host/database/record.ts";
 import type { LineUse } from "../../../host/pooler/pair.ts";
+import { smallSpec } from "../../support/spec.ts";
 
-const limits = { poolSize: 4, clientsMax: 100 };
-const database = (name: string, suspendAfterSeconds: number): DatabaseRecord => ({
-  ...{ database: name, users: [{ name: "u", verifier: "v" }], allowedNetworks: [] },
-  ...{ transaction: limits, session: limits, suspendAfterSeconds },
+const database = (name: string, seconds: number): DatabaseRecord => ({
+  database: name,
+  spec: { ...smallSpec("u", "v"), suspend_after_seconds: seconds },
+  ...{ state: "running", createdAt: "2026-01-01T00:00:00Z" },
 });
 
 let seconds: number;
@@ -24,7 +25,7 @@ beforeEach(() => {
     all: () => records,
     use: async () => uses,
     isAwake: (name) => awake.has(name),
-    sleep: async (name) => void awake.delete(name),
+    sleep: async (name) => awake.delete(name),
     clock: () => seconds * 1000,
   });
 });

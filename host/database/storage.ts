@@ -1,0 +1,164 @@
+// Keeps how much each instance takes on disk. One that wrote since is measured again, the sooner
+// the nearer it is to its limit; one that does not run is measured once.
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
+import { readIfExists, writeAtomically } from "../file.ts";
+import type { InstanceState } from "../instance/roster.ts";
+import { log, messageOf } from "../log.ts";
+import type { DatabaseMeans } from "./means.ts";
+import { lastWritten, type Measured, measureInstance } from "./measure.ts";
+import type { DatabaseRecord } from "./record.ts";
+
+const roundMilliseconds = 5000;
+const seldomSeconds = 60;
+const oftenSeconds = 10;
+/** From this share of its limit on a database is measured often. */
+const nearShare = 0.8;
+const writeSeconds = 60;
+
+const Kept = z.object({
+  dataBytes: z.int().min(0),
+  walBytes: z.int().min(0),
+  measuredAt: z.iso.datetime(),
+  /** Whether its Postgres ran then. */
+  isRunning: z.boolean(),
+  /** When it had written last, by then. */
+  written: z.string(),
+});
+type Kept = z.infer<typeof Kept>;
+
+/** What instances take. */
+export interface Storage {
+  /** As measured last; undefined before it was. */
+  of(instance: string): (Measured & { readonly measuredAt: string }) | undefined;
+  /** Measures the instance of a database now. */
+  measure(database: string): Promise<Measured>;
+  /** Measures those that are due. */
+  look(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What is done about it. */
+export interface StorageOptions {
+  /** Milliseconds of the clock. */
+  readonly now: () => number;
+  /** Told of what a database takes. */
+  readonly onMeasured: (database: string, measured: Measured) => void;
+}
+
+/** Reads what was measured before; what cannot be read is measured anew. */
+function readKept(file: string): Map<string, Kept> {
+  const form = z.record(z.string(), Kept);
+  const text = readIfExists(file);
+  if (text === undefined) return new Map();
+  try {
+    return new Map(Object.entries(form.parse(JSON.parse(text))));
+  } catch (error) {
+    log("warn", `${file} cannot be read, and is made anew: ${messageOf(error)}`);
+    return new Map();
+  }
+}
+
+/** True when so much was taken that the limit may be near. */
+function isNear({ spec }: DatabaseRecord, { dataBytes, walBytes }: Measured): boolean {
+  return spec.is_full || dataBytes + walBytes > spec.storage_bytes_max * nearShare;
+}
+
+/** Opens what was measured; nothing is measured until it is asked. */
+export function openStorage(means: DatabaseMeans, { now, onMeasured }: StorageOptions): Storage {
+  const { fleet, keeper, files } = means;
+  const file = join(fleet.directory, "storage.json");
+  const kept = readKept(file);
+  let [isChanged, writtenAt] = [false, now()];
+  let round: Promise<void> = Promise.resolve();
+
+  function recordOf({ record }: InstanceState): DatabaseRecord | undefined {
+    const { database, name } = record;
+    if (!files.databases.has(database)) return undefined;
+    return keeper.lineOf(name) === database ? files.databases.get(database) : undefined;
+  }
+
+  function isDue(state: InstanceState): boolean {
+    const { name } = state.record;
+    const last = kept.get(name);
+    const isRunning = state.server !== undefined;
+    if (last === undefined || (!isRunning && last.isRunning)) return true;
+    const seconds = (now() - Date.parse(last.measuredAt)) / 1000;
+    if (!isRunning || seconds < oftenSeconds) return false;
+    const record = recordOf(state);
+    const isOften = record !== undefined && isNear(record, last);
+    if (!isOften && seconds < seldomSeconds) return false;
+    return String(lastWritten(keeper.roster.box(name))) !== last.written;
+  }
+
+  async function measure(state: InstanceState): Promise<Measured> {
+    const { name } = state.record;
+    const box = keeper.roster.box(name);
+    const written = String(lastWritten(box));
+    const measured = await measureInstance(box);
+    const measuredAt = new Date(now()).toISOString();
+    kept.set(name, { ...measured, measuredAt, isRunning: state.server !== undefined, written });
+    isChanged = true;
+    const record = recordOf(state);
+    if (record !== undefined) onMeasured(record.database, measured);
+    return measured;
+  }
+
+  function write(): void {
+    if (!isChanged) return;
+    writeAtomically(file, JSON.stringify(Object.fromEntries(kept)));
+    [isChanged, writtenAt] = [false, now()];
+  }
+
+  async function look(): Promise<void> {
+    const all = keeper.roster.all();
+    const names = new Set(all.map(({ record }) => record.name));
+    for (const name of kept.keys()) if (!names.has(name)) kept.delete(name);
+    for (const { record } of all) {
+      // It may be gone by now, or have been started.
+      if (!keeper.roster.has(record.name)) continue;
+      const state = keeper.roster.get(record.name);
+      try {
+        if (isDue(state)) await measure(state);
+      } catch (error) {
+        log("warn", `${record.name} is measured another time: ${messageOf(error)}`);
+      }
+    }
+    if (now() - writtenAt >= writeSeconds * 1000) write();
+  }
+
+  return {
+    of: (instance) => kept.get(instance),
+    measure: (database) => measure(keeper.live(database)),
+    look() {
+      round = round.then(look);
+      return round;
+    },
+    async close() {
+      await round;
+      write();
+    },
+  };
+}
+
+/** Looks again and again until it is closed. */
+export function watchStorage(means: DatabaseMeans, options: StorageOptions): Storage {
+  const storage = openStorage(means, options);
+  const ending = new AbortController();
+  const { signal } = ending;
+  const watching = (async () => {
+    while (!signal.aborted) {
+      await storage.look();
+      await delay(roundMilliseconds, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  })();
+  return {
+    ...storage,
+    async close() {
+      ending.abort();
+      await watching;
+      await storage.close();
+    },
+  };
+}

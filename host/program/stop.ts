@@ -1,0 +1,43 @@
+// Stops all of a host in order.
+
+import { fleetMark } from "../instance/fleet.ts";
+import { findServers, stopServer } from "../instance/server.ts";
+import { log, messageOf } from "../log.ts";
+import { createTurns } from "../turn.ts";
+import type { Host } from "./open.ts";
+import { modes } from "./poolers.ts";
+
+/** Each writes a checkpoint: more at once make each later. */
+const stopsAtOnce = 8;
+
+/** For what was written last to reach the store. */
+const lastSeconds = 5;
+
+/** Stops every Postgres, also those that were just being made, recovered or looked at. */
+async function stopServers({ fleet }: Host): Promise<void> {
+  const inTurn = createTurns(stopsAtOnce);
+  for (;;) {
+    const servers = [...findServers(fleetMark(fleet)).values()];
+    if (servers.length === 0) return;
+    await Promise.all(servers.map((server) => inTurn(async () => void (await stopServer(server)))));
+  }
+}
+
+/** Takes what each database wrote last: the machine may be gone before the next start. */
+async function takeLast({ files, wal }: Host): Promise<void> {
+  const taken = files.databases.all().map(({ database }) => wal.takeNow(database));
+  for (const each of await Promise.allSettled(taken)) {
+    if (each.status === "rejected") log("warn", `WAL was not taken: ${messageOf(each.reason)}`);
+  }
+}
+
+/** Stops all of it: nobody meets a Postgres that is shutting down. */
+export async function stopHost(host: Host): Promise<void> {
+  await Promise.all(modes.map((mode) => host.poolers[mode].stop()));
+  await stopServers(host);
+  await takeLast(host);
+  await host.storage.close();
+  await host.wal.close();
+  await host.store?.close(lastSeconds);
+  host.keeper.close();
+}
