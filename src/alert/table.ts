@@ -26,7 +26,10 @@ export const alertKinds = [
   "verification_failed",
   /** A host has what no row names; subject: the host's id, a slash and the name. */
   "orphan",
-  /** A program of a host crashed, hung or was restarted; subject: the host's id, a slash, which. */
+  /**
+   * A program of a host crashed, hung or was restarted; subject: the host's id, a slash, which one
+   * or, of an instance, its database.
+   */
   "server_failed",
   /** Another host answers where one was registered; subject: its id. */
   "host_is_another",

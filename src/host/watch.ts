@@ -140,11 +140,19 @@ const programs = {
   host: "The host program",
 } as const;
 
-function alertOf(hostId: string, name: string, { program, what, detail, at }: Incident) {
+function alertOf(hostId: string, name: string, incident: Incident) {
+  const { program, what, database, detail, at } = incident;
+  const whose = database === undefined ? "" : `, that of ${database},`;
   return {
     kind: "server_failed" as const,
-    subject: `${hostId}/${program}`,
-    message: `${programs[program]} of the host ${name}: ${detail} (${at})`,
-    details: { host_id: hostId, program, what, at },
+    subject: `${hostId}/${database ?? program}`,
+    message: `${programs[program]}${whose} of the host ${name}: ${detail} (${at})`,
+    details: {
+      host_id: hostId,
+      program,
+      what,
+      at,
+      ...(database === undefined ? {} : { database }),
+    },
   };
 }

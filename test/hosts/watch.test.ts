@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from "vitest";
 import { watchHosts } from "../../src/host/watch.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
+import { hostId } from "../support/seed.ts";
 
 let api: TestApi;
 beforeEach(async () => {
@@ -25,13 +26,15 @@ it("a host that does not answer is an alert until it does", async () => {
 
 it("what happened to its servers is an alert that is told for a day", async () => {
   const at = api.clock.now().toISOString();
-  const facts = { program: "postgres" as const, what: "out_of_memory" as const, at };
+  const database = "proj_one";
+  const facts = { program: "postgres" as const, what: "out_of_memory" as const, database, at };
   api.host.things.incidents.push({ seq: 1, ...facts, detail: "All sessions ended." });
   await watchHosts(api.context);
   const [open] = await alerts("open");
   expect(open).toMatchObject({
     kind: "server_failed",
-    message: expect.stringContaining("All sessions ended."),
+    subject: `${hostId}/proj_one`,
+    message: expect.stringContaining("that of proj_one, of the host test: All sessions ended."),
   });
   api.clock.advance(86_000);
   await watchHosts(api.context);
