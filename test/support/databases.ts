@@ -21,6 +21,8 @@ import { verifierOf } from "../../host/instance/verifier.ts";
 import { createPair, type Pair } from "../../host/pooler/pair.ts";
 import { createPooler, type Pooler } from "../../host/pooler/pooler.ts";
 import { pastVerbs } from "../../host/recovery/past.ts";
+import type { S3Settings } from "../../host/store/s3.ts";
+import { openStore } from "../../host/store/store.ts";
 import { createWal } from "../../host/wal/wal.ts";
 import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
 import { makePair } from "./certificate.ts";
@@ -71,8 +73,22 @@ type Poolers = Readonly<Record<Mode, Pooler>> & {
 const marginBytes = 16 * 1024 ** 2;
 const retention = { recoveryDays: 7, baseBackupDays: 30 };
 
+/** Of every host of a test: one that is rebuilt is the same. */
+export const testHost = {
+  hostId: "0193f0f0-0000-7000-8000-000000000001",
+  identity: "0193f0f0-0000-7000-8000-000000000002",
+};
+
+/** Where dumps are. */
+const dumpsOf = ({ directory }: Fleet) => join(directory, "dump");
+
 /** The part of a host program that comes and goes, over what goes on without it. */
-async function openProgram(fleet: Fleet, { ports, ...poolers }: Poolers, files: DatabaseFiles) {
+async function openProgram(
+  fleet: Fleet,
+  { ports, ...poolers }: Poolers,
+  files: DatabaseFiles,
+  s3: S3Settings | undefined,
+) {
   let pair: Pair | undefined;
   const nobody = async () => undefined;
   const keeper: Keeper = await openKeeper(fleet, async (line) => {
@@ -82,8 +98,11 @@ async function openProgram(fleet: Fleet, { ports, ...poolers }: Poolers, files: 
   await Promise.all(modes.map((mode) => poolers[mode].start(linesFor(mode))));
   pair = createPair({ ...poolers, linesFor });
   await pair.letAllGo();
-  const wal = createWal(fleet);
-  const means = openMeans({ fleet, keeper, pair, wal, files, retention });
+  const dumps = dumpsOf(fleet);
+  const store = s3 && openStore({ ...testHost, fleet, keeper, files, retention, s3, dumps });
+  const wal = createWal(fleet, store?.follow);
+  const second = store?.source;
+  const means = openMeans({ fleet, keeper, pair, wal, files, retention, second });
   const databases = { ...openDatabases(means), ...pastVerbs(means) };
   const storage = openStorage(means, {
     now: Date.now,
@@ -99,18 +118,57 @@ async function openProgram(fleet: Fleet, { ports, ...poolers }: Poolers, files: 
   const close = async () => {
     await storage.close();
     await wal.close();
+    await store?.close();
     keeper.close();
   };
-  return { keeper, pair, databases, storage, commands, means, close };
+  return { keeper, pair, wal, databases, store, storage, commands, means, close };
+}
+
+function previewOf(
+  { logins, transaction, session, allowed_addresses }: DatabaseSpec,
+  line: string,
+): Omit<PreviewRecord, "database" | "instance"> {
+  const expiresAt = new Date(Date.now() + 3600_000).toISOString();
+  const [login = { name: "", verifier: "" }] = logins;
+  return { line, login, limits: { transaction, session, allowed_addresses }, expiresAt };
+}
+
+/** Logs in as a tenant. */
+async function connectTo(port: number, who: TestDatabase): Promise<Client> {
+  const { name: database, login: user, password } = who;
+  const client = new Client({ host: "127.0.0.1", port, database, user, password });
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
+type Stop = () => Promise<void>;
+
+async function stopAll(close: Stop, poolers: Poolers, remove: Stop): Promise<void> {
+  await close();
+  await Promise.all(modes.map((mode) => poolers[mode].stop()));
+  await remove();
+}
+
+/** What differs between hosts of a test. */
+export interface TestDatabasesOptions {
+  /** The second copy of all of it. */
+  readonly s3?: S3Settings;
+  /** One that is there already, with the ports it was served at. */
+  readonly over?: {
+    readonly fleet: Fleet;
+    readonly ports: Readonly<Record<Mode, number>>;
+    readonly remove: () => Promise<void>;
+  };
 }
 
 /** Starts all of it; nothing is in it yet. */
-export async function openTestDatabases() {
-  const { fleet, remove } = await openTestFleet();
-  const ports = { transaction: await freePort(), session: await freePort() };
+export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {}) {
+  const { fleet, remove } = over ?? (await openTestFleet());
+  const ports = over?.ports ?? { transaction: await freePort(), session: await freePort() };
   const poolers = await makePoolers(fleet, ports);
   let files = openDatabaseFiles(fleet.directory);
-  let program = await openProgram(fleet, poolers, files);
+  let program = await openProgram(fleet, poolers, files, s3);
 
   async function create(name: string): Promise<TestDatabase> {
     const { spec, ...made } = await order(name);
@@ -118,17 +176,14 @@ export async function openTestDatabases() {
     return made;
   }
 
-  async function connect(who: TestDatabase, mode: Mode = "transaction"): Promise<Client> {
-    const { name: database, login: user, password } = who;
-    const at = { host: "127.0.0.1", port: ports[mode], database };
-    const client = new Client({ ...at, user, password });
-    client.on("error", () => undefined);
-    await client.connect();
-    return client;
-  }
+  const connect = (who: TestDatabase, mode: Mode = "transaction") => connectTo(ports[mode], who);
 
   return {
-    ...{ fleet, order, create, connect, poolers },
+    ...{ fleet, order, create, connect, poolers, ports, remove, dumps: dumpsOf(fleet) },
+    get store() {
+      return program.store;
+    },
+    takeNow: (database: string) => program.wal.takeNow(database),
     get keeper() {
       return program.keeper;
     },
@@ -149,18 +204,13 @@ export async function openTestDatabases() {
     settle: () => settleAll(program.means),
     recordOf: (database: string) => files.databases.get(database),
     /** A preview of a database, to be read by its present login. */
-    previewOf(database: string, line: string): Omit<PreviewRecord, "database" | "instance"> {
-      const { spec } = files.databases.get(database);
-      const expiresAt = new Date(Date.now() + 3600_000).toISOString();
-      const { logins, transaction, session, allowed_addresses } = spec;
-      const [login = { name: "", verifier: "" }] = logins;
-      return { line, login, limits: { transaction, session, allowed_addresses }, expiresAt };
-    },
+    previewOf: (database: string, line: string) =>
+      previewOf(files.databases.get(database).spec, line),
     /** As a host program does that is started anew: it knows what is on disk, and what runs. */
     async comeAnew(): Promise<void> {
       await program.close();
       files = openDatabaseFiles(fleet.directory);
-      program = await openProgram(fleet, poolers, files);
+      program = await openProgram(fleet, poolers, files, s3);
     },
     /** Ends the poolers, with all of their clients, and starts them as a host program does. */
     async restartPoolers(): Promise<void> {
@@ -169,10 +219,6 @@ export async function openTestDatabases() {
         await poolers[mode].start(linesOf(files, mode, program.keeper.linkOf));
       }
     },
-    async stop(): Promise<void> {
-      await program.close();
-      await Promise.all(modes.map((mode) => poolers[mode].stop()));
-      await remove();
-    },
+    stop: () => stopAll(program.close, poolers, remove),
   };
 }
