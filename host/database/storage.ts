@@ -70,6 +70,8 @@ export function openStorage(means: DatabaseMeans, { now, onMeasured }: StorageOp
   const { fleet, keeper, files } = means;
   const file = join(fleet.directory, "storage.json");
   const kept = readKept(file);
+  /** When each was last looked at, in vain. */
+  const lookedAt = new Map<string, number>();
   let [isChanged, writtenAt] = [false, now()];
   let round: Promise<void> = Promise.resolve();
 
@@ -84,11 +86,13 @@ export function openStorage(means: DatabaseMeans, { now, onMeasured }: StorageOp
     const last = kept.get(name);
     const isRunning = state.server !== undefined;
     if (last === undefined || (!isRunning && last.isRunning)) return true;
-    const seconds = (now() - Date.parse(last.measuredAt)) / 1000;
+    const before = Math.max(Date.parse(last.measuredAt), lookedAt.get(name) ?? 0);
+    const seconds = (now() - before) / 1000;
     if (!isRunning || seconds < oftenSeconds) return false;
     const record = recordOf(state);
     const isOften = record !== undefined && isNear(record, last);
     if (!isOften && seconds < seldomSeconds) return false;
+    lookedAt.set(name, now());
     return String(lastWritten(keeper.roster.box(name))) !== last.written;
   }
 
@@ -114,7 +118,9 @@ export function openStorage(means: DatabaseMeans, { now, onMeasured }: StorageOp
   async function look(): Promise<void> {
     const all = keeper.roster.all();
     const names = new Set(all.map(({ record }) => record.name));
-    for (const name of kept.keys()) if (!names.has(name)) kept.delete(name);
+    for (const one of [kept, lookedAt]) {
+      for (const name of one.keys()) if (!names.has(name)) one.delete(name);
+    }
     for (const { record } of all) {
       // It may be gone by now, or have been started.
       if (!keeper.roster.has(record.name)) continue;

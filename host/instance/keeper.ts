@@ -44,7 +44,10 @@ export interface KeeperOptions {
 
 /** What can be done with the instances of a host. */
 export interface Keeper extends Attendance {
-  readonly roster: Pick<Roster, "all" | "conditions" | "has" | "get" | "box" | "keepSlot">;
+  readonly roster: Pick<
+    Roster,
+    "all" | "conditions" | "lastServer" | "has" | "get" | "box" | "keepSlot"
+  >;
   /** The directory a pooler's line of this name has to lead to. */
   linkOf(line: string): string;
   /** The instance a line leads to. @throws Error when it leads nowhere */

@@ -28,6 +28,8 @@ function conditionNow(record: InstanceRecord, server: Running | undefined): Inst
 /** What is known of the instances of a host; it changes nothing but records. */
 export interface Roster {
   all(): readonly InstanceState[];
+  /** The last process that was noted for one, whether it runs still or not. */
+  lastServer(name: string): Running | undefined;
   /** What becomes of each. */
   conditions(): readonly InstanceCondition[];
   has(name: string): boolean;
@@ -108,6 +110,7 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
 
   return {
     all: () => [...records.values()].map(stateOf),
+    lastServer: (name) => servers.get(name),
     conditions: () =>
       [...records.values()].map((record) => conditionNow(record, servers.get(record.name))),
     has: (name) => records.has(name),
