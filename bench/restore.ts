@@ -73,8 +73,8 @@ async function prepare(installation: Installation): Promise<Data> {
 /** Has a base backup taken of a database; how long that took in milliseconds. */
 async function backUp(installation: Installation, id: string, type: "full" | "incr") {
   const { milliseconds } = await timed(async () => {
-    const body = { kind: "physical", type };
-    const begun = await callApi(installation, "POST", `/databases/${id}/backups`, body);
+    const path = `/admin/databases/${id}/base-backups`;
+    const begun = await callApi(installation, "POST", path, { type });
     await untilOver(installation, `/operations/${begun.operation_id}`, "status");
   });
   return milliseconds;

@@ -78,7 +78,7 @@ async function verifications(
   await withClient(other.database_url, (client) => client.query("create table busy (at text)"));
   const [host] = await callApi(installation, "GET", "/admin/hosts");
   const admin = `/admin/hosts/${host.id}`;
-  await operate(installation, `${admin}/backups`, { type: "full" });
+  await operate(installation, `/admin/databases/${id}/base-backups`, { type: "full" });
   await delay(2000);
   const quiet = await insertsWhile(other.database_url, () => delay(steadySeconds * 1000));
   const beside: number[] = [];

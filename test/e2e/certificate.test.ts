@@ -21,7 +21,7 @@ beforeAll(async () => {
   const { database } = await createProject(system, { name: "Proved" });
   id = database.id;
   await query(database.database_url, "create table ledger as select generate_series(1, 500) as n");
-  await over("POST", `/admin/hosts/${system.dev().host_id}/backups`, { type: "incr" });
+  await over("POST", `/admin/databases/${id}/base-backups`, { type: "incr" });
   const [backup] = (await call(system, "GET", `/databases/${id}/backups`)).body.data;
   // A recovery begins at the first whole second after the newest base backup.
   const isPast = (now: number) => now - Date.parse(backup.completed_at) > 1000;
