@@ -14,6 +14,8 @@ import { createTurns } from "../turn.ts";
 import { createProgress, type Progress } from "./progress.ts";
 
 const workersMax = 2;
+/** Loads of dumps at a time. */
+const loadsMax = 8;
 
 /** Whether it is to be read, or to go on. */
 export type Purpose = "preview" | "restore";
@@ -75,6 +77,8 @@ const unknown = (id: string) =>
 export function createRegistry(fleet: Fleet, worker: Worker): Registry {
   const entries = new Map<string, Entry>();
   const inTurn = createTurns(workersMax);
+  // What is loaded may be made to take for ever by who wrote it: it keeps no recovery waiting.
+  const inLoadTurn = createTurns(loadsMax);
   /** Told when an instance is no longer in the care of its entry. */
   const released = new Map<string, () => void>();
 
@@ -85,7 +89,8 @@ export function createRegistry(fleet: Fleet, worker: Worker): Registry {
     });
     entry.working = working;
     try {
-      await inTurn(async () => {
+      const turn = "dump_id" in entry.request ? inLoadTurn : inTurn;
+      await turn(async () => {
         entry.progress.signal.throwIfAborted();
         entry.state = "running";
         entry.recovered = await worker.work(entry, of);

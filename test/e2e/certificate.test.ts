@@ -15,11 +15,12 @@ const alertSeconds = 90;
 
 let directory: string;
 let id: string;
+let name: string;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "certificate-"));
   const { database } = await createProject(system, { name: "Proved" });
-  id = database.id;
+  ({ id, database: name } = database);
   await query(database.database_url, "create table ledger as select generate_series(1, 500) as n");
   await over("POST", `/admin/databases/${id}/base-backups`, { type: "incr" });
   const [backup] = (await call(system, "GET", `/databases/${id}/backups`)).body.data;
@@ -89,7 +90,7 @@ test("a certificate that somebody has changed is not valid", async () => {
 test(
   "a damaged base backup does not pass, and an alert names the file until it is whole",
   async () => {
-    const backups = join(system.home, "host", "repository", "backup", "main");
+    const backups = join(system.home, "host", "repository", name, "data", "backup", "main");
     // `latest` is a link to one of them.
     const bundles = filesIn(backups).filter((file) => /[FI]\/bundle\/\d+$/.test(file));
     const repair = all(bundles.map((file) => turnBits(file)));
