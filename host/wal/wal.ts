@@ -67,7 +67,7 @@ const currentSegment = `
 /** One that is just being stopped, or started, is asked another time. */
 function isGoingAway(error: unknown): boolean {
   const { code } = error as { readonly code?: string };
-  return ["57P01", "57P03", "ECONNREFUSED", "ECONNRESET", "ENOENT"].includes(code ?? "");
+  return ["57P01", "57P03", "ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOENT"].includes(code ?? "");
 }
 
 /** What is asked of a Postgres that may be stopped at any time. */

@@ -5,6 +5,7 @@ import { readdirSync } from "node:fs";
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fleetPlaces } from "../../host/instance/fleet.ts";
+import { until } from "../support/client.ts";
 import { openTestDatabases, type TestDatabase } from "../support/databases.ts";
 import { moment } from "../support/past.ts";
 
@@ -199,6 +200,11 @@ describe("a database", () => {
 
   test("that was removed comes back as it was at its last moment", async () => {
     const one = await begin("proj_test_gone");
+    await until(
+      "a window, which begins a second after the base backup",
+      async () => (await host.commands.recovery_window({ database: one.name })).spans,
+      (spans) => spans.length > 0,
+    );
     await one.client.query("create table last (n int)");
     await one.client.query("insert into last values (7)");
     const at = await now(one.client);
