@@ -2,6 +2,7 @@
 // that make them what is wanted. Who acts owns the database, or reads it while it is full; all
 // other logins are stand-ins: members of who acts, that become it as they log in.
 import type { Login } from "../../src/contract/instance/spec.ts";
+import { holderRole } from "../instance/reader.ts";
 
 /** One role. */
 export interface Role extends Record<string, unknown> {
@@ -34,7 +35,8 @@ export const readerMark = "pg_maintain";
 export const rolesSql = (database: string) => `
   with owner as (select datdba as oid from pg_database where datname = ${literal(database)}),
     reader as (
-      select member as oid from pg_auth_members where roleid = '${readerMark}'::regrole),
+      select member as oid from pg_auth_members
+      where roleid = '${readerMark}'::regrole and member <> '${holderRole}'::regrole),
     stand_in as (
       select member as oid from pg_auth_members
       where roleid in (select oid from owner union select oid from reader))

@@ -193,6 +193,11 @@ export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {})
     get databases() {
       return program.databases;
     },
+    get means() {
+      return program.means;
+    },
+    /** As a host program does that ends; what it started goes on. */
+    leave: () => program.close(),
     get storage() {
       return program.storage;
     },
