@@ -24,6 +24,7 @@ const figures: Readonly<Record<string, () => Promise<Figure>>> = {
   webhooks: () => import("./webhook.ts"),
   doors: () => import("./doors.ts"),
   instances: () => import("./instance.ts"),
+  density: () => import("./density.ts"),
 };
 
 // Far beyond what a slow machine takes: a figure that hangs ends, and says where.

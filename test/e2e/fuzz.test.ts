@@ -16,7 +16,7 @@ const seed = Number(process.env.MIOSA_FUZZ_SEED ?? Date.now() % 1_000_000);
 const rounds = 3;
 // What the same load without damage does not show: more than this.
 const stallMilliseconds = 100;
-const programs = ["postgres", "pgbouncer_transaction", "pgbouncer_session", "host"] as const;
+const programs = ["pgbouncer_transaction", "pgbouncer_session", "host"] as const;
 
 const sender = join(import.meta.dirname, "../support/fuzz/load.ts");
 

@@ -10,7 +10,7 @@ import type { RunningSystem } from "./system.ts";
 const json = (file: string) => JSON.parse(readFileSync(file, "utf8"));
 
 /** The host's directory. */
-export function hostDirectory({ home }: RunningSystem): string {
+function hostDirectory({ home }: RunningSystem): string {
   return join(home, "host");
 }
 
@@ -30,7 +30,7 @@ export function superuserOf(system: RunningSystem, database: string) {
 }
 
 /** A connection as the host's superuser to the instance of a database. */
-export async function operatorClient(
+async function operatorClient(
   system: RunningSystem,
   database: string,
   inside = "postgres",
