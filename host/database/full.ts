@@ -4,7 +4,7 @@
 // a function or a grant to everybody, is taken away meanwhile, and given back after.
 //
 // Whoever prepared for it still finds ways to have its owner's code run, such as an index that
-// calls a function while it is built anew: so a database is also looked at, and ended when it grows.
+// calls a function while it is built anew: so it is also measured, and stopped when it grows.
 import { randomBytes } from "node:crypto";
 import type { InstanceSessions } from "./login.ts";
 import { literal, quoted, type Roles, readerMark, settingsSql } from "./role.ts";
