@@ -4,7 +4,7 @@ import { log, messageOf } from "../log.ts";
 import { writeSettings } from "./files.ts";
 import type { Fleet } from "./fleet.ts";
 import { type Hold, holdClients, type Parts } from "./serve.ts";
-import { startServer, stopServer } from "./server.ts";
+import { ensureServer, stopServer } from "./server.ts";
 import { platformSession } from "./session.ts";
 import { type InstanceSize, isTakenAtOnce } from "./size.ts";
 
@@ -102,7 +102,7 @@ export function createChange(parts: Parts, means: ChangeMeans) {
       if (server !== undefined) return work();
       const box = roster.box(name);
       writeSettings(box, record.size);
-      const visited = await startServer(box);
+      const visited = await ensureServer(box);
       roster.note(name, visited);
       try {
         return await work();

@@ -96,11 +96,16 @@ describe.each([10, 60, 150, 300, 600])("a host program that is killed after %i m
     expect(await ask(one, "select n from t order by n")).toEqual([{ n: 7 }, { n: 8 }]);
   });
 
-  test("of a branch, and of its removal", async () => {
-    const wanted = await host.order(`${name}_branch`);
+  let wanted: TestDatabase & { readonly spec: DatabaseSpec };
+
+  test("of a branch", async () => {
+    wanted = await host.order(`${name}_branch`);
     await host.killIn(later, "branch", name, wanted.name, wanted.spec);
     await host.databases.branch(name, wanted.name, wanted.spec);
     expect(await ask(wanted, "select n from t order by n")).toEqual([{ n: 7 }, { n: 8 }]);
+  });
+
+  test("of a removal, and what has its name next begins anew", async () => {
     await host.killIn(later, "remove", wanted.name);
     await host.databases.remove(wanted.name);
     expect(remains(wanted.name)).toEqual([]);
