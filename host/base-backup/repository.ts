@@ -58,8 +58,11 @@ export interface Repository {
   open(box: Box): Promise<void>;
   /** Takes a base backup of a running instance. */
   backUp(box: Box, type: BackupType): Promise<void>;
-  /** Keeps a finished segment of WAL of an instance; one that is kept already is as good. */
-  keep(box: Box, segment: string): Promise<void>;
+  /**
+   * Keeps a segment of WAL that is written to no more; one that is kept already is as good. It is
+   * the instance's own, or lies in the directory of copies `wal`.
+   */
+  keep(box: Box, segment: string, wal?: string): Promise<void>;
   /**
    * Fetches segments into `fetched/` of an instance, in their order; one is there once it is whole.
    * @throws Error at the first that it has not, or that is damaged
@@ -157,6 +160,11 @@ function backupsIn(said: string): readonly BaseBackup[] {
   }));
 }
 
+/** Encrypts the repository of a database; with the fleet's secret it can always be made again. */
+export function repositoryKey({ secret }: Pick<Fleet, "secret">, database: string): string {
+  return createHmac("sha256", secret).update(`repository ${database}`).digest("base64url");
+}
+
 // A backup is nobody's hurry: who works meanwhile comes first.
 const patiently: CommandLine = ["/usr/bin/nice", "-n", "10"];
 
@@ -173,9 +181,7 @@ const fetchEach = `
 export function repositoryOf(fleet: Fleet, database: string, retention: Retention): Repository {
   const directory = join(fleet.directory, "repository", database);
   const file = join(directory, "pgbackrest.conf");
-  const key = createHmac("sha256", fleet.secret)
-    .update(`repository ${database}`)
-    .digest("base64url");
+  const key = repositoryKey(fleet, database);
   const reach = { readable: { "/pgbackrest.conf": file }, writable: { "/repository": directory } };
 
   const wordsOf = (args: readonly string[]) => [
@@ -209,9 +215,10 @@ export function repositoryOf(fleet: Fleet, database: string, retention: Retentio
       const line = lineOf(box, [`--type=${type}`, "backup"]);
       await run([...patiently, ...line], secrets());
     },
-    keep: async (box, segment) => {
-      const file = join(inside.data, "pg_wal", segment);
-      await ask(box, ["archive-push", file], {}, keepSeconds);
+    keep: async (box, segment, wal) => {
+      const file = join(wal === undefined ? join(inside.data, "pg_wal") : "/wal", segment);
+      const readable = wal === undefined ? reach.readable : { ...reach.readable, "/wal": wal };
+      await ask(box, ["archive-push", file], { readable }, keepSeconds);
     },
     fetch: async (box, segments, signal) => {
       const args = ["-c", fetchEach, "sh", "/usr/bin/pgbackrest", ...segments];

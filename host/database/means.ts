@@ -10,6 +10,7 @@ import { listInside } from "../instance/inside.ts";
 import type { Keeper } from "../instance/keeper.ts";
 import { createLanes, type Lanes } from "../lane.ts";
 import type { Pair } from "../pooler/pair.ts";
+import type { RecoverySource } from "../recovery/recover.ts";
 import { isSegment } from "../wal/segment.ts";
 import { noteTimeline } from "../wal/timeline.ts";
 import { type Wal, walDirectory } from "../wal/wal.ts";
@@ -23,6 +24,8 @@ export interface DatabaseParts {
   readonly wal: Wal;
   readonly files: DatabaseFiles;
   readonly retention: Retention;
+  /** What a database is recovered from where its own repository does not serve: the store. */
+  readonly second?: ((database: string) => RecoverySource) | undefined;
   /** Told of each database that was made, and has no base backup yet. */
   readonly afterCreate?: (database: string) => void;
 }

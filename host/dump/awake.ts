@@ -16,13 +16,11 @@ export interface Awake {
 }
 
 /** The instance that serves a database. @throws HostProblem 404 */
-export function liveOf(keeper: Keeper, database: string) {
-  try {
-    return keeper.live(database).record;
-  } catch {
-    const message = `There is no database ${database} on this host.`;
-    throw new HostProblem(404, "unknown_database", message);
-  }
+export function liveOf({ nameAt, roster }: Keeper, database: string) {
+  const name = nameAt(database);
+  if (name !== undefined && roster.has(name)) return roster.get(name).record;
+  const message = `There is no database ${database} on this host.`;
+  throw new HostProblem(404, "unknown_database", message);
 }
 
 /** Makes the holds of a host's databases. */

@@ -25,9 +25,17 @@ import { atSocket, runProgram } from "./program.ts";
 import { giveRights, makePolicies } from "./rights.ts";
 
 const jobs = "2";
-// Each job sorts in memory what it indexes. Nothing of it counts before the last commit of the
-// load, which waits for the disk and with it for all WAL before.
-const loadOptions = "-c maintenance_work_mem=96MB -c synchronous_commit=off";
+const sortMegabytesMax = 96;
+
+/** Settings of a load's sessions. */
+function loadOptions({ limits }: Box): string {
+  // Each job sorts in memory what it indexes, within what one process may take.
+  const share = Math.floor(limits.dataBytesMax / 3 / 1024 ** 2);
+  const megabytes = Math.max(1, Math.min(sortMegabytesMax, share));
+  // Nothing of it counts before the last commit of the load, which waits for the disk and with it
+  // for all WAL before.
+  return `-c maintenance_work_mem=${megabytes}MB -c synchronous_commit=off`;
+}
 
 /** Where dumps are, and whose instances they are loaded into. */
 export interface LoadParts {
@@ -103,7 +111,7 @@ async function restoreEntries(
   await runProgram(box, {
     name: "pg_restore",
     args: [...atSocket(owner, database), ...how, "-L", inBox.list, inBox.archive],
-    secrets: { PGPASSWORD: password, PGOPTIONS: loadOptions },
+    secrets: { PGPASSWORD: password, PGOPTIONS: loadOptions(box) },
     readable: reachOf(unpacked),
     signal,
   });

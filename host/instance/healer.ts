@@ -39,7 +39,7 @@ const words = {
   leaving: "was told to stop and did not go",
 } as const;
 
-/** Makes the look, which remembers what it saw. `waited`: for how long clients of one have waited */
+/** Makes the look, which remembers what it saw; `waited` says how long clients of one have. */
 export function createHealer(options: HealerOptions) {
   const { probe, sendOn, startAnew, tell, clock } = options;
   const troubles = new Map<string, Trouble>();

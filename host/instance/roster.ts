@@ -22,6 +22,10 @@ export interface InstanceCondition {
   readonly condition: "runs" | "halted" | "gone";
 }
 
+function conditionNow(record: InstanceRecord, server: Running | undefined): InstanceCondition {
+  return { record, server, condition: server === undefined ? "gone" : conditionOf(server) };
+}
+
 /** What is known of the instances of a host; it changes nothing but records. */
 export interface Roster {
   all(): readonly InstanceState[];
@@ -109,10 +113,7 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
   return {
     all: () => [...records.values()].map(stateOf),
     conditions: () =>
-      [...records.values()].map((record) => {
-        const server = servers.get(record.name);
-        return { record, server, condition: server === undefined ? "gone" : conditionOf(server) };
-      }),
+      [...records.values()].map((record) => conditionNow(record, servers.get(record.name))),
     has: (name) => records.has(name),
     get: (name) => stateOf(recordOf(name)),
     box,

@@ -65,20 +65,11 @@ function logOfPooler(path: string, mode: "transaction" | "session"): SearchedLog
   return { name: mode.slice(0, 1), isShared: true, files: () => filesOf(path), parse };
 }
 
-/** The instance that serves a database; undefined when the host does not have it. */
-function liveIn(keeper: Keeper, database: string): string | undefined {
-  try {
-    return keeper.live(database).record.name;
-  } catch {
-    return undefined;
-  }
-}
-
 /** All logs with lines about a database. */
 function logsOf({ keeper, asideOf, poolerLogs }: LogParts, database: string) {
-  const live = liveIn(keeper, database);
-  if (live === undefined) return [];
-  const { roster } = keeper;
+  const { roster, nameAt } = keeper;
+  const live = nameAt(database);
+  if (live === undefined || !roster.has(live)) return [];
   const former = asideOf(database).slice(0, formersMax).filter(roster.has).toReversed();
   const poolers = poolerLogs(database);
   return [

@@ -71,7 +71,7 @@ function healerOf(attended: Attended) {
 }
 
 /** What it looks after, until the signal aborts. */
-type Attended = Pick<Host, "keeper" | "pair" | "files" | "incidents"> & {
+type Attended = Pick<Host, "keeper" | "pair" | "files" | "incidents" | "awake"> & {
   readonly signal: AbortSignal;
 };
 
@@ -85,14 +85,15 @@ function waitsOf({ keeper }: Attended, uses: ReadonlyMap<string, LineUse>) {
   return (name: string) => waits.get(name) ?? 0;
 }
 
-/** Databases whose instance runs, and is to. */
-function awakeOf({ keeper, files }: Attended, conditions: readonly InstanceCondition[]) {
+/** Databases whose instance runs, is to, and is not at work for the host program. */
+function awakeOf({ keeper, files, awake }: Attended, conditions: readonly InstanceCondition[]) {
   const running = new Set(
     conditions
       .filter(({ record, condition }) => record.wanted === "running" && condition === "runs")
       .map(({ record }) => record.name),
   );
-  const lines = files.databases.all().map(({ database }) => database);
+  const all = files.databases.all().map(({ database }) => database);
+  const lines = all.filter((line) => !awake.isHeld(line));
   return new Set(lines.filter((line) => running.has(keeper.nameAt(line) ?? "")));
 }
 

@@ -1,10 +1,19 @@
 // What carries out each command on this host.
+import { statSync } from "node:fs";
 import { hostCommands } from "../../src/contract/instance/command.ts";
+import { databaseHandlers } from "../database/handlers.ts";
+import { sessionHandlers } from "../database/session.ts";
+import { openDumps } from "../dump/dump.ts";
+import { openDumpStore } from "../dump-store.ts";
 import { openMark } from "../mark.ts";
+import { logHandlers } from "../observe/log.ts";
+import { type Metrics, openMetrics } from "../observe/metric.ts";
 import { HostProblem } from "../problem.ts";
 import type { CommandHandlers } from "../server/command.ts";
 import { layout } from "./config.ts";
 import type { Host } from "./open.ts";
+import { modes, probeWays } from "./poolers.ts";
+import { dumpKey } from "./secret.ts";
 import type { Opened } from "./serve.ts";
 import { statusHandlers } from "./status.ts";
 
@@ -26,26 +35,64 @@ function ownHandlers({ config, incidents, journal }: Host): Pick<CommandHandlers
   };
 }
 
-/** Where dumps come and go over HTTP. */
-function createDumps(): Opened["dumps"] {
-  const refuse = () => {
-    throw new HostProblem(501, "not_built", "This host cannot keep dumps yet.");
-  };
-  return {
-    store: { write: refuse, find: refuse, read: refuse, remove: refuse, list: refuse },
-    receive: refuse,
-  };
+/** Instances that were put aside for a database, the newest first. */
+function asideOf({ keeper }: Host, database: string): readonly string[] {
+  const live = keeper.nameAt(database);
+  // A record is written when what is wanted of an instance changes.
+  const changedAt = (name: string) =>
+    statSync(keeper.roster.box(name).place.record, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return keeper.roster
+    .all()
+    .filter(({ record }) => record.database === database && record.name !== live)
+    .filter(({ record }) => record.wanted === "stopped")
+    .map(({ record }) => ({ name: record.name, at: changedAt(record.name) }))
+    .toSorted((one, other) => other.at - one.at)
+    .map(({ name }) => name);
 }
 
-/** Makes the handlers of all commands, and what dumps go through. */
-export function createHandlers(host: Host): Pick<Opened, "handlers" | "dumps"> {
-  const built: Partial<CommandHandlers> = { ...statusHandlers(host), ...ownHandlers(host) };
+/** Numbers of all databases. */
+function metricsOf({ config, fleet, keeper, files, poolers, storage }: Host): Metrics {
+  return openMetrics({
+    ...{ fleet, keeper, directory: layout(config.directory).metrics, now: Date.now },
+    databases: () => files.databases.all().map(({ database }) => database),
+    consoles: () => modes.map((mode) => poolers[mode].console),
+    sizeOf: (database) => storage.of(keeper.nameAt(database) ?? "")?.dataBytes ?? null,
+  });
+}
+
+/** Refuses what nobody has built. */
+function notBuilt(): CommandHandlers {
   const missing = Object.keys(hostCommands).map((name) => {
     const refuse = async () => {
       throw new HostProblem(501, "not_built", `This host cannot do ${name} yet.`);
     };
     return [name, refuse] as const;
   });
-  const handlers = { ...(Object.fromEntries(missing) as unknown as CommandHandlers), ...built };
-  return { handlers, dumps: createDumps() };
+  return Object.fromEntries(missing) as unknown as CommandHandlers;
+}
+
+/** Makes the handlers of all commands, and what they share with who keeps the host. */
+export function createHandlers(host: Host): Pick<Opened, "handlers" | "dumps"> & {
+  readonly metrics: Metrics;
+} {
+  const { config, fleet, keeper, means, databases, storage, poolers } = host;
+  const store = openDumpStore(layout(config.directory).dumps, dumpKey(host.secrets));
+  const dumps = openDumps({ fleet, keeper, store, awake: host.awake });
+  const metrics = metricsOf(host);
+  const logs = { transaction: poolers.transaction.log, session: poolers.session.log };
+  const handlers = {
+    ...notBuilt(),
+    ...statusHandlers(host),
+    ...ownHandlers(host),
+    ...databaseHandlers({ means, databases, storage, ways: probeWays(config) }),
+    ...sessionHandlers(means),
+    ...dumps.handlers,
+    ...metrics.handlers,
+    ...logHandlers({
+      keeper,
+      asideOf: (database) => asideOf(host, database),
+      poolerLogs: () => logs,
+    }),
+  };
+  return { handlers, dumps, metrics };
 }

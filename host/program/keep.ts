@@ -1,8 +1,10 @@
 // What a host does by itself for as long as it runs.
 
 import { endNow } from "../base/running.ts";
+import { settleAll } from "../database/settle.ts";
 import { cutLog } from "../instance/log.ts";
 import { log, messageOf } from "../log.ts";
+import type { Metrics } from "../observe/metric.ts";
 import { createStatementWatch } from "../pooler/statement-memory.ts";
 import { probeServer } from "../server-probe.ts";
 import { createWatch, type Program, supervise, type Watch } from "../supervise.ts";
@@ -16,6 +18,8 @@ const probeMilliseconds = 1000;
 const certificateMilliseconds = 60_000;
 const logMilliseconds = 10_000;
 const lookMilliseconds = 1000;
+const storageMilliseconds = 5000;
+const metricMilliseconds = 15_000;
 const memoryMilliseconds = 2000;
 
 /** A pooler, for who watches it. */
@@ -72,16 +76,17 @@ export function watchPoolers(host: Host): Readonly<Record<Mode, Watch>> {
 export interface Keepers {
   readonly watches: ReturnType<typeof watchPoolers>;
   readonly attention: Attention;
+  readonly metrics: Pick<Metrics, "look">;
 }
 
 /** Keeps a host until the signal aborts; resolves when nothing of it is at work any more. */
 export async function keepHost(
   host: Host,
   http: Http,
-  { watches, attention }: Keepers,
+  { watches, attention, metrics }: Keepers,
   signal: AbortSignal,
 ): Promise<void> {
-  const { keeper, poolers } = host;
+  const { keeper, poolers, storage } = host;
   const cutLogs = async () => {
     keeper.cutLogs();
     for (const mode of modes) cutLog(poolers[mode].log);
@@ -89,8 +94,11 @@ export async function keepHost(
   await Promise.all([
     ...modes.map((mode) => supervise(watches[mode], signal)),
     ...watchStatements(host, signal),
+    settleAll(host.means),
     repeat("look after instances", lookMilliseconds, attention.look, signal),
     repeat("put databases to sleep", lookMilliseconds, attention.sleepIdle, signal),
+    repeat("measure databases", storageMilliseconds, storage.look, signal),
+    repeat("count", metricMilliseconds, metrics.look, signal),
     repeat("renew", certificateMilliseconds, () => renew(host, http, false), signal),
     repeat("cut logs", logMilliseconds, cutLogs, signal),
   ]);

@@ -60,9 +60,10 @@ function begin(ground: Ground, http: Http, signal: AbortSignal): { up: Promise<v
     const watches = watchPoolers(host);
     const attention = createAttention({ ...host, signal });
     const notReady = () => modes.filter((mode) => !watches[mode].isReady());
-    http.open({ ...createHandlers(host), notReady });
+    const { metrics, ...work } = createHandlers(host);
+    http.open({ ...work, notReady });
     onSignals(["SIGHUP"], () => renew(host, http, true));
-    keeping = keepHost(host, http, { watches, attention }, signal);
+    keeping = keepHost(host, http, { watches, attention, metrics }, signal);
     keeping.catch(giveUp);
   });
   const stop = async () => {

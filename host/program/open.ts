@@ -2,20 +2,25 @@
 // a former host program ended without them, is taken over.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Retention } from "../base-backup/repository.ts";
 import { prepareCertificate } from "../certificate.ts";
 import { openDatabases } from "../database/databases.ts";
+import { createGuard } from "../database/guard.ts";
 import { openMeans } from "../database/means.ts";
 import { linesOf, openDatabaseFiles } from "../database/record.ts";
+import { openStorage } from "../database/storage.ts";
+import { createAwake } from "../dump/awake.ts";
 import { makePrivateDirectories } from "../file.ts";
 import { openIncidents } from "../incident.ts";
 import { makePassable } from "../instance/files.ts";
 import { type Fleet, fleetPlaces } from "../instance/fleet.ts";
 import { openGroups } from "../instance/group.ts";
-import { openKeeper } from "../instance/keeper.ts";
+import { type Keeper, openKeeper } from "../instance/keeper.ts";
 import type { LineChange } from "../instance/serve.ts";
 import { type Journal, openJournal } from "../journal.ts";
 import { planOf } from "../plan.ts";
 import { createPair, type Pair } from "../pooler/pair.ts";
+import { openStore, type Store } from "../store/store.ts";
 import { createWal } from "../wal/wal.ts";
 import { type HostConfig, layout } from "./config.ts";
 import { type Mode, makePoolers, modes, type Poolers } from "./poolers.ts";
@@ -44,7 +49,8 @@ function makeDirectories(directory: string): void {
   makePrivateDirectories(tls, metrics, dumps);
 }
 
-function fleetOf(config: HostConfig, secret: string): Fleet {
+/** The instances of a host, with the secret its keys are made of. */
+export function fleetOf(config: HostConfig, secret: string): Fleet {
   const { binaries, directory, first_uid: firstUid, cgroup = [] } = config;
   const groups = openGroups(Array.isArray(cgroup) ? cgroup : [cgroup]);
   return { binaries, directory, firstUid, groups, secret };
@@ -96,6 +102,19 @@ function noteIn(journal: Journal): LineChange {
   };
 }
 
+/** The second copy of everything, where there is to be one. */
+function openSecond(
+  { config, fleet, files, identity }: Ground,
+  keeper: Keeper,
+  retention: Retention,
+): Store | undefined {
+  const { s3 } = config.backup;
+  if (s3 === undefined) return undefined;
+  const { dumps } = layout(config.directory);
+  const hostId = config.host_id;
+  return openStore({ fleet, keeper, files, retention, s3, hostId, identity, dumps });
+}
+
 /** Has all of it run. */
 export async function openHost(ground: Ground) {
   const { config, fleet, files } = ground;
@@ -110,10 +129,17 @@ export async function openHost(ground: Ground) {
   const poolers = await startPoolers(ground, linesFor);
   pair = createPair({ ...poolers, linesFor });
   await pair.letAllGo();
-  const wal = createWal(fleet);
   const retention = { recoveryDays, baseBackupDays };
-  const means = openMeans({ fleet, keeper, pair, wal, files, retention });
+  const store = openSecond(ground, keeper, retention);
+  const wal = createWal(fleet, store?.follow);
+  const second = store?.source;
+  const means = openMeans({ fleet, keeper, pair, wal, files, retention, second });
   const databases = openDatabases(means);
-  return { ...ground, keeper, poolers, linesFor, pair, wal, means, databases };
+  const storage = openStorage(means, { now: Date.now, onMeasured: createGuard(means) });
+  const awake = createAwake(keeper);
+  return {
+    ...{ ...ground, keeper, poolers, linesFor, pair, wal, store, means },
+    ...{ databases, storage, awake },
+  };
 }
 export type Host = Awaited<ReturnType<typeof openHost>>;

@@ -1,5 +1,6 @@
 // The poolers of a host: one for each pool mode, for all of its databases.
 import { join } from "node:path";
+import type { ProbeWays } from "../database/probe.ts";
 import { verifierOf } from "../instance/verifier.ts";
 import type { PoolerOptions } from "../pooler/files.ts";
 import { createPooler, type Pooler } from "../pooler/pooler.ts";
@@ -60,6 +61,17 @@ export function webSocketTargets(config: HostConfig): Targets {
     return [port, { path: join(directory, `.s.PGSQL.${port}`) }] as const;
   });
   return { ports: new Map(ports) };
+}
+
+/** How a client of this machine gets to the pooler that shares connections. */
+export function probeWays(config: HostConfig): ProbeWays {
+  const { directory, port } = sqlTarget(config);
+  // Who the server is, is known here.
+  const ssl = isLoopback(config) ? {} : { ssl: { rejectUnauthorized: false } };
+  return {
+    address: { host: localAddress(config), port, ...ssl },
+    socket: { host: directory, port },
+  };
 }
 
 /** The address this machine reaches the poolers at over TCP. */

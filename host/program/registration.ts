@@ -14,6 +14,11 @@ const Registration = z.object({
   ca_certificates: z.string().optional(),
 });
 
+/** Has a directory that is new be a host that was somewhere else before. */
+export function registerAs({ directory, host_id }: HostConfig, identity: string): void {
+  writeIfChanged(layout(directory).registration, JSON.stringify({ host_id, identity }));
+}
+
 /** Keeps it up to date. @returns the identity @throws Error when the directory is another host's */
 export function keepRegistration(config: HostConfig): string {
   const { registration: file } = layout(config.directory);

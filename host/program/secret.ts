@@ -1,5 +1,6 @@
 // What the host program keeps to itself, in one file that nobody else reads.
 import { createHmac, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { readIfExists, writeAtomically } from "../file.ts";
 
@@ -30,6 +31,15 @@ export function keepSecrets(file: string, given: string | undefined): Secrets {
   }
   if (kept === undefined) writeAtomically(file, JSON.stringify(secrets));
   return secrets;
+}
+
+/** The host's secret in a copy of that file. @throws Error when it is none */
+export function hostSecretIn(file: string): string {
+  const kept = z
+    .object({ host_secret: Secrets.shape.host_secret })
+    .safeParse(JSON.parse(readFileSync(file, "utf8")));
+  if (kept.success) return kept.data.host_secret;
+  throw new Error(`${file} has no host_secret: give a copy of the host's secret.json.`);
 }
 
 /** Encrypts dumps. */

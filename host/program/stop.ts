@@ -10,6 +10,9 @@ import { modes } from "./poolers.ts";
 /** Each writes a checkpoint: more at once make each later. */
 const stopsAtOnce = 8;
 
+/** For what was written last to reach the store. */
+const lastSeconds = 5;
+
 /** Stops every Postgres, also those that were just being made, recovered or looked at. */
 async function stopServers({ fleet }: Host): Promise<void> {
   const inTurn = createTurns(stopsAtOnce);
@@ -33,6 +36,8 @@ export async function stopHost(host: Host): Promise<void> {
   await Promise.all(modes.map((mode) => host.poolers[mode].stop()));
   await stopServers(host);
   await takeLast(host);
+  await host.storage.close();
   await host.wal.close();
+  await host.store?.close(lastSeconds);
   host.keeper.close();
 }

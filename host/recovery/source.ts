@@ -4,10 +4,11 @@ import type { RecoverySource } from "./recover.ts";
 
 /** What a database is recovered from, the nearest first. */
 export function sourcesOf(
-  { safe }: Pick<DatabaseMeans, "safe">,
+  { safe, second }: Pick<DatabaseMeans, "safe" | "second">,
   database: string,
 ): readonly RecoverySource[] {
   const repository = safe.repository(database);
   const wal = walDirectory(repository);
-  return [{ number: 1, repository, wal, laidOuts: safe.laidOuts(database) }];
+  const first = { number: 1 as const, repository, wal, laidOuts: safe.laidOuts(database) };
+  return second === undefined ? [first] : [first, second(database)];
 }

@@ -118,6 +118,8 @@ interface Following {
   readonly ending: AbortController;
   /** What is being taken; one at a time. */
   last: Promise<unknown>;
+  /** Called when something was taken, or kept. */
+  readonly told: () => void;
   /** What is being kept; one at a time. */
   keeping: Promise<unknown> | undefined;
   readonly taken: Trial;
@@ -129,7 +131,9 @@ function take(following: Following, isSure: boolean): Promise<boolean> {
   const taken = following.last.then(async () => {
     if (!following.isPrepared) await following.prepare();
     following.isPrepared = true;
-    return following.shipper.take(isSure);
+    const hasTaken = await following.shipper.take(isSure);
+    if (hasTaken) following.told();
+    return hasTaken;
   });
   following.last = taken.catch(() => undefined);
   return taken;
@@ -137,9 +141,9 @@ function take(following: Following, isSure: boolean): Promise<boolean> {
 
 /** Keeps what is finished, unless that goes on already. */
 function keepOn(database: string, following: Following): void {
-  const { shipper, ending, kept } = following;
+  const { shipper, ending, kept, told } = following;
   following.keeping ??= tryOn(kept, `Segments of ${database} are not kept`, async () => {
-    while (!ending.signal.aborted && (await shipper.keepNext()));
+    while (!ending.signal.aborted && (await shipper.keepNext())) told();
   }).finally(() => {
     following.keeping = undefined;
   });
@@ -160,7 +164,12 @@ async function run(database: string, following: Following): Promise<void> {
 }
 
 /** Makes the following of a source, which goes on where a former one ended. */
-function followingOf(fleet: Fleet, source: WalSource, former: Following | undefined): Following {
+function followingOf(
+  fleet: Fleet,
+  source: WalSource,
+  former: Following | undefined,
+  told: (database: string) => void,
+): Following {
   const { box, repository } = source;
   const questions = createQuestions(fleet, source);
   const shipper = createShipper({
@@ -176,12 +185,13 @@ function followingOf(fleet: Fleet, source: WalSource, former: Following | undefi
   return {
     ...{ shipper, prepare, isPrepared: false, ending: new AbortController() },
     last: former?.last ?? Promise.resolve(),
+    told: () => told(source.database),
     ...{ keeping: undefined, taken: { failure: null }, kept: { failure: null } },
   };
 }
 
-/** Makes it; nothing is followed yet. */
-export function createWal(fleet: Fleet): Wal {
+/** Makes it; nothing is followed yet. `told` is called when something was taken, or kept. */
+export function createWal(fleet: Fleet, told: (database: string) => void = () => undefined): Wal {
   const all = new Map<string, Following>();
 
   function get(database: string): Following {
@@ -204,7 +214,7 @@ export function createWal(fleet: Fleet): Wal {
     follow(source) {
       const former = all.get(source.database);
       former?.ending.abort();
-      const following = followingOf(fleet, source, former);
+      const following = followingOf(fleet, source, former, told);
       all.set(source.database, following);
       void run(source.database, following);
     },

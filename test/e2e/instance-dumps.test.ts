@@ -1,5 +1,6 @@
 // Dumps of databases whose Postgres is their own: whole, encrypted, made by who sees everything and
 // can do nothing, and loaded by who may do what the tenant may.
+import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -128,6 +129,30 @@ describe("a dump", () => {
   });
 });
 
+test("a host program that is killed leaves no pg_dump behind", async () => {
+  const [platform, { limits, ...box }] = [platformIn(one), boxOf(one)];
+  const module = JSON.stringify(join(import.meta.dirname, "../../host/dump/program.ts"));
+  const order = {
+    name: "pg_dump",
+    args: ["-h", "/instance/socket", "-U", one.login, "-d", one.name, "-Fc"],
+    secrets: { PGPASSWORD: one.password, PGOPTIONS: "-c client_connection_check_interval=1000" },
+  };
+  const text = `
+    const { startProgram } = await import(${module});
+    const box = { ...${JSON.stringify(box)}, groups: () => [], limits: ${JSON.stringify(limits)} };
+    const { signal } = new AbortController();
+    startProgram(box, { ...${JSON.stringify(order)}, signal }).output.resume();`;
+  await client.query("begin; lock table ledger in access exclusive mode");
+  const program = spawn(process.execPath, ["--input-type=module", "-e", text]);
+  const dumping = "select from pg_stat_activity where application_name = 'pg_dump'";
+  const count = async () => (await platform.query(dumping)).length;
+  await until("A pg_dump", count, (found) => found === 1);
+  program.kill("SIGKILL");
+  await until("No pg_dump", count, (found) => found === 0);
+  await client.query("rollback");
+  await platform.close();
+});
+
 describe("the role that dumps", () => {
   const password = "only this test knows it";
   let dumper: Client;
@@ -242,6 +267,52 @@ describe("a load", () => {
     expect(refused).toMatch(/permission denied to create extension "postgres_fdw"/);
     expect(refused).not.toContain(host.fleet.directory);
     expect(readdirSync(boxOf(fresh).place.directory)).not.toContain("load");
+  });
+
+  test("makes what has other owners and rights the tenant's own", async () => {
+    const source = await host.create("proj_test_owners");
+    const platform = platformIn(source);
+    for (const role of ["alice", "bob"]) await platform.query(`create role ${role}`);
+    for (const text of [
+      "create schema app authorization alice",
+      "create table app.note (n int primary key, word text)",
+      "insert into app.note values (1, 'one'), (2, 'two')",
+      "alter table app.note owner to alice",
+      "grant select on app.note to bob",
+      "create function app.one() returns int language sql return 1",
+      "revoke execute on function app.one() from public",
+      "alter function app.one() owner to alice",
+      "alter default privileges for role alice grant select on tables to bob",
+      "comment on extension pg_stat_statements is 'another word'",
+    ]) {
+      await platform.query(text);
+    }
+    await platform.close();
+    const tenant = await loaded(await dumps.make(source.name), "proj_test_owned");
+    const { rows } = await tenant.query(`
+      select tableowner = current_user as is_mine,
+        has_function_privilege('public', 'app.one()', 'execute') as is_open,
+        (select count(*)::int from app.note) as count
+      from pg_tables where tablename = 'note'`);
+    expect(rows).toEqual([{ is_mine: true, is_open: false, count: 2 }]);
+    await tenant.end();
+  });
+
+  test("of rows that break a constraint fails by the object's name", async () => {
+    const source = await host.create("proj_test_broken");
+    const tenant = await host.connect(source);
+    for (const text of [
+      "create function may(n int) returns bool language sql return (n < 9)",
+      "create table note (n int constraint small_only check (may(n)))",
+      "insert into note values (1), (2), (3)",
+      "create or replace function may(n int) returns bool language sql return (n < 2)",
+    ]) {
+      await tenant.query(text);
+    }
+    await tenant.end();
+    const archive = await dumps.make(source.name);
+    const fresh = await host.create("proj_test_unbroken");
+    await expect(load(archive, fresh)).rejects.toThrow(/note.*small_only/);
   });
 
   test("runs nothing of an archive with more rights than the tenant's", async () => {

@@ -16,6 +16,8 @@ import { verifierOf } from "../../host/instance/verifier.ts";
 import { createPair, type Pair } from "../../host/pooler/pair.ts";
 import { createPooler, type Pooler } from "../../host/pooler/pooler.ts";
 import { pastVerbs } from "../../host/recovery/past.ts";
+import type { S3Settings } from "../../host/store/s3.ts";
+import { openStore } from "../../host/store/store.ts";
 import { createWal } from "../../host/wal/wal.ts";
 
 export const modes = ["transaction", "session"] as const;
@@ -28,7 +30,18 @@ export interface ProgramFacts {
   readonly certificate: { readonly cert: string; readonly key: string };
   /** Of the poolers' consoles. */
   readonly password: string;
+  /** The second copy of all of it. */
+  readonly s3?: S3Settings;
 }
+
+/** Of every host of a test: one that is rebuilt is the same. */
+export const testHost = {
+  hostId: "0193f0f0-0000-7000-8000-000000000001",
+  identity: "0193f0f0-0000-7000-8000-000000000002",
+};
+
+/** Where dumps are. */
+export const dumpsOf = ({ directory }: Pick<Fleet, "directory">) => join(directory, "dump");
 
 async function makePoolers({ fleet, ports, certificate, password }: ProgramFacts) {
   const { instances, links, bells } = fleetPlaces(fleet);
@@ -64,8 +77,12 @@ export async function openProgram(facts: ProgramFacts) {
   await Promise.all(modes.map((mode) => poolers[mode].start(linesFor(mode))));
   pair = createPair({ ...poolers, linesFor });
   await pair.letAllGo();
-  const wal = createWal(fleet);
-  const means = openMeans({ fleet, keeper, pair, wal, files, retention });
+  const { s3 } = facts;
+  const dumps = dumpsOf(fleet);
+  const store = s3 && openStore({ ...testHost, fleet, keeper, files, retention, s3, dumps });
+  const wal = createWal(fleet, store?.follow);
+  const second = store?.source;
+  const means = openMeans({ fleet, keeper, pair, wal, files, retention, second });
   const databases = { ...openDatabases(means), ...pastVerbs(means) };
   const guard = createGuard(means, marginBytes);
   const lookAtLogins = createLoginLook(means);
@@ -84,8 +101,10 @@ export async function openProgram(facts: ProgramFacts) {
   const close = async () => {
     await storage.close();
     await wal.close();
+    await store?.close();
     keeper.close();
     for (const mode of modes) await poolers[mode].console.close();
   };
-  return { files, poolers, linesFor, keeper, pair, databases, storage, commands, means, close };
+  const shown = { keeper, pair, wal, databases, store, storage, commands, means };
+  return { ...shown, files, poolers, linesFor, close };
 }

@@ -9,10 +9,11 @@ import { fileURLToPath } from "node:url";
 import { Client } from "pg";
 import type { PreviewRecord } from "../../host/database/record.ts";
 import { settleAll } from "../../host/database/settle.ts";
+import type { Fleet } from "../../host/instance/fleet.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
 import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
 import { makePair } from "./certificate.ts";
-import { type Mode, modes, openProgram, type ProgramFacts } from "./database-program.ts";
+import { dumpsOf, type Mode, modes, openProgram, type ProgramFacts } from "./database-program.ts";
 import { openTestFleet } from "./fleet.ts";
 import { freePort } from "./host.ts";
 import { smallSpec } from "./spec.ts";
@@ -49,6 +50,10 @@ function shownBy(program: () => Awaited<ReturnType<typeof openProgram>>) {
     get storage() {
       return program().storage;
     },
+    get store() {
+      return program().store;
+    },
+    takeNow: (database: string) => program().wal.takeNow(database),
     /** What the control plane may send. */
     get commands() {
       return program().commands;
@@ -87,14 +92,33 @@ async function runKilled(
   await ended;
 }
 
+/** What differs between hosts of a test. */
+export interface TestDatabasesOptions extends Pick<ProgramFacts, "s3"> {
+  /** One that is there already, with the ports it was served at. */
+  readonly over?: {
+    readonly fleet: Fleet;
+    readonly ports: ProgramFacts["ports"];
+    readonly remove: () => Promise<void>;
+  };
+}
+
+/** Logs in as a tenant. */
+async function connectTo(port: number, who: TestDatabase): Promise<Client> {
+  const { name: database, login: user, password } = who;
+  const client = new Client({ host: "127.0.0.1", port, database, user, password });
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
 /** Starts all of it; nothing is in it yet. */
-export async function openTestDatabases() {
-  const { fleet, remove } = await openTestFleet();
+export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {}) {
+  const { fleet, remove } = over ?? (await openTestFleet());
+  const ports = over?.ports ?? { transaction: await freePort(), session: await freePort() };
   const facts: ProgramFacts = {
-    fleet,
-    ports: { transaction: await freePort(), session: await freePort() },
-    certificate: makePair(fleet.directory, "pooler"),
+    ...{ fleet, ports, certificate: makePair(fleet.directory, "pooler") },
     password: randomBytes(24).toString("base64url"),
+    ...(s3 === undefined ? {} : { s3 }),
   };
   let program = await openProgram(facts);
 
@@ -104,14 +128,7 @@ export async function openTestDatabases() {
     return made;
   }
 
-  async function connect(who: TestDatabase, mode: Mode = "transaction"): Promise<Client> {
-    const { name: database, login: user, password } = who;
-    const at = { host: "127.0.0.1", port: facts.ports[mode], database };
-    const client = new Client({ ...at, user, password });
-    client.on("error", () => undefined);
-    await client.connect();
-    return client;
-  }
+  const connect = (who: TestDatabase, mode: Mode = "transaction") => connectTo(ports[mode], who);
 
   /** Has another program do something, while this one is away. */
   async function away(work: () => Promise<void>): Promise<void> {
@@ -123,7 +140,7 @@ export async function openTestDatabases() {
   return Object.assign(
     shownBy(() => program),
     {
-      ...{ fleet, order, create, connect },
+      ...{ fleet, order, create, connect, ports, remove, dumps: dumpsOf(fleet) },
       /** As a host program does that is started anew: it knows what is on disk, and what runs. */
       comeAnew: () => away(async () => undefined),
       /** Has a program be killed in the middle of a verb, so long after it began. */

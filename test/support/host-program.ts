@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Client, type ClientConfig } from "pg";
 import type { z } from "zod";
+import { findRunning } from "../../host/base/running.ts";
 import { fleetMark } from "../../host/instance/fleet.ts";
 import { findServers } from "../../host/instance/server.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
@@ -135,6 +136,17 @@ function commander(url: string, hostId: string, signer: Awaited<ReturnType<typeo
   return { send, command };
 }
 
+/** The process of a pooler: its first word is its own, those around it are boxes. */
+function poolerPid(directory: string, mode: Mode): number {
+  const file = join(directory, "pooler", `${mode}.ini`);
+  const found = findRunning(([path = "", ...args]) =>
+    path.endsWith("/pgbouncer") && args.includes(file) ? mode : undefined,
+  );
+  const pid = found.get(mode)?.pid;
+  if (pid === undefined) throw new Error(`The pooler for mode ${mode} does not run.`);
+  return pid;
+}
+
 /** Prepares a host program, in a directory of its own; `start` starts it. */
 export async function prepareHostProgram(changes: Changes = {}) {
   const home = makeRunDirectory();
@@ -156,6 +168,9 @@ export async function prepareHostProgram(changes: Changes = {}) {
     const [login, password] = [`usr_${name}`, randomBytes(24).toString("base64url")];
     return { name, login, password, spec: smallSpec(login, await verifierOf(password, 4096)) };
   }
+
+  /** Every Postgres that runs, by the name of its instance. */
+  const servers = () => findServers(fleetMark({ directory }));
 
   return {
     ...program,
@@ -180,8 +195,12 @@ export async function prepareHostProgram(changes: Changes = {}) {
       await client.connect();
       return client;
     },
-    /** Every Postgres that runs, by the name of its instance. */
-    servers: () => findServers(fleetMark({ directory })),
+    servers,
+    /** The Postgres of a database; undefined while none runs. */
+    server: ({ name }: ProgramDatabase) =>
+      [...servers()].find(([instance]) => instance.split(".")[0] === name)?.[1],
+    /** The process of a pooler. */
+    pooler: (mode: Mode) => poolerPid(directory, mode),
     /** Processes of the host, the program's own and all it started. */
     processes: () => processesOf(directory),
     /** Ends the host program alone, as a crash would. */

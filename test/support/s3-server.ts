@@ -90,6 +90,8 @@ function get(store: S3Store, { request, response, key }: Asked) {
     wanted[middle] = (wanted[middle] ?? 0) ^ 1;
     faults += 1;
   }
+  const meta = store.metaOf(key);
+  if (meta !== "") response.setHeader("x-amz-meta-sha256", meta);
   response.writeHead(range === null ? 200 : 206, {
     "content-length": wanted.length,
     "last-modified": new Date().toUTCString(),
@@ -97,9 +99,9 @@ function get(store: S3Store, { request, response, key }: Asked) {
   response.end(request.method === "HEAD" ? "" : wanted);
 }
 
-function put(store: S3Store, { response, query, key, body }: Asked) {
+function put(store: S3Store, { request, response, query, key, body }: Asked) {
   const upload = query.get("uploadId");
-  if (upload === null) store.put(key, body);
+  if (upload === null) store.put(key, body, String(request.headers["x-amz-meta-sha256"] ?? ""));
   else store.putPart(upload, Number(query.get("partNumber")), body);
   response.setHeader("etag", etagOf(body));
   answer(response, 200);

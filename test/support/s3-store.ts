@@ -57,10 +57,13 @@ function uploadsIn(at: At, put: (key: string, content: Buffer) => void) {
 /** Opens a bucket in a directory. */
 export function openS3Store(directory: string) {
   const at: At = (kind, name) => join(directory, kind, encodeURIComponent(name));
-  for (const kind of ["object", "upload"]) mkdirSync(join(directory, kind), { recursive: true });
+  for (const kind of ["object", "upload", "meta"])
+    mkdirSync(join(directory, kind), { recursive: true });
 
-  function put(key: string, content: Buffer): void {
+  /** `meta` is kept beside it. */
+  function put(key: string, content: Buffer, meta = ""): void {
     const part = at("upload", randomUUID());
+    writeFileSync(at("meta", key), meta);
     writeFileSync(part, content);
     renameSync(part, at("object", key));
   }
@@ -88,6 +91,7 @@ export function openS3Store(directory: string) {
   return {
     put,
     list,
+    metaOf: (key: string): string => readFileSync(at("meta", key), "utf8"),
     /** Bytes of an object, undefined when there is none. */
     sizeOf: (key: string): number | undefined =>
       statSync(at("object", key), { throwIfNoEntry: false })?.size,
