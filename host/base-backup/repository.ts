@@ -6,7 +6,7 @@ import { createHmac } from "node:crypto";
 import { chmodSync, chownSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { type CommandLine, run } from "../base/spawn.ts";
+import { patiently, run } from "../base/spawn.ts";
 import { writeIfChanged } from "../file.ts";
 import { type Box, type BoxReach, toolLine } from "../instance/box.ts";
 import { giveTo, makePassable } from "../instance/files.ts";
@@ -76,6 +76,8 @@ export interface Repository {
   list(box: Box): Promise<readonly BaseBackup[]>;
   /** Takes away what the retention no longer needs. */
   expire(box: Box): Promise<void>;
+  /** Has every file of it read and compared, behind all that serves. @returns what was found */
+  verify(box: Box): Promise<string>;
 }
 
 const Info = z.array(
@@ -165,9 +167,6 @@ export function repositoryKey({ secret }: Pick<Fleet, "secret">, database: strin
   return createHmac("sha256", secret).update(`repository ${database}`).digest("base64url");
 }
 
-// A backup is nobody's hurry: who works meanwhile comes first.
-const patiently: CommandLine = ["/usr/bin/nice", "-n", "10"];
-
 // Each is seen under its name once it is whole.
 const fetchEach = `
   tool=$1; shift
@@ -176,6 +175,8 @@ const fetchEach = `
     "$tool" --config=/pgbackrest.conf --stanza=${stanza} archive-get "$segment" "$part" || exit
     mv -T "$part" "/instance/fetched/$segment" || exit
   done`;
+
+const verifying = ["--output=text", "--verbose", "--log-level-console=info", "verify"];
 
 /** Names the repository of a database; makes nothing. */
 export function repositoryOf(fleet: Fleet, database: string, retention: Retention): Repository {
@@ -235,5 +236,6 @@ export function repositoryOf(fleet: Fleet, database: string, retention: Retentio
       segmentsIn(await ask(box, ["--recurse", "--output=json", "repo-ls", `archive/${stanza}`])),
     list: async (box) => backupsIn(await ask(box, ["--output=json", "info"])),
     expire: async (box) => void (await ask(box, ["expire"])),
+    verify: (box) => run([...patiently, ...lineOf(box, verifying)], secrets()),
   };
 }

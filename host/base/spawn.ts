@@ -5,10 +5,15 @@ import { closeSync, openSync } from "node:fs";
 /** A command line: its first word is the program. */
 export type CommandLine = readonly [string, ...string[]];
 
+/** Before the words of what is nobody's hurry: who works meanwhile comes first. */
+export const patiently: CommandLine = ["/usr/bin/nice", "-n", "10"];
+
 /** What programs are given: what the operator's shell exports must not steer them. */
 export const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", TZ: "UTC" };
 
 const outputBytesMax = 64 * 1024 * 1024;
+/** Some say on their output what is wrong. */
+const saidCharactersMax = 4000;
 /** The copy of a large database takes as long as that. */
 const longestSeconds = 6 * 3600;
 
@@ -59,7 +64,8 @@ export function run(
     execFile(program, args, options, (error, stdout, stderr) => {
       if (error === null) return resolve(stdout);
       const end = `it ended with ${error.code ?? error.signal}`;
-      reject(new Error(`${program} failed: ${stderr.trim() || end}`));
+      const said = stderr.trim() || stdout.trim().slice(0, saidCharactersMax);
+      reject(new Error(`${program} failed: ${said || end}`));
     });
   });
 }

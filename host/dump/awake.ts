@@ -11,6 +11,11 @@ export interface Awake {
    * @throws HostProblem 404 `unknown_database`, 409 `database_stopped`
    */
   while<Result>(database: string, work: (box: Box) => Promise<Result>): Promise<Result>;
+  /**
+   * Does work with the instance of a database, also of one that is stopped: it is started and
+   * stopped again for that, and no client is led to it.
+   */
+  whileRoused<Result>(database: string, work: (box: Box) => Promise<Result>): Promise<Result>;
   /** True for one that must not be put to sleep now. */
   isHeld(database: string): boolean;
 }
@@ -44,6 +49,17 @@ export function createAwake(keeper: Keeper): Awake {
         return await work(keeper.roster.box(name));
       } finally {
         count(database, -1);
+      }
+    },
+    async whileRoused(database, work) {
+      const { name } = liveOf(keeper, database);
+      count(database, 1);
+      try {
+        await keeper.rouse(name);
+        return await work(keeper.roster.box(name));
+      } finally {
+        count(database, -1);
+        await keeper.settle(name);
       }
     },
     isHeld: (database) => held.has(database),

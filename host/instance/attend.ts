@@ -60,7 +60,13 @@ export async function takeOver(parts: Parts): Promise<void> {
   for (const { record, server } of roster.all()) {
     const { name, wanted } = record;
     const line = lines.of(name);
-    if (server !== undefined) {
+    // A former host program worked with it. A preview, which stays as it is, has another line.
+    const isVisited = wanted === "stopped" && line === record.database;
+    if (server !== undefined && isVisited) {
+      await stopServer(server);
+      roster.note(name, undefined);
+    }
+    if (server !== undefined && !isVisited) {
       // Somebody's wake, or a visit, was cut short: it is awake.
       if (wanted === "asleep") roster.want(name, "running");
       await lead(parts, name);

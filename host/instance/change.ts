@@ -1,10 +1,9 @@
-// Changes of an instance that stays where it is: a restart, another size, work with the Postgres of
-// one that does not run.
+// Changes of an instance that stays where it is: a restart, another size.
 import { log, messageOf } from "../log.ts";
 import { writeSettings } from "./files.ts";
 import type { Fleet } from "./fleet.ts";
 import { type Hold, holdClients, type Parts } from "./serve.ts";
-import { ensureServer, stopServer } from "./server.ts";
+import { stopServer } from "./server.ts";
 import { platformSession } from "./session.ts";
 import { type InstanceSize, isTakenAtOnce } from "./size.ts";
 
@@ -96,20 +95,6 @@ export function createChange(parts: Parts, means: ChangeMeans) {
         await tell(parts, fleet, name, "select pg_reload_conf()");
       }
       roster.resize(name, size);
-    },
-    async visit<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
-      const { record, server } = roster.get(name);
-      if (server !== undefined) return work();
-      const box = roster.box(name);
-      writeSettings(box, record.size);
-      const visited = await ensureServer(box);
-      roster.note(name, visited);
-      try {
-        return await work();
-      } finally {
-        await stopServer(visited);
-        roster.note(name, undefined);
-      }
     },
   };
 }

@@ -34,6 +34,7 @@ import {
 } from "./serve.ts";
 import type { InstanceSize } from "./size.ts";
 import { ensureTemplate } from "./template.ts";
+import { createVisits } from "./visit.ts";
 
 /** What a keeper asks beside `hold`, and tells. */
 export interface KeeperOptions {
@@ -43,7 +44,7 @@ export interface KeeperOptions {
 
 /** What can be done with the instances of a host. */
 export interface Keeper extends Attendance {
-  readonly roster: Pick<Roster, "all" | "conditions" | "has" | "get" | "box">;
+  readonly roster: Pick<Roster, "all" | "conditions" | "has" | "get" | "box" | "keepSlot">;
   /** The directory a pooler's line of this name has to lead to. */
   linkOf(line: string): string;
   /** The instance a line leads to. @throws Error when it leads nowhere */
@@ -84,6 +85,10 @@ export interface Keeper extends Attendance {
    * and no client is led to it.
    */
   visit<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
+  /** Has its Postgres run, as for a visit; who wants it meanwhile need not wait until `settle`. */
+  rouse(name: string): Promise<void>;
+  /** Stops one that was roused, unless it is wanted to run by now. */
+  settle(name: string): Promise<void>;
   /** Ends it and removes its files. */
   remove(name: string): Promise<void>;
   /** Keeps the logs of all within bounds. */
@@ -214,6 +219,7 @@ function verbs(
   const { roster, bells, lines } = parts;
   const { inLane, start, hold, fleet } = means;
   const change = createChange(parts, { fleet, hold, start });
+  const visits = createVisits(parts);
   return {
     ...makingVerbs(parts, means),
     start: (name) =>
@@ -233,7 +239,9 @@ function verbs(
       }),
     restart: (name, between) => inLane(name, () => change.restart(name, between)),
     resize: (name, size, between) => inLane(name, () => change.resize(name, size, between)),
-    visit: (name, work) => inLane(name, () => change.visit(name, work)),
+    visit: (name, work) => inLane(name, () => visits.visit(name, work)),
+    rouse: (name) => inLane(name, () => visits.rouse(name)),
+    settle: (name) => inLane(name, () => visits.settle(name)),
     remove: (name) => inLane(name, () => destroy(fleet, parts, name)),
     cutLogs() {
       for (const { record } of roster.all()) cutLog(roster.box(record.name).place.log);

@@ -1,7 +1,8 @@
 // Gives a copy names and passwords of its own: its database, the role that owns it, and the
-// platform's role.
+// platform's roles.
 import { type Fleet, platformPassword, platformRole } from "./fleet.ts";
 import type { InstancePlace } from "./place.ts";
+import { givePasswords } from "./reader.ts";
 import { makeWalSlot, platformSession } from "./session.ts";
 import { verifierOf } from "./verifier.ts";
 
@@ -36,6 +37,7 @@ export async function personalize(
 ): Promise<void> {
   requireNames(to);
   const platform = await verifierOf(platformPassword(fleet, to.database));
+  const readers = await givePasswords(fleet, to.database);
   const session = platformSession(fleet, place, from);
   try {
     await session.query(`
@@ -43,6 +45,7 @@ export async function personalize(
       alter database ${from} rename to ${to.database};
       alter role ${to.login} password '${to.verifier}';
       alter role ${platformRole} password '${platform}';
+      ${readers};
       ${makeWalSlot}`);
   } finally {
     await session.close();

@@ -46,18 +46,26 @@ export interface Roster {
   forget(name: string): void;
   /** Has work done with the lowest number that no instance has. */
   withSlot<Result>(work: (slot: number) => Promise<Result>): Promise<Result>;
+  /** Has work done during which a number is given to nobody, also when its instance is removed. */
+  keepSlot<Result>(slot: number, work: () => Promise<Result>): Promise<Result>;
 }
 
 /** Gives the lowest number that nobody has, and none that is about to be somebody's. */
 function createSlots(taken: () => readonly number[]) {
-  const reserved = new Set<number>();
+  const kept: number[] = [];
+
+  function keep<Result>(slot: number, work: () => Promise<Result>): Promise<Result> {
+    kept.push(slot);
+    return work().finally(() => kept.splice(kept.indexOf(slot), 1));
+  }
+
   return {
+    keep,
     async with<Result>(work: (slot: number) => Promise<Result>): Promise<Result> {
-      const all = new Set([...taken(), ...reserved]);
+      const all = new Set([...taken(), ...kept]);
       let slot = 1;
       while (all.has(slot)) slot++;
-      reserved.add(slot);
-      return work(slot).finally(() => reserved.delete(slot));
+      return keep(slot, () => work(slot));
     },
   };
 }
@@ -131,5 +139,6 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
       servers.delete(name);
     },
     withSlot: slots.with,
+    keepSlot: slots.keep,
   };
 }

@@ -10,6 +10,7 @@ import { layOut, removeTree, syncFileSystem, writeSettings } from "./files.ts";
 import { boxOf, type Fleet, platformPassword, platformRole } from "./fleet.ts";
 import { removeLink } from "./link.ts";
 import { programsOf } from "./programs.ts";
+import { makeReaders } from "./reader.ts";
 import { startServer, stopServer } from "./server.ts";
 import { platformSession } from "./session.ts";
 import { type InstanceSize, segmentBytes } from "./size.ts";
@@ -63,6 +64,7 @@ const closeSql = [
   "revoke connect on database postgres from public",
   "revoke connect on database template1 from public",
   `revoke all on database ${templateName} from public`,
+  ...makeReaders(templateName),
 ];
 const wholeSql = [...ownerSql, ...dumpSql, databaseSql, ...closeSql];
 // For everybody's slow statements; only the platform makes extensions that are not trusted.

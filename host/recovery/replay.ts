@@ -79,8 +79,9 @@ export function endOfReplay(log: string): string | undefined {
 
 /** The line of a log that says where recovery stopped. */
 export function evidenceIn(log: string): string | null {
-  const said = [...log.matchAll(/LOG: {2}(recovery stopping .*|redo done at .*)$/gm)];
-  return said.at(-1)?.[1] ?? null;
+  const said = (form: RegExp) => [...log.matchAll(form)].at(-1)?.[1];
+  // At a target it says both, and the other one last.
+  return said(/LOG: {2}(recovery stopping .*)$/gm) ?? said(/LOG: {2}(redo done at .*)$/gm) ?? null;
 }
 
 /** @throws WalProblem when replay ended before the last segment that was to be replayed */

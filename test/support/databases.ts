@@ -54,6 +54,11 @@ function shownBy(program: () => Awaited<ReturnType<typeof openProgram>>) {
       return program().store;
     },
     takeNow: (database: string) => program().wal.takeNow(database),
+    get means() {
+      return program().means;
+    },
+    /** As a host program does that ends; what it started goes on. */
+    leave: () => program().close(),
     /** What the control plane may send. */
     get commands() {
       return program().commands;
