@@ -2,7 +2,6 @@
 // that make them what is wanted. Who acts owns the database, or reads it while it is full; all
 // other logins are stand-ins: members of who acts, that become it as they log in.
 import type { Login } from "../../src/contract/instance/spec.ts";
-import { holderRole } from "../instance/reader.ts";
 
 /** One role. */
 export interface Role extends Record<string, unknown> {
@@ -37,9 +36,7 @@ const membersOf = (role: string) =>
 /** Each role with its kind. */
 export const rolesSql = (database: string) => `
   with owner as (select datdba as oid from pg_database where datname = ${literal(database)}),
-    reader as (
-      select member as oid from pg_auth_members
-      where roleid = '${readerMark}'::regrole and member <> '${holderRole}'::regrole),
+    reader as (${readerMarks.map(membersOf).join(" intersect ")}),
     stand_in as (
       select member as oid from pg_auth_members
       where roleid in (select oid from owner union select oid from reader))
