@@ -68,7 +68,7 @@ const labelsIn = (keys: readonly string[]) =>
 
 /** Waits until the store has all that was written by now, base backups among it. */
 async function inStep(): Promise<void> {
-  for (const name of names) await host.takeNow(name);
+  for (const name of names) await host.means.wal.takeNow(name);
   const late = async () => host.store?.status().databases_late;
   await until("the store", late, (count) => count === 0, 60);
 }
