@@ -53,7 +53,6 @@ function shownBy(program: () => Awaited<ReturnType<typeof openProgram>>) {
     get store() {
       return program().store;
     },
-    takeNow: (database: string) => program().wal.takeNow(database),
     get means() {
       return program().means;
     },
