@@ -6,9 +6,10 @@ import type { Retention } from "../base-backup/repository.ts";
 import { prepareCertificate } from "../certificate.ts";
 import { openDatabases } from "../database/databases.ts";
 import { createGuard } from "../database/guard.ts";
-import { openMeans } from "../database/means.ts";
+import { createLoginLook } from "../database/login-look.ts";
+import { type DatabaseMeans, openMeans } from "../database/means.ts";
 import { linesOf, openDatabaseFiles } from "../database/record.ts";
-import { openStorage } from "../database/storage.ts";
+import { openStorage, type StorageOptions } from "../database/storage.ts";
 import { createAwake } from "../dump/awake.ts";
 import { makePrivateDirectories } from "../file.ts";
 import { openIncidents } from "../incident.ts";
@@ -102,6 +103,15 @@ function noteIn(journal: Journal): LineChange {
   };
 }
 
+/** What is looked at of a database whenever it was measured. */
+function createLooks(means: DatabaseMeans): StorageOptions["onMeasured"] {
+  const [guard, lookAtLogins] = [createGuard(means), createLoginLook(means)];
+  return (database, measured) => {
+    guard(database, measured);
+    void lookAtLogins(database);
+  };
+}
+
 /** Whom to tell of a database that was made. */
 export interface Made {
   tell: (database: string) => void;
@@ -143,7 +153,7 @@ export async function openHost(ground: Ground) {
   const parts = { fleet, keeper, pair, wal, files, retention, afterCreate };
   const means = openMeans({ ...parts, second: store?.source });
   const databases = openDatabases(means);
-  const storage = openStorage(means, { now: Date.now, onMeasured: createGuard(means) });
+  const storage = openStorage(means, { now: Date.now, onMeasured: createLooks(means) });
   const awake = createAwake(keeper);
   return {
     ...{ ...ground, keeper, poolers, linesFor, pair, wal, store, means },

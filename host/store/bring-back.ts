@@ -221,8 +221,8 @@ export async function bringBack(fetching: Fetching): Promise<Fetched> {
 }
 
 /**
- * Keeps in a repository what it lacks of the copies of its WAL, up to a segment: where it was brought
- * back, what was kept since the store had it is in the copies alone.
+ * Keeps in a repository what it lacks of the copies of its WAL, up to a segment: where it was
+ * brought back, what was kept since the store had it is in the copies alone.
  */
 export async function keepCopies(
   { directory, segments, keep }: Pick<Repository, "directory" | "segments" | "keep">,

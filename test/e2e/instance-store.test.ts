@@ -16,7 +16,8 @@ import { fleetMark } from "../../host/instance/fleet.ts";
 import { findServers } from "../../host/instance/server.ts";
 import { createSealer } from "../../host/store/seal.ts";
 import { until } from "../support/client.ts";
-import { openTestDatabases, type TestDatabase, testHost } from "../support/databases.ts";
+import { testHost } from "../support/database-program.ts";
+import { openTestDatabases, type TestDatabase } from "../support/databases.ts";
 import { beginRebuild, rebuildHost } from "../support/rebuild.ts";
 import { startS3, type TestS3 } from "../support/s3.ts";
 
@@ -68,7 +69,7 @@ const labelsIn = (keys: readonly string[]) =>
 
 /** Waits until the store has all that was written by now, base backups among it. */
 async function inStep(): Promise<void> {
-  for (const name of names) await host.takeNow(name);
+  for (const name of names) await host.means.wal.takeNow(name);
   const late = async () => host.store?.status().databases_late;
   await until("the store", late, (count) => count === 0, 60);
 }

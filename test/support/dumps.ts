@@ -6,7 +6,8 @@ import { openDumps } from "../../host/dump/dump.ts";
 import { openDumpStore } from "../../host/dump-store.ts";
 import type { DumpReport } from "../../src/contract/dump.ts";
 import { until } from "./client.ts";
-import { dumpKey, type openTestDatabases } from "./databases.ts";
+import { dumpKey } from "./database-program.ts";
+import type { openTestDatabases } from "./databases.ts";
 
 /** Opens the dumps of a host. */
 export function openTestDumps({ fleet, keeper }: Awaited<ReturnType<typeof openTestDatabases>>) {

@@ -27,8 +27,9 @@ const repository = (database: string) =>
 for (const { database } of order.input.databases) {
   const { name } = keeper.live(database).record;
   const server = () => keeper.roster.get(name).server;
+  const lastServer = () => keeper.roster.lastServer(name);
   wal.follow({
-    ...{ database, server },
+    ...{ database, server, lastServer },
     box: keeper.roster.box(name),
     repository: repository(database),
   });
