@@ -71,8 +71,9 @@ async function keepHistories({ box, directory, keep }: ShipperOptions): Promise<
 }
 
 /**
- * The last segment that anything is written in. After a crash, segments hold pages behind the end of WAL that were never committed, and that are
- * written anew: up to this one all of a segment is looked at again and again.
+ * The last segment that anything is written in. After a crash, segments hold pages behind the end
+ * of WAL that were never committed, and that are written anew: up to this one all of a segment is
+ * looked at again and again.
  */
 export function lastBegun(box: Box): string {
   const there = listInside(box.place.box, "data", "pg_wal").filter(isSegment).toSorted();

@@ -17,7 +17,8 @@ fi
 user=$2
 last=$(($3 + $4 - 1))
 if ! command -v newuidmap >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
-  /bin/sh "$(dirname "$0")/apt.sh" install uidmap || echo "uidmap is not installed: sudo is asked each time"
+  /bin/sh "$(dirname "$0")/apt.sh" install uidmap ||
+    echo "uidmap is not installed: sudo is asked each time"
 fi
 for file in /etc/subuid /etc/subgid; do
   if grep -q "^$user:" "$file" 2>/dev/null; then continue; fi

@@ -1,6 +1,6 @@
-// Lets other users come to what lies in directories that let nobody pass, such as a home: in a mount
-// namespace of the host program's own, each of those is covered by an empty directory in which
-// nothing is but the way to what is wanted. Paths stay what they are.
+// Lets other users come to what lies in directories that let nobody pass, such as a home: in a
+// mount namespace of the host program's own, each of those is covered by an empty directory in
+// which nothing is but the way to what is wanted. Paths stay what they are.
 import { realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 

@@ -15,7 +15,7 @@ afterEach(() => rmSync(home, { recursive: true, force: true }));
 const prepare = (hasDatabases: boolean) => prepareUids({ home, paths: ["/usr"], hasDatabases });
 const keep = (decision: object) => writeFileSync(join(home, "uids.json"), JSON.stringify(decision));
 
-test("those that run as the person's own user stay so, and it is said what that means", async () => {
+test("those that run as the person's own user stay so, and it is said what it means", async () => {
   keep({ way: "none" });
   const { firstUid, prefix, missing } = await prepare(true);
   expect({ firstUid, prefix }).toEqual({ firstUid: null, prefix: [] });
