@@ -78,7 +78,7 @@ export const testHost = {
 
 /** Where dumps are. */
 /** Of the dumps of tests. */
-export const dumpKey = "a key only tests know, of a good length";
+const dumpKey = "a key only tests know, of a good length";
 const dumpsOf = ({ directory }: Fleet) => join(directory, "dump");
 
 /** The part of a host program that comes and goes, over what goes on without it. */
@@ -102,7 +102,8 @@ async function openProgram(
   const wal = createWal(fleet, store?.follow);
   const second = store?.source;
   const means = openMeans({ fleet, keeper, pair, wal, files, retention, second });
-  const past = await openPast(means, openDumpStore(dumps, dumpKey));
+  const dumpStore = openDumpStore(dumps, dumpKey);
+  const past = await openPast(means, dumpStore);
   const databases = { ...openDatabases(means), ...past };
   const storage = openStorage(means, {
     now: Date.now,
@@ -122,7 +123,7 @@ async function openProgram(
     await store?.close();
     keeper.close();
   };
-  return { keeper, pair, wal, databases, store, storage, commands, means, close };
+  return { keeper, pair, wal, databases, store, dumpStore, storage, commands, means, close };
 }
 
 function previewOf(
@@ -190,6 +191,9 @@ export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {})
     },
     get pair() {
       return program.pair;
+    },
+    get dumpStore() {
+      return program.dumpStore;
     },
     get databases() {
       return program.databases;
