@@ -42,7 +42,7 @@ export const testHost = {
 };
 
 /** Of the dumps of tests. */
-export const dumpKey = "a key only tests know, of a good length";
+const dumpKey = "a key only tests know, of a good length";
 
 /** Where dumps are. */
 export const dumpsOf = ({ directory }: Pick<Fleet, "directory">) => join(directory, "dump");
@@ -87,7 +87,8 @@ export async function openProgram(facts: ProgramFacts) {
   const wal = createWal(fleet, store?.follow);
   const second = store?.source;
   const means = openMeans({ fleet, keeper, pair, wal, files, retention, second });
-  const past = await openPast(means, openDumpStore(dumps, dumpKey));
+  const dumpStore = openDumpStore(dumps, dumpKey);
+  const past = await openPast(means, dumpStore);
   const databases = { ...openDatabases(means), ...past };
   const guard = createGuard(means, marginBytes);
   const lookAtLogins = createLoginLook(means);
@@ -111,6 +112,6 @@ export async function openProgram(facts: ProgramFacts) {
     keeper.close();
     for (const mode of modes) await poolers[mode].console.close();
   };
-  const shown = { keeper, pair, wal, databases, store, storage, commands, means };
+  const shown = { keeper, pair, wal, databases, store, dumpStore, storage, commands, means };
   return { ...shown, files, poolers, linesFor, close };
 }

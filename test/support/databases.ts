@@ -53,6 +53,9 @@ function shownBy(program: () => Awaited<ReturnType<typeof openProgram>>) {
     get store() {
       return program().store;
     },
+    get dumpStore() {
+      return program().dumpStore;
+    },
     get means() {
       return program().means;
     },
