@@ -137,9 +137,14 @@ export function createShipper(options: ShipperOptions): Shipper {
     for (;;) {
       if (taking === undefined) {
         const segment = firstWanted(box, waiting.at(-1) ?? kept());
-        taking = segment === undefined ? undefined : openTaking(box, segment, directory);
-        if (taking === undefined) return hasTaken;
-        await keepHistories(options);
+        const next = segment === undefined ? undefined : openTaking(box, segment, directory);
+        if (next === undefined) return hasTaken;
+        // What fails is tried again: a recovery does not find its way without them.
+        await keepHistories(options).catch((error) => {
+          next.close();
+          throw error;
+        });
+        taking = next;
       }
       const now = taking;
       const isWhole = now.segment <= doubtful;

@@ -20,6 +20,7 @@ import { type Keeper, openKeeper } from "../../host/instance/keeper.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
 import { createPair, type Pair } from "../../host/pooler/pair.ts";
 import { createPooler, type Pooler } from "../../host/pooler/pooler.ts";
+import type { Line } from "../../host/pooler/render.ts";
 import { pastVerbs } from "../../host/recovery/past.ts";
 import type { S3Settings } from "../../host/store/s3.ts";
 import { openStore } from "../../host/store/store.ts";
@@ -121,7 +122,7 @@ async function openProgram(
     await store?.close();
     keeper.close();
   };
-  return { keeper, pair, wal, databases, store, storage, commands, means, close };
+  return { keeper, pair, databases, store, storage, commands, means, close };
 }
 
 function previewOf(
@@ -140,6 +141,13 @@ async function connectTo(port: number, who: TestDatabase): Promise<Client> {
   client.on("error", () => undefined);
   await client.connect();
   return client;
+}
+
+async function restartAll(poolers: Poolers, linesFor: (mode: Mode) => readonly Line[]) {
+  for (const mode of modes) {
+    await poolers[mode].stop();
+    await poolers[mode].start(linesFor(mode));
+  }
 }
 
 type Stop = () => Promise<void>;
@@ -183,7 +191,6 @@ export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {})
     get store() {
       return program.store;
     },
-    takeNow: (database: string) => program.wal.takeNow(database),
     get keeper() {
       return program.keeper;
     },
@@ -218,12 +225,8 @@ export async function openTestDatabases({ s3, over }: TestDatabasesOptions = {})
       program = await openProgram(fleet, poolers, files, s3);
     },
     /** Ends the poolers, with all of their clients, and starts them as a host program does. */
-    async restartPoolers(): Promise<void> {
-      for (const mode of modes) {
-        await poolers[mode].stop();
-        await poolers[mode].start(linesOf(files, mode, program.keeper.linkOf));
-      }
-    },
+    restartPoolers: () =>
+      restartAll(poolers, (mode) => linesOf(files, mode, program.keeper.linkOf)),
     stop: () => stopAll(program.close, poolers, remove),
   };
 }
