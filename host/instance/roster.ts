@@ -1,4 +1,5 @@
 import { conditionOf, endNow, isRunning, type Running } from "../base/running.ts";
+import { log, messageOf } from "../log.ts";
 import type { Box } from "./box.ts";
 import { discard } from "./discard.ts";
 import { boxOf, type Fleet, fleetMark, fleetPlaces } from "./fleet.ts";
@@ -75,6 +76,17 @@ function createSlots(taken: () => readonly number[]) {
   };
 }
 
+/** Removes what was never finished; what cannot be removed keeps nobody else from being served. */
+async function discardAll(fleet: Fleet, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    try {
+      await discard(fleet, name);
+    } catch (error) {
+      log("error", `What is left of ${name} is not removed: ${messageOf(error)}`);
+    }
+  }
+}
+
 /** Reads it from disk and the list of processes; removes what was never finished. */
 export async function openRoster(fleet: Fleet): Promise<Roster> {
   const places = fleetPlaces(fleet);
@@ -82,7 +94,7 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
   const records = new Map(kept.map((record) => [record.name, record]));
   const servers = findServers(fleetMark(fleet));
   for (const [name, server] of servers) if (!records.has(name)) await endNow(server);
-  for (const name of unfinished) await discard(fleet, name);
+  await discardAll(fleet, unfinished);
   const slots = createSlots(() => [...records.values()].map(({ slot }) => slot));
 
   function recordOf(name: string): InstanceRecord {
