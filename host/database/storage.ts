@@ -68,8 +68,6 @@ function isNear({ spec }: DatabaseRecord, { dataBytes, walBytes }: Measured): bo
 /** What was measured, in a file that is written seldom: it can be measured anew. */
 function openKept(file: string, now: () => number) {
   const kept = readKept(file);
-  /** When each was last looked at, in vain. */
-  const lookedAt = new Map<string, number>();
   let [isChanged, writtenAt] = [false, now()];
   function write(): void {
     if (!isChanged) return;
@@ -102,6 +100,9 @@ function createMeasuring(
   { now, onMeasured }: StorageOptions,
   kept: ReturnType<typeof openKept>,
 ) {
+  /** When somebody looked in vain whether there is more than what was measured. */
+  const lookedAt = new WeakMap<Kept, number>();
+
   /** The database an instance serves. */
   function recordOf({ record: { database, name } }: InstanceState): DatabaseRecord | undefined {
     const isServing = files.databases.has(database) && keeper.nameAt(database) === name;

@@ -22,6 +22,10 @@ export interface InstanceCondition {
   readonly condition: "runs" | "halted" | "gone";
 }
 
+function stateNow(record: InstanceRecord, server: Running | undefined): InstanceState {
+  return { record, server: server !== undefined && isRunning(server) ? server : undefined };
+}
+
 function conditionNow(record: InstanceRecord, server: Running | undefined): InstanceCondition {
   return { record, server, condition: server === undefined ? "gone" : conditionOf(server) };
 }
@@ -99,10 +103,7 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
     return record;
   }
 
-  function stateOf(record: InstanceRecord): InstanceState {
-    const server = servers.get(record.name);
-    return { record, server: server !== undefined && isRunning(server) ? server : undefined };
-  }
+  const stateOf = (record: InstanceRecord) => stateNow(record, servers.get(record.name));
 
   function box(name: string): Box {
     const { slot, size } = recordOf(name);

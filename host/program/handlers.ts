@@ -14,7 +14,7 @@ import { openPast, type Past } from "./past.ts";
 import { modes, probeWays } from "./poolers.ts";
 import { dumpKey } from "./secret.ts";
 import type { Opened } from "./serve.ts";
-import { statusHandlers } from "./status.ts";
+import { createVersions, statusHandlers } from "./status.ts";
 
 type OwnCommand = "incidents" | "mark" | "report";
 
@@ -68,15 +68,15 @@ interface Work extends Pick<Opened, "handlers" | "dumps"> {
 /** Makes the handlers of all commands. */
 export async function createHandlers(host: Host): Promise<Work> {
   const { config, fleet, keeper, means, databases, storage, poolers } = host;
+  const versions = createVersions(config);
   const store = openDumpStore(layout(config.directory).dumps, dumpKey(host.secrets));
   const dumps = openDumps({ fleet, keeper, store, awake: host.awake });
   const metrics = metricsOf(host);
   const logs = { transaction: poolers.transaction.log, session: poolers.session.log };
-  const facts = statusHandlers(host);
-  const past = await openPast(host, store, facts.status);
+  const past = await openPast(host, store, versions);
   const handlers = {
     ...past.handlers,
-    ...facts,
+    ...statusHandlers({ ...host, versions }),
     ...ownHandlers(host),
     ...databaseHandlers({ means, databases, storage, ways: probeWays(config) }),
     ...sessionHandlers(means),

@@ -74,10 +74,7 @@ function begin(ground: Ground, http: Http, signal: AbortSignal): { up: Promise<v
     const host = await opening.catch(() => undefined);
     if (host === undefined) return;
     await past?.backups.close();
-    await stopHost(host);
-    // Once more for what was just being started.
-    await keeping;
-    await stopHost(host);
+    await stopHost(host, keeping);
   };
   return { up, stop };
 }

@@ -8,10 +8,9 @@ import { boxOf } from "../instance/fleet.ts";
 import { recoveryHandlers } from "../recovery/handlers.ts";
 import { openRecoveries, type RecoveryMeans } from "../recovery/recoveries.ts";
 import { sourcesOf } from "../recovery/source.ts";
-import type { CommandHandlers } from "../server/command.ts";
 import { verificationHandlers } from "../verification/verifications.ts";
 import type { Host } from "./open.ts";
-import { hostVersion } from "./version.ts";
+import { hostVersion, type Versions } from "./status.ts";
 
 /** What the store is told of backups. */
 function storeHooks({ store }: Host): Pick<BackupMeans, "afterBackup" | "beforeRemoval"> {
@@ -19,7 +18,7 @@ function storeHooks({ store }: Host): Pick<BackupMeans, "afterBackup" | "beforeR
 }
 
 /** Opens it. Which databases have no base backup yet is told by `host.made`. */
-export async function openPast(host: Host, dumps: DumpStore, facts: CommandHandlers["status"]) {
+export async function openPast(host: Host, dumps: DumpStore, versions: Versions) {
   const { means, fleet, awake, keeper, wal, made, store } = host;
   const backupMeans: BackupMeans = { ...means, awake, ...storeHooks(host) };
   const backups = openBackups(backupMeans);
@@ -36,8 +35,8 @@ export async function openPast(host: Host, dumps: DumpStore, facts: CommandHandl
     noteDamage: backups.noteDamage,
   };
   const recoveries = await openRecoveries(recoveryMeans);
-  const versions = async () => {
-    const { postgres_version: postgres, pgbackrest_version: pgbackrest } = await facts({});
+  const programs = async () => {
+    const { postgres, pgbackrest } = await versions();
     return { postgres, pgbackrest, host: hostVersion };
   };
   const verifying = {
@@ -48,7 +47,7 @@ export async function openPast(host: Host, dumps: DumpStore, facts: CommandHandl
   const handlers = {
     ...backupHandlers(backupMeans, backups, store?.problems),
     ...recoveryHandlers(recoveryMeans, recoveries),
-    ...verificationHandlers(verifying, versions),
+    ...verificationHandlers(verifying, programs),
   };
   return { handlers, backups, recoveries };
 }

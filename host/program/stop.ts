@@ -13,9 +13,6 @@ const stopsAtOnce = 8;
 /** For what was written last to reach the store. */
 const lastSeconds = 5;
 
-/** What was written last is sent to the store within this time, or by the next start. */
-const lastSendSeconds = 10;
-
 /** Stops every Postgres, also those that were just being made, recovered or looked at. */
 async function stopServers({ fleet }: Host): Promise<void> {
   const inTurn = createTurns(stopsAtOnce);
@@ -34,14 +31,20 @@ async function takeLast({ files, wal }: Host): Promise<void> {
   }
 }
 
-/** Stops all of it: nobody meets a Postgres that is shutting down. */
-export async function stopHost(host: Host): Promise<void> {
+/** Stops poolers first, so that nobody meets a Postgres that is shutting down. */
+async function stopProcesses(host: Host): Promise<void> {
   await Promise.all(modes.map((mode) => host.poolers[mode].stop()));
   await stopServers(host);
+}
+
+/** Stops all of it. `keeping` resolves when nothing is at work that might start one again. */
+export async function stopHost(host: Host, keeping: Promise<void>): Promise<void> {
+  await stopProcesses(host);
+  await keeping;
+  await stopProcesses(host);
   await takeLast(host);
   await host.storage.close();
   await host.wal.close();
-  await host.store?.close(lastSendSeconds);
   await host.store?.close(lastSeconds);
   host.keeper.close();
 }
