@@ -76,16 +76,12 @@ function openKept(file: string, now: () => number) {
   }
   return {
     get: (name: string) => kept.get(name),
-    lookedAt: (name: string) => lookedAt.get(name) ?? 0,
-    noteLook: (name: string) => void lookedAt.set(name, now()),
     put(name: string, one: Kept): void {
       kept.set(name, one);
       isChanged = true;
     },
     keepOnly(names: ReadonlySet<string>): void {
-      for (const all of [kept, lookedAt]) {
-        for (const name of all.keys()) if (!names.has(name)) all.delete(name);
-      }
+      for (const name of kept.keys()) if (!names.has(name)) kept.delete(name);
     },
     writeIfDue(): void {
       if (now() - writtenAt >= writeSeconds * 1000) write();
@@ -114,13 +110,13 @@ function createMeasuring(
     const last = kept.get(name);
     const isRunning = state.server !== undefined;
     if (last === undefined || (!isRunning && last.isRunning)) return true;
-    const before = Math.max(Date.parse(last.measuredAt), kept.lookedAt(name));
+    const before = Math.max(Date.parse(last.measuredAt), lookedAt.get(last) ?? 0);
     const seconds = (now() - before) / 1000;
     if (!isRunning || seconds < oftenSeconds) return false;
     const record = recordOf(state);
     const isOften = record !== undefined && isNear(record, last);
     if (!isOften && seconds < seldomSeconds) return false;
-    kept.noteLook(name);
+    lookedAt.set(last, now());
     return String(lastWritten(keeper.roster.box(name))) !== last.written;
   }
 

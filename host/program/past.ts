@@ -2,8 +2,10 @@
 // proof that both work.
 import { type BackupMeans, openBackups } from "../base-backup/backups.ts";
 import { backupHandlers } from "../base-backup/handlers.ts";
+import { measureInstance } from "../database/measure.ts";
 import { loadDump } from "../dump/load.ts";
 import type { DumpStore } from "../dump-store.ts";
+import type { Box } from "../instance/box.ts";
 import { boxOf } from "../instance/fleet.ts";
 import { recoveryHandlers } from "../recovery/handlers.ts";
 import { openRecoveries, type RecoveryMeans } from "../recovery/recoveries.ts";
@@ -17,6 +19,19 @@ function storeHooks({ store }: Host): Pick<BackupMeans, "afterBackup" | "beforeR
   return { afterBackup: store?.follow, beforeRemoval: store?.forget };
 }
 
+/** An archive is compressed: how much is in it shows as it is loaded. */
+async function sayWhetherFull(
+  { files }: Host,
+  database: string,
+  box: Box,
+  error: unknown,
+): Promise<never> {
+  const { storage_bytes_max: ceiling } = files.databases.get(database).spec;
+  const { dataBytes, walBytes } = await measureInstance(box);
+  if (dataBytes + walBytes < ceiling) throw error;
+  throw new Error(`What is in it takes more than the storage ceiling of ${ceiling} bytes.`);
+}
+
 /** Opens it. Which databases have no base backup yet is told by `host.made`. */
 export async function openPast(host: Host, dumps: DumpStore, versions: Versions) {
   const { means, fleet, awake, keeper, wal, made, store } = host;
@@ -28,7 +43,8 @@ export async function openPast(host: Host, dumps: DumpStore, versions: Versions)
     loadDump: (id, { record }, owner, signal) => {
       const box = boxOf(fleet, record.name, record.slot, record.size);
       const into = { database: record.database, owner };
-      return loadDump({ fleet, store: dumps }, id, box, into, signal);
+      const loaded = loadDump({ fleet, store: dumps }, id, box, into, signal);
+      return loaded.catch((error) => sayWhetherFull(host, record.database, box, error));
     },
     ensureBackup: backups.ensure,
     afterExchange: (database) => backups.soon(database, "incr"),

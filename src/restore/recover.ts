@@ -69,16 +69,20 @@ export async function recover(
     await commit(context, [...alerts, changeRestore(context, restoreId, { passedOver })]);
     throw new TerminalError("RECOVERY_FAILED", found.error ?? "The recovery failed.");
   }
-  const told = changeRestore(context, restoreId, { state: "running", ...progressOf(found) });
+  const told = changeRestore(context, restoreId, { state: "running", ...progressOf(found, request) });
   return found.state === "ready" ? next(told, ...alerts) : waitFor(lookSeconds, told);
 }
 
-function progressOf(found: HostCommandReport<"recovery.status">): Partial<RestoreRow> {
+function progressOf(
+  found: HostCommandReport<"recovery.status">,
+  request: Recovering["request"],
+): Partial<RestoreRow> {
+  const { backup_label: label } = found;
   return {
     reachedAt: found.reached_at,
     evidence: found.evidence,
     // A dump has its name from the beginning.
-    ...(found.backup_label === null ? {} : { backupLabel: found.backup_label }),
+    ...(label === null || "dump_id" in request ? {} : { backupLabel: label }),
     repository: found.repository,
     passedOver: found.passed_over,
     bytesTotal: found.bytes_total,

@@ -39,7 +39,7 @@ async function over(method: string, path: string, body: object) {
     "its end",
     () => call(system, "GET", `/operations/${begun.body.data.operation_id}`),
     (answer) => ["succeeded", "failed"].includes(answer.body.data.status),
-    60,
+    240,
   );
   expect(operation.body.data.status, operation.text).toBe("succeeded");
   return begun.body.data;
