@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { type HostConfig, layout } from "./config.ts";
+import { type HostConfig, layout } from "./program/config.ts";
 import { readIfExists, writeAtomically, writeIfChanged } from "./file.ts";
 
 const renewBeforeDays = 30;

@@ -3,9 +3,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server } from "node:https";
 import { protocolHeader } from "../src/contract/protocol.ts";
-import type { HostConfig } from "./config.ts";
+import type { HostConfig } from "./program/config.ts";
 import { sendDump } from "./dump-http.ts";
-import type { Dumps } from "./dump-queue.ts";
+import type { Dumps } from "./dump/dump.ts";
 import { closeUnlessRead, readBody, send } from "./http.ts";
 import { log, messageOf } from "./log.ts";
 import { HostProblem } from "./problem.ts";

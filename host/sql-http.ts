@@ -2,7 +2,7 @@
 // go through the transaction pooler with the tenant's own login, so its limits hold here as well.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline, Readable } from "node:stream";
-import type { Admission } from "./admission.ts";
+import type { Admission } from "./edge-sql/admission.ts";
 import { closeUnlessRead, readBody, send } from "./http.ts";
 import { HostProblem } from "./problem.ts";
 import { createRounds } from "./round.ts";

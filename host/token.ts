@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { createLocalJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
 import { type HostAddress, HostTokenClaims, hostTokenSecondsMax } from "../src/contract/token.ts";
-import type { ControlKey } from "./config.ts";
+import type { ControlKey } from "./program/config.ts";
 import { HostProblem } from "./problem.ts";
 
 /** How far the clocks of control plane and host may differ. */

@@ -8,7 +8,7 @@ import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { type Duplex, pipeline } from "node:stream";
 import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws";
 import { HostAddress } from "../src/contract/token.ts";
-import type { Admission } from "./admission.ts";
+import type { Admission } from "./edge-sql/admission.ts";
 import { messageOf } from "./log.ts";
 import { HostProblem } from "./problem.ts";
 import type { Holder, Holding, Shares } from "./share.ts";

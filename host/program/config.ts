@@ -13,7 +13,7 @@ const Directory = AbsolutePath.refine(
   "at most 72 bytes: the paths of the Unix sockets in it would be too long",
 );
 
-const ControlKey = z.strictObject({
+export const ControlKey = z.strictObject({
   kty: z.literal("OKP"),
   crv: z.literal("Ed25519"),
   x: z.string().length(43),
@@ -21,6 +21,8 @@ const ControlKey = z.strictObject({
   use: z.literal("sig").optional(),
   alg: z.enum(["EdDSA", "Ed25519"]).optional(),
 });
+
+export type ControlKey = z.infer<typeof ControlKey>;
 
 /** An S3-compatible store for a second copy of everything; pgBackRest speaks TLS alone. */
 const S3 = z.strictObject({

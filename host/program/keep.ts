@@ -8,7 +8,7 @@ import type { Metrics } from "../observe/metric.ts";
 import { createStatementWatch } from "../pooler/statement-memory.ts";
 import { probeServer } from "../server-probe.ts";
 import { createWatch, type Program, supervise, type Watch } from "../supervise.ts";
-import { repeat } from "../watch.ts";
+import { repeat } from "../base/repeat.ts";
 import type { Attention } from "./attend.ts";
 import { type Host, readCertificate, renewCertificate } from "./open.ts";
 import type { Past } from "./past.ts";

@@ -1,6 +1,6 @@
 // The host's HTTP: commands of the control plane, dumps, and SQL of tenants.
 import { protocolVersion } from "../../src/contract/instance/protocol.ts";
-import type { Admission } from "../admission.ts";
+import type { Admission } from "../edge-sql/admission.ts";
 import { createAdmission } from "../edge-sql/admission.ts";
 import { HostProblem } from "../problem.ts";
 import { type CommandHandlers, dispatch } from "../server/command.ts";

@@ -2,7 +2,7 @@
 // when new enough, else from its package manager, else in a Debian 13 root file system.
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Binaries } from "../../host/config.ts";
+import type { Binaries } from "../../host/base/binaries.ts";
 import { readIfExists, writeAtomically } from "../../host/file.ts";
 import { isAtLeast } from "../../host/version.ts";
 import { mirrorFormat, parseCandidates, parseMirrors } from "./apt.ts";

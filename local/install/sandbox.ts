@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import type { Binaries } from "../../host/config.ts";
+import type { Binaries } from "../../host/base/binaries.ts";
 
 /** Rejects with a remedy when programs of a root file system cannot be run by this user. */
 export function checkSandbox(binaries: Binaries): void {

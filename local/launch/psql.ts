@@ -1,7 +1,7 @@
 // A psql for this machine, which may have none but the one beside Postgres.
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Binaries } from "../../host/config.ts";
+import type { Binaries } from "../../host/base/binaries.ts";
 import { writeIfChanged } from "../../host/file.ts";
 import { outputOf } from "../install/command.ts";
 import { quote } from "../install/root.ts";

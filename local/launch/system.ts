@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { findRunning } from "../../host/base/running.ts";
-import type { Binaries } from "../../host/config.ts";
+import type { Binaries } from "../../host/base/binaries.ts";
 import { writeAtomically } from "../../host/file.ts";
 import { Registration } from "../../host/program/registration.ts";
 import { say } from "../install/command.ts";

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { call, createProject, until } from "../support/client.ts";
-import { freePort } from "../support/host.ts";
+import { freePort } from "../support/port.ts";
 import { system } from "../support/shared-system.ts";
 
 const repository = resolve(import.meta.dirname, "../..");

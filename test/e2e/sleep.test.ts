@@ -18,7 +18,7 @@ import { createPoolerState } from "../../host/pooler-state.ts";
 import { makePair } from "../support/certificate.ts";
 import { until } from "../support/client.ts";
 import { openTestFleet, small } from "../support/fleet.ts";
-import { freePort } from "../support/host.ts";
+import { freePort } from "../support/port.ts";
 
 interface Tenant {
   readonly name: string;

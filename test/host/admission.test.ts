@@ -1,11 +1,30 @@
 import { describe, expect, test } from "vitest";
-import { createAdmission, isIn } from "../../host/admission.ts";
+import type { DatabaseRecord, Records } from "../../host/database/record.ts";
+import { createAdmission, isIn } from "../../host/edge-sql/admission.ts";
+import { smallSpec } from "../support/spec.ts";
 
 const list = ["203.0.113.0/24", "2001:db8::/32"];
 const limits = { pool_size: 16, client_connections_max: 200 };
+const spec = { ...smallSpec("usr_a", "a verifier"), allowed_addresses: list, transaction: limits };
+
+/** Records of one kind, in memory. */
+function recordsOf<Record>(records: ReadonlyMap<string, Record>): Records<Record> {
+  const get = (name: string) => {
+    const found = records.get(name);
+    if (found === undefined) throw new Error(`There is no ${name}.`);
+    return found;
+  };
+  const refuse = () => {
+    throw new Error("Nothing is changed here.");
+  };
+  const has = (name: string) => records.has(name);
+  return { get, has, all: () => [...records.values()], put: refuse, remove: refuse };
+}
+
+const known = { database: "proj_a", spec, state: "running", createdAt: "2026-01-01T00:00:00.000Z" };
 const admission = createAdmission({
-  all: new Map([["proj_a", { allowed_addresses: list, transaction: limits }]]),
-  previews: new Map(),
+  databases: recordsOf(new Map([["proj_a", known as DatabaseRecord]])),
+  previews: recordsOf(new Map()),
 });
 const caller = { user: "usr_a", database: "proj_a", peer: "203.0.113.9" };
 

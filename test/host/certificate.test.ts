@@ -4,12 +4,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { authoritiesOf, prepareCertificate } from "../../host/certificate.ts";
 import { makePair, type Pair } from "../support/certificate.ts";
-import { aConfig } from "../support/host-config.ts";
 
 let home: string;
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), "host-certificate-"));
-  mkdirSync(join(home, "cluster", "tls"), { recursive: true });
+  mkdirSync(join(home, "host", "tls"), { recursive: true });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -18,7 +17,8 @@ afterEach(() => {
 
 const at = (name: string) => join(home, name);
 const configured = () => ({
-  ...aConfig(at("cluster")),
+  directory: at("host"),
+  public_host: "127.0.0.1",
   tls: { certificate_file: at("given.crt"), key_file: at("given.key"), ca_file: at("ca.pem") },
 });
 function give({ cert, key }: Pair): Promise<boolean> {
@@ -27,8 +27,8 @@ function give({ cert, key }: Pair): Promise<boolean> {
   return prepareCertificate(configured(), () => Promise.reject(new Error("It was given one.")));
 }
 const inUse = (): Pair => ({
-  cert: readFileSync(at("cluster/tls/server.crt"), "utf8"),
-  key: readFileSync(at("cluster/tls/server.key"), "utf8"),
+  cert: readFileSync(at("host/tls/server.crt"), "utf8"),
+  key: readFileSync(at("host/tls/server.key"), "utf8"),
 });
 
 describe("an operator's certificate", () => {

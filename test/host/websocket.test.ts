@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import type { Duplex } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import type { Caller } from "../../host/admission.ts";
+import type { Caller } from "../../host/edge-sql/admission.ts";
 import { createShares } from "../../host/share.ts";
 import { SqlProblem } from "../../host/sql-problem.ts";
 import { createTokenGate } from "../../host/token.ts";

@@ -6,7 +6,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { call, createProject, until } from "../support/client.ts";
-import { freePort } from "../support/host.ts";
+import { freePort } from "../support/port.ts";
 import { removeLeftovers } from "../support/process.ts";
 import { type RunningSystem, startSystem } from "../support/system.ts";
 

@@ -15,7 +15,7 @@ import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
 import { makePair } from "./certificate.ts";
 import { dumpsOf, type Mode, modes, openProgram, type ProgramFacts } from "./database-program.ts";
 import { openTestFleet } from "./fleet.ts";
-import { freePort } from "./host.ts";
+import { freePort } from "./port.ts";
 import { smallSpec } from "./spec.ts";
 
 /** A database of a test, and how its tenant gets in. */

@@ -11,7 +11,7 @@ import { findServers } from "../../host/instance/server.ts";
 import type { InstanceSize } from "../../host/instance/size.ts";
 import { ensureTemplate } from "../../host/instance/template.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
-import { testBinaries } from "./host.ts";
+import { testBinaries } from "./programs.ts";
 import { makeRunDirectory } from "./process.ts";
 
 /** The published size `small`. */

@@ -21,7 +21,8 @@ import {
   hostCommands,
 } from "../../src/contract/instance/command.ts";
 import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
-import { freePort, testBinaries } from "./host.ts";
+import { freePort } from "./port.ts";
+import { testBinaries } from "./programs.ts";
 import { createSigner } from "./host-token.ts";
 import { makeRunDirectory, processesOf } from "./process.ts";
 import { smallSpec } from "./spec.ts";

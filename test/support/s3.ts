@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { until } from "./client.ts";
-import { freePort } from "./host.ts";
+import { freePort } from "./port.ts";
 import type { S3Fault, S3ServerSettings } from "./s3-server.ts";
 
 const openssl = "/usr/bin/openssl";
