@@ -16,7 +16,8 @@ import { fleetMark } from "../../host/instance/fleet.ts";
 import { findServers } from "../../host/instance/server.ts";
 import { createSealer } from "../../host/store/seal.ts";
 import { until } from "../support/client.ts";
-import { openTestDatabases, type TestDatabase, testHost } from "../support/databases.ts";
+import { testHost } from "../support/database-program.ts";
+import { openTestDatabases, type TestDatabase } from "../support/databases.ts";
 import { beginRebuild, rebuildHost } from "../support/rebuild.ts";
 import { startS3, type TestS3 } from "../support/s3.ts";
 
