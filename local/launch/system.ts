@@ -1,9 +1,9 @@
 // Brings the whole system up in order, keeps it up, and takes it down.
-import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { findRunning } from "../../host/base/running.ts";
 import type { Binaries } from "../../host/base/binaries.ts";
+import { findRunning } from "../../host/base/running.ts";
 import { writeAtomically } from "../../host/file.ts";
 import { Registration } from "../../host/program/registration.ts";
 import { say } from "../install/command.ts";
@@ -18,7 +18,8 @@ import { isFree, keepPorts, type Ports } from "./ports.ts";
 import { preparePsql } from "./psql.ts";
 import { keepSecrets, publicKey, refuseLostSecrets, type Secrets } from "./secrets.ts";
 import { homePaths, readBackupSettings, type Settings } from "./settings.ts";
-import { findUsers, releaseUsers, type Users } from "./users.ts";
+import { prepareUids, type Uids } from "./uids.ts";
+import { findUsers } from "./users.ts";
 
 const hostStopSeconds = 180;
 const workerStopSeconds = 10;
@@ -35,7 +36,7 @@ interface System {
   readonly ending: AbortSignal;
   readonly secrets: Secrets;
   readonly ports: Ports;
-  readonly users: Users;
+  readonly users: Uids;
   readonly record: ReturnType<typeof createRecord>;
   readonly pids: {
     host: number | undefined;
@@ -217,6 +218,16 @@ async function choosePorts(settings: Settings): Promise<Ports> {
   return ports;
 }
 
+/** Users of databases: root has prepared them for a service user; anybody else has them given. */
+async function usersOf({ shown, home, rootfs, repository }: Settings): Promise<Uids> {
+  const { host } = homePaths(home);
+  const prepared = findUsers(shown.home, host);
+  if (prepared !== undefined) return prepared;
+  const node = dirname(process.execPath);
+  const paths = [home, rootfs, repository, node].filter((path) => existsSync(path));
+  return prepareUids({ home, paths, hasDatabases: existsSync(join(host, "record")) });
+}
+
 async function prepare(settings: Settings, ending: AbortSignal): Promise<System> {
   const paths = homePaths(settings.home);
   rmSync(paths.dev, { force: true });
@@ -233,10 +244,8 @@ async function prepare(settings: Settings, ending: AbortSignal): Promise<System>
   if (!(await isFree(settings.port))) {
     throw new Error(`Port ${settings.port} is taken: stop what listens there, or set MIOSA_PORT.`);
   }
-  const users = await findUsers(settings.shown.home, paths.host);
-  if (users.missing !== null) {
-    say(`All databases run as this user: ${users.missing}. Each then has its namespaces alone.`);
-  }
+  const users = await usersOf(settings);
+  if (users.missing !== null) say(users.missing);
   const pids = { host: undefined, worker: undefined, workerd: undefined };
   const onPids = () => undefined;
   return { settings, ending, secrets, ports, users, record, pids, running: [], onPids };
@@ -269,7 +278,7 @@ async function takeDown(system: System): Promise<void> {
   for (const [index, kept] of [...system.running.entries()].reverse()) {
     await kept.stop(index === 0 ? hostStopSeconds : workerStopSeconds);
   }
-  releaseUsers(system.settings.shown.home);
+  await system.users.release();
 }
 
 /** Runs the system until `ending` aborts; resolves when everything is stopped again. */

@@ -1,15 +1,14 @@
-// Users of their own for databases, without a host program that is root of the machine: it is root
-// of a user namespace, in which some ten thousand users nobody else has are numbered from 1. A
-// process holds the namespace; whoever starts next finds it again, and with it what still runs.
+// What root prepares for a service user: users for databases, without a host program that is root of
+// the machine. It is root of a user namespace, in which some ten thousand users that nobody else has
+// are numbered from 1. A process holds the namespace; whoever starts next finds it again, and with
+// it what still runs. Who starts without root is given users by uids.ts.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { findRunning } from "../../host/base/running.ts";
-import { readIfExists } from "../../host/file.ts";
 import { fleetMark } from "../../host/instance/fleet.ts";
-import { findProgram, outputOf } from "../install/command.ts";
+import type { Uids } from "./uids.ts";
 
 /** How many users a namespace has beside its root. */
 const usersMax = 20_000;
@@ -20,19 +19,8 @@ const ranges = 50_000;
 const lookMilliseconds = 10;
 const holdSeconds = 10;
 
-/** Users for databases, as the host program is given them. */
-export interface Users {
-  /** As its configuration has it; null: all databases run as the program's own user. */
-  readonly firstUid: number | null;
-  readonly uidsMax: number;
-  /** What to put before its command line. */
-  readonly prefix: readonly string[];
-  /** Why there are none, in words; null when there are. */
-  readonly missing: string | null;
-}
-
 /** The outer numbers of a state directory's users: its own, as likely as not. */
-export function rangeOf(home: string): number {
+function rangeOf(home: string): number {
   const hash = createHash("sha256").update(home).digest().readUInt32BE(0);
   return firstUser + (hash % ranges) * usersMax;
 }
@@ -103,56 +91,6 @@ export async function holdAsRoot(
   writeFileSync(`/proc/${pid}/gid_map`, mapOf(gid, first, usersMax));
 }
 
-/** The range that the system gave a user for such things, from a file such as /etc/subuid. */
-export function subordinate(
-  text: string,
-  name: string,
-  uid: number,
-): { readonly first: number; readonly count: number } | undefined {
-  const line = text
-    .split("\n")
-    .find((each) => [name, String(uid)].includes(each.split(":")[0] ?? ""));
-  const [, first = "", count = ""] = line?.split(":") ?? [];
-  return /^\d+$/.test(first) && /^\d+$/.test(count)
-    ? { first: Number(first), count: Number(count) }
-    : undefined;
-}
-
-/** What an ordinary user can do by itself, where the package `uidmap` is installed. */
-async function holdAsUser(home: string): Promise<string | null> {
-  const [newuidmap, newgidmap] = [findProgram("newuidmap"), findProgram("newgidmap")];
-  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
-  const name = outputOf("id", ["-un"])?.trim() ?? "";
-  const uids = subordinate(readIfExists("/etc/subuid") ?? "", name, uid);
-  const gids = subordinate(readIfExists("/etc/subgid") ?? "", name, uid);
-  if (!newuidmap || !newgidmap || !uids || !gids) {
-    return "the package uidmap is not installed, or /etc/subuid has no range for you";
-  }
-  const pid = await startHolder(home, []);
-  const line = (id: number, { first, count }: typeof uids) => [
-    String(pid),
-    "0",
-    String(id),
-    "1",
-    "1",
-    String(first),
-    String(count),
-  ];
-  const isMapped =
-    outputOf(newuidmap, line(uid, uids)) !== undefined &&
-    outputOf(newgidmap, line(gid, gids)) !== undefined;
-  if (isMapped) return null;
-  process.kill(pid, "SIGKILL");
-  return "newuidmap refused the range of /etc/subuid";
-}
-
-/** True when others may pass through every directory on the way. */
-export function isPassable(path: string): boolean {
-  const isLast = path === dirname(path);
-  const mayPass = (statSync(path).mode & 0o001) !== 0;
-  return mayPass && (isLast || isPassable(dirname(path)));
-}
-
 /** How many users there are in a process' namespace beside its root. */
 function countUsers(pid: number): number {
   const lines = readFileSync(`/proc/${pid}/uid_map`, "utf8").trim().split("\n");
@@ -160,30 +98,22 @@ function countUsers(pid: number): number {
   return counts.reduce((sum, count) => sum + count, 0) - 1;
 }
 
-const none = (missing: string): Users => ({
-  ...{ firstUid: null, uidsMax: usersMax, prefix: [] },
-  missing,
-});
-
 /**
- * Finds or makes the users of a state directory, for this process, which is not root. `directory`
+ * The users that root gave this process, which is not root; undefined when it did not. `directory`
  * is the host's, as this process sees it.
  */
-export async function findUsers(home: string, directory: string): Promise<Users> {
-  const above = dirname(dirname(directory));
-  if (!isPassable(above)) return none(`others may not pass through ${above}`);
-  if (findHeld(home, directory) === undefined) {
-    const problem = await holdAsUser(home).catch((error: Error) => error.message);
-    if (problem !== null) return none(problem);
-  }
+export function findUsers(home: string, directory: string): Uids | undefined {
   const pid = findHeld(home, directory);
-  if (pid === undefined) return none("the user namespace ended at once");
+  if (pid === undefined) return undefined;
   const enter = ["/usr/bin/nsenter", `--user=/proc/${pid}/ns/user`, "--setuid=0", "--setgid=0"];
-  return { firstUid: 1, uidsMax: countUsers(pid), prefix: [...enter, "--"], missing: null };
+  return {
+    ...{ firstUid: 1, uidsMax: countUsers(pid), prefix: [...enter, "--"], missing: null },
+    release: async () => releaseUsers(home),
+  };
 }
 
 /** Ends the holder of a namespace nobody is in any more. */
-export function releaseUsers(home: string): void {
+function releaseUsers(home: string): void {
   const held = findRunning((words) => (words.includes(holderWord(home)) ? "holder" : undefined));
   const pid = held.get("holder")?.pid;
   if (pid !== undefined) process.kill(-pid, "SIGKILL");
