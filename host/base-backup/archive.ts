@@ -1,13 +1,13 @@
 // What is archived of a database, also of one that was removed and has no instance any more.
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../base/log.ts";
+import { HostProblem } from "../base/problem.ts";
 import type { DatabaseMeans } from "../database/means.ts";
 import type { Box } from "../instance/box.ts";
 import { discard } from "../instance/discard.ts";
 import { layOut } from "../instance/files.ts";
 import { boxOf } from "../instance/fleet.ts";
-import { messageOf } from "../log.ts";
-import { HostProblem } from "../problem.ts";
 import { lineageOf } from "../wal/path.ts";
 import { copiesIn, isSegment } from "../wal/segment.ts";
 import { readLived } from "../wal/timeline.ts";

@@ -1,11 +1,11 @@
 // Base backups of a host's databases: as they become due, few at a time and behind all that serves,
 // or when they are asked for.
 import type { BackupProblem } from "../../src/contract/instance/backup.ts";
+import { log, messageOf } from "../base/log.ts";
+import { HostProblem } from "../base/problem.ts";
+import { createTurns } from "../base/turn.ts";
 import type { DatabaseMeans } from "../database/means.ts";
 import type { Awake } from "../dump/awake.ts";
-import { log, messageOf } from "../log.ts";
-import { HostProblem } from "../problem.ts";
-import { createTurns } from "../turn.ts";
 import { backupDue, hasWritten } from "./due.ts";
 import { noteInstance } from "./known.ts";
 import { removeExpired } from "./removed.ts";

@@ -1,9 +1,9 @@
 // What a database's instance was last, beside its repository: one that was removed is recovered
 // with it.
 import { join } from "node:path";
-import { readIfExists, writeIfChanged } from "../file.ts";
+import { readIfExists, writeIfChanged } from "../base/file.ts";
+import { log, messageOf } from "../base/log.ts";
 import { InstanceRecord } from "../instance/record.ts";
-import { log, messageOf } from "../log.ts";
 
 const fileIn = (directory: string) => join(directory, "instance.json");
 

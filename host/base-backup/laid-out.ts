@@ -12,15 +12,15 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { readIfExists, writeAtomically } from "../base/file.ts";
+import { log, messageOf } from "../base/log.ts";
 import { run } from "../base/spawn.ts";
-import { readIfExists, writeAtomically } from "../file.ts";
 import { type Box, toolLine } from "../instance/box.ts";
 import { copyRunning, makeEmptyData } from "../instance/clone.ts";
 import { giveTo, makePassable, removeTree, syncFileSystem } from "../instance/files.ts";
 import { boxOf, type Fleet } from "../instance/fleet.ts";
 import { inside } from "../instance/place.ts";
 import type { InstanceRecord } from "../instance/record.ts";
-import { log, messageOf } from "../log.ts";
 import { segmentAt, timelineOf } from "../wal/segment.ts";
 import { lsnOf } from "../wal/timeline.ts";
 import type { BaseBackup } from "./repository.ts";

@@ -2,10 +2,10 @@
 // recovered, and then goes.
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { readIfExists, writeAtomically } from "../base/file.ts";
+import { log } from "../base/log.ts";
 import type { DatabaseMeans } from "../database/means.ts";
-import { readIfExists, writeAtomically } from "../file.ts";
 import { removeTree } from "../instance/files.ts";
-import { log } from "../log.ts";
 
 const dayMilliseconds = 86_400_000;
 

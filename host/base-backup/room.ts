@@ -1,6 +1,6 @@
 import { statfsSync } from "node:fs";
+import { log } from "../base/log.ts";
 import type { DatabaseMeans } from "../database/means.ts";
-import { log } from "../log.ts";
 
 /** Of the disk: below that what only saves time is removed. */
 const freeShareMin = 0.1;

@@ -4,8 +4,8 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { readIfExists, writeAtomically } from "../file.ts";
-import { log, messageOf } from "../log.ts";
+import { readIfExists, writeAtomically } from "../base/file.ts";
+import { log, messageOf } from "../base/log.ts";
 
 const askedMax = 50;
 

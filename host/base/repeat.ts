@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { log, messageOf } from "../log.ts";
+import { log, messageOf } from "./log.ts";
 
 /** Repeats a look until the signal aborts; a failure is logged once, until it works again. */
 export async function repeat(

@@ -2,7 +2,7 @@
 // numbers are given again, and found anew by a word of its command line.
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { readIfExists } from "../file.ts";
+import { readIfExists } from "./file.ts";
 
 /** A running process: its number, and when it was started, as the kernel counts. */
 export interface Running {

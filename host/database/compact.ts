@@ -1,7 +1,8 @@
 // Deleted rows leave their files as long as they were: a table most of which is gone is written
 // anew, as its owner, so that what an index calls runs with no more than the tenant's rights.
+
+import { log, messageOf } from "../base/log.ts";
 import { platformSession } from "../instance/session.ts";
-import { log, messageOf } from "../log.ts";
 import type { DatabaseMeans } from "./means.ts";
 import { literal, quoted } from "./role.ts";
 

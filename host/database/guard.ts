@@ -2,7 +2,7 @@
 // The control plane says when one is full; this is for who grows faster than that is said, and for
 // who found a way to grow all the same.
 import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
-import { log, messageOf } from "../log.ts";
+import { log, messageOf } from "../base/log.ts";
 import type { DatabaseMeans } from "./means.ts";
 import type { Measured } from "./measure.ts";
 import { haltDatabase } from "./run.ts";

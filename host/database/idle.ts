@@ -1,6 +1,6 @@
 // Puts databases to sleep that nobody uses: for as long as it was asked of each, no statement came
 // through the transaction port and the session port had no client.
-import { log, messageOf } from "../log.ts";
+import { log, messageOf } from "../base/log.ts";
 import type { LineUse } from "../pooler/pair.ts";
 import type { DatabaseRecord } from "./record.ts";
 

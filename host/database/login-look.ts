@@ -1,7 +1,7 @@
 // A tenant that changes its own password in Postgres locks itself out of the poolers' way to it:
 // they know the password it was given, and pass on what clients say. Passwords are changed by a
 // rotation; what was changed otherwise is put right soon after it was written.
-import { log, messageOf } from "../log.ts";
+import { log, messageOf } from "../base/log.ts";
 import type { DatabaseMeans } from "./means.ts";
 import { type RoleRow, rolesSql } from "./role.ts";
 import { settle, withSessions } from "./settle.ts";

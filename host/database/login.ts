@@ -3,8 +3,8 @@
 // changed its own password. It is said who is to log in, never what to change.
 import { randomBytes } from "node:crypto";
 import type { Login } from "../../src/contract/instance/spec.ts";
-import { log, messageOf } from "../log.ts";
-import type { Session } from "../session.ts";
+import { log, messageOf } from "../base/log.ts";
+import type { Session } from "../base/session.ts";
 import { holdWrites, releaseWrites } from "./full.ts";
 import { literal, loginSql, quoted, type RoleRow, rolesIn, rolesSql, settingsSql } from "./role.ts";
 

@@ -1,9 +1,9 @@
 // Makes databases: new ones, and writable copies of others. The record comes first, so that what a
 // crash left half made is known, and the same command again goes on with it.
 import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+import { HostProblem } from "../base/problem.ts";
 import { cloneInstance } from "../instance/clone.ts";
 import type { Names } from "../instance/personalize.ts";
-import { HostProblem } from "../problem.ts";
 import { type DatabaseMeans, instanceName } from "./means.ts";
 import type { DatabaseRecord } from "./record.ts";
 import { removeWhole } from "./remove.ts";

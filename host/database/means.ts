@@ -2,14 +2,14 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
+import { syncDirectory } from "../base/file.ts";
+import { createLanes, type Lanes } from "../base/lane.ts";
 import { noteInstance } from "../base-backup/known.ts";
 import { type LaidOuts, openLaidOuts } from "../base-backup/laid-out.ts";
 import { type Repository, type Retention, repositoryOf } from "../base-backup/repository.ts";
-import { syncDirectory } from "../file.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import { listInside } from "../instance/inside.ts";
 import type { Keeper } from "../instance/keeper.ts";
-import { createLanes, type Lanes } from "../lane.ts";
 import type { Pair } from "../pooler/pair.ts";
 import type { RecoverySource } from "../recovery/recover.ts";
 import { isSegment } from "../wal/segment.ts";

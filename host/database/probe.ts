@@ -1,7 +1,7 @@
 import { Client, type ClientConfig } from "pg";
 import type { HostCommandInput } from "../../src/contract/instance/command.ts";
-import { messageOf } from "../log.ts";
-import { HostProblem } from "../problem.ts";
+import { messageOf } from "../base/log.ts";
+import { HostProblem } from "../base/problem.ts";
 
 /** How clients get to the pooler that shares connections: where, and how TLS is to be spoken. */
 export interface ProbeWays {

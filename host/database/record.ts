@@ -7,10 +7,10 @@ import { z } from "zod";
 import { DatabaseName } from "../../src/contract/database.ts";
 import { DatabaseSpec, Login } from "../../src/contract/instance/spec.ts";
 import type { PoolLimits } from "../../src/contract/pool.ts";
-import { syncDirectory, writeAtomically } from "../file.ts";
-import { log, messageOf } from "../log.ts";
+import { syncDirectory, writeAtomically } from "../base/file.ts";
+import { log, messageOf } from "../base/log.ts";
+import { HostProblem } from "../base/problem.ts";
 import type { Line, LineLimits } from "../pooler/render.ts";
-import { HostProblem } from "../problem.ts";
 
 /** One database, as its host was told to have it. */
 export const DatabaseRecord = z.strictObject({

@@ -1,4 +1,4 @@
-import { log, messageOf } from "../log.ts";
+import { log, messageOf } from "../base/log.ts";
 import type { DatabaseMeans } from "./means.ts";
 
 /** Ends a preview, for who is in its line's lane. */

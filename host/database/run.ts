@@ -1,5 +1,5 @@
 // A database's Postgres is stopped by its owner, started again and restarted.
-import { HostProblem } from "../problem.ts";
+import { HostProblem } from "../base/problem.ts";
 import type { DatabaseMeans } from "./means.ts";
 import { isRefused } from "./record.ts";
 import { settle } from "./settle.ts";

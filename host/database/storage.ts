@@ -3,9 +3,9 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { readIfExists, writeAtomically } from "../file.ts";
+import { readIfExists, writeAtomically } from "../base/file.ts";
+import { log, messageOf } from "../base/log.ts";
 import type { InstanceState } from "../instance/roster.ts";
-import { log, messageOf } from "../log.ts";
 import type { DatabaseMeans } from "./means.ts";
 import { lastWritten, type Measured, measureInstance } from "./measure.ts";
 import type { DatabaseRecord } from "./record.ts";

@@ -1,8 +1,9 @@
 // Keeps databases awake that are worked on without a client: who is not seen by the poolers would
 // be stopped in the middle as idle. They sleep again as any other does that nobody uses.
+
+import { HostProblem } from "../base/problem.ts";
 import type { Box } from "../instance/box.ts";
 import type { Keeper } from "../instance/keeper.ts";
-import { HostProblem } from "../problem.ts";
 
 /** Which databases are worked on. */
 export interface Awake {

@@ -5,7 +5,6 @@ import { chmodSync, chownSync, createWriteStream, mkdirSync, writeFileSync } fro
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { Client } from "pg";
-import { type DumpStore, whileRoom } from "../dump-store.ts";
 import type { Box } from "../instance/box.ts";
 import { removeTree } from "../instance/files.ts";
 import type { Fleet } from "../instance/fleet.ts";
@@ -23,6 +22,7 @@ import {
 } from "./archive.ts";
 import { atSocket, runProgram } from "./program.ts";
 import { giveRights, makePolicies } from "./rights.ts";
+import { type DumpStore, whileRoom } from "./store.ts";
 
 const jobs = "2";
 const sortMegabytesMax = 96;

@@ -3,13 +3,13 @@
 import { randomBytes } from "node:crypto";
 import type { Readable } from "node:stream";
 import { run } from "../base/spawn.ts";
-import type { DumpStore } from "../dump-store.ts";
 import { type Box, toolLine } from "../instance/box.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import { platformSession } from "../instance/session.ts";
 import { dumpRole } from "../instance/template.ts";
 import { verifierOf } from "../instance/verifier.ts";
 import { atSocket, startProgram } from "./program.ts";
+import type { DumpStore } from "./store.ts";
 
 // Whoever holds a table for longer than that fails the dump, rather than keeps it waiting.
 const lockWaitMilliseconds = 60_000;

@@ -4,7 +4,7 @@ import { BlockList, isIPv4, isIPv6 } from "node:net";
 import { reservedDatabases } from "../../src/contract/database.ts";
 import { defaultPools } from "../../src/contract/pool.ts";
 import type { DatabaseFiles } from "../database/record.ts";
-import { SqlProblem } from "../sql-problem.ts";
+import { SqlProblem } from "./problem.ts";
 
 /** What a client says of itself, and where it comes from. */
 export interface Caller {
@@ -46,7 +46,8 @@ export function createAdmission({ databases, previews }: DatabaseFiles) {
       }
     },
     /** Backends the database has at the transaction port. */
-    backendsOf: (database: string): number => (limitsOf(database) ?? defaultPools).transaction.pool_size,
+    backendsOf: (database: string): number =>
+      (limitsOf(database) ?? defaultPools).transaction.pool_size,
   };
 }
 export type Admission = ReturnType<typeof createAdmission>;

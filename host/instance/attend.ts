@@ -1,8 +1,9 @@
 // What is done with instances that nobody asked for: they fall asleep and wake, are taken over by
 // the next host program, and start again when they ended or let nobody in.
+
+import type { Lanes } from "../base/lane.ts";
+import { log, messageOf } from "../base/log.ts";
 import { endNow, type Running } from "../base/running.ts";
-import type { Lanes } from "../lane.ts";
-import { log, messageOf } from "../log.ts";
 import { lead, leadTo, type Parts } from "./serve.ts";
 import { stopServer } from "./server.ts";
 

@@ -1,5 +1,5 @@
 // Changes of an instance that stays where it is: a restart, another size.
-import { log, messageOf } from "../log.ts";
+import { log, messageOf } from "../base/log.ts";
 import { writeSettings } from "./files.ts";
 import type { Fleet } from "./fleet.ts";
 import { type Hold, holdClients, type Parts } from "./serve.ts";

@@ -2,9 +2,9 @@
 // one by one, and what was written to them meanwhile is put right from its WAL. Where the file
 // system can share blocks nothing is copied.
 import { join } from "node:path";
+import { messageOf } from "../base/log.ts";
 import { endNow, type Running } from "../base/running.ts";
 import { run } from "../base/spawn.ts";
-import { messageOf } from "../log.ts";
 import { type Box, toolLine } from "./box.ts";
 import { discard } from "./discard.ts";
 import { giveTo, layOut, makeOwn, syncFileSystem, writeSettings } from "./files.ts";

@@ -1,8 +1,8 @@
 // Makes the files of an instance: laid out, copied, given away, written to disk, removed.
 import { chmodSync, chownSync, closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { writeIfChanged } from "../base/file.ts";
 import { type CommandLine, run } from "../base/spawn.ts";
-import { writeIfChanged } from "../file.ts";
 import { type Box, passwdText } from "./box.ts";
 import { pointLink } from "./link.ts";
 import { inside, socketPort } from "./place.ts";

@@ -3,7 +3,7 @@
 // 2 has one tree for all of it; version 1 has one for each, and any of them may be delegated.
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf } from "../log.ts";
+import { messageOf } from "../base/log.ts";
 import { type InstanceSize, processesOfOne } from "./size.ts";
 
 /** What each processor is worth in version 2 and in version 1, when all are wanted at once. */

@@ -1,9 +1,10 @@
 // Finds instances that live and let nobody in, without asking each: one that was halted by a signal
 // is seen in the list of processes; one that hangs, or was told to stop and does not go, is asked
 // only when clients of it wait. Either is healed within ten seconds.
+
+import { log, messageOf } from "../base/log.ts";
 import type { Running } from "../base/running.ts";
-import { log, messageOf } from "../log.ts";
-import type { Answer } from "../server-probe.ts";
+import type { Answer } from "../pooler/server-probe.ts";
 import type { InstanceCondition } from "./roster.ts";
 
 // Whoever halted it may mean to look at it.

@@ -2,8 +2,8 @@
 // one is done in turn; clients that come meanwhile wait.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { createLanes, type Lanes } from "../base/lane.ts";
 import { endNow } from "../base/running.ts";
-import { createLanes, type Lanes } from "../lane.ts";
 import {
   type Attendance,
   createAttendance,

@@ -1,7 +1,7 @@
 // Which instance the clients of each line are led to: one file, exchanged in one step, so that at
 // every moment there is one answer. A line is what a pooler knows a database by.
 import { z } from "zod";
-import { readIfExists, writeAtomically } from "../file.ts";
+import { readIfExists, writeAtomically } from "../base/file.ts";
 
 const File = z.record(z.string(), z.string());
 

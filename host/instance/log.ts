@@ -2,7 +2,7 @@
 // is cut where it is, as the server goes on adding to it.
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, truncateSync } from "node:fs";
-import { writeAtomically } from "../file.ts";
+import { writeAtomically } from "../base/file.ts";
 
 const bytesMax = 16 * 1024 ** 2;
 const keptBytes = 1024 ** 2;

@@ -1,7 +1,7 @@
 // Roles of the platform that are no superuser. In a tenant's database the host program works as one
 // of them: what it reads there may run what the tenant has put there.
 import { createHmac } from "node:crypto";
-import type { Session } from "../session.ts";
+import type { Session } from "../base/session.ts";
 import type { Fleet } from "./fleet.ts";
 import { verifierOf } from "./verifier.ts";
 

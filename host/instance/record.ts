@@ -3,8 +3,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { writeAtomically } from "../file.ts";
-import { log, messageOf } from "../log.ts";
+import { writeAtomically } from "../base/file.ts";
+import { log, messageOf } from "../base/log.ts";
 import type { InstancePlace } from "./place.ts";
 
 const Size = z.strictObject({

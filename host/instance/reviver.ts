@@ -1,8 +1,8 @@
 // Starts again what ended by itself: at once the first time, later and later what ends again and
 // again, so that one which fails for ever costs little. A few at a time, so that a client which
 // comes meanwhile finds a place to have its own started.
-import { log, messageOf } from "../log.ts";
-import { createTurns } from "../turn.ts";
+import { log, messageOf } from "../base/log.ts";
+import { createTurns } from "../base/turn.ts";
 import type { InstanceCondition } from "./roster.ts";
 
 const startsAtOnce = 2;

@@ -1,5 +1,5 @@
+import { log, messageOf } from "../base/log.ts";
 import { conditionOf, endNow, isRunning, type Running } from "../base/running.ts";
-import { log, messageOf } from "../log.ts";
 import type { Box } from "./box.ts";
 import { discard } from "./discard.ts";
 import { boxOf, type Fleet, fleetMark, fleetPlaces } from "./fleet.ts";

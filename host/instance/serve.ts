@@ -1,5 +1,5 @@
 // Leads the clients of an instance to it or away from it, as its Postgres is started or stopped.
-import { createTurns } from "../turn.ts";
+import { createTurns } from "../base/turn.ts";
 import type { Doorbells } from "./doorbell.ts";
 import { writeSettings } from "./files.ts";
 import type { Lines } from "./line.ts";

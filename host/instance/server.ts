@@ -2,6 +2,7 @@
 // which finds it again by a word of its command line.
 import { basename } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { childrenOf } from "../base/process.ts";
 import {
   endNow,
   endsWithin,
@@ -14,7 +15,6 @@ import {
   wordsOf,
 } from "../base/running.ts";
 import { launch } from "../base/spawn.ts";
-import { childrenOf } from "../process.ts";
 import { type Box, lockedExitCode, markArgument, nameArgument, serverLine } from "./box.ts";
 import { listInside, readInside } from "./inside.ts";
 import { lastWords } from "./words.ts";

@@ -1,4 +1,4 @@
-import { createSession, type Session } from "../session.ts";
+import { createSession, type Session } from "../base/session.ts";
 import { type Fleet, platformPassword, platformRole } from "./fleet.ts";
 import { type InstancePlace, socketPort } from "./place.ts";
 

@@ -1,4 +1,4 @@
-import { readTail } from "../file.ts";
+import { readTail } from "../base/file.ts";
 
 // Whoever took over an instance may write there as much as it likes.
 const saidBytesMax = 64 * 1024;

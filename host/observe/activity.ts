@@ -1,6 +1,6 @@
 // What the poolers know of all databases at once: who is connected, and how much was answered. One
 // look is two questions to each pooler, whatever runs behind it.
-import type { Session } from "../session.ts";
+import type { Session } from "../base/session.ts";
 
 /** A database in all poolers that serve it. */
 export interface Activity {

@@ -2,13 +2,13 @@
 // for as long as two statements take. Constants of statements are $1 already, and those that set
 // passwords are not kept; Postgres' own log of slow ones would write it all.
 import { appendFileSync } from "node:fs";
+import type { Session } from "../base/session.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import { cutLog } from "../instance/log.ts";
 import type { InstancePlace } from "../instance/place.ts";
 import { platformSession } from "../instance/session.ts";
-import { renderSlowLine } from "../log-line.ts";
-import type { Session } from "../session.ts";
 import { slowLogOf } from "./log.ts";
+import { renderSlowLine } from "./log-line.ts";
 
 /** A statement is slow from here on. */
 const slowMilliseconds = 1000;

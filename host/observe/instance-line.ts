@@ -3,7 +3,7 @@
 // of instances no statement is logged; what is, a tenant chooses: errors that quote it, RAISE.
 import { platformRole } from "../instance/fleet.ts";
 import { dumpRole } from "../instance/template.ts";
-import { type FoundLine, messageLine, severityLevel, timeOf } from "../log-line.ts";
+import { type FoundLine, messageLine, severityLevel, timeOf } from "./log-line.ts";
 
 // The last form of these is what a session says, with the login it began with.
 const form = /^.{27} \[\d+\] (\w{5}) \(([a-z ]+)\) (?:(\S+) )?([A-Z]+)\d?: {2}([\s\S]*)$/;

@@ -3,7 +3,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { readIfExists } from "../file.ts";
+import { readIfExists } from "../base/file.ts";
 import type { Counters } from "./counters.ts";
 
 const Kept = z.object({

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import type { Keeper } from "../instance/keeper.ts";
 import { type LogState, readCut, stateOf, withLog } from "../instance/log.ts";
 import type { InstancePlace } from "../instance/place.ts";
-import { poolerLine, slowLine } from "../log-line.ts";
-import { type SearchedLog, searchIn } from "../log-search.ts";
-import type { LogFile } from "../log-source.ts";
 import type { CommandHandlers } from "../server/command.ts";
 import { instanceLine } from "./instance-line.ts";
+import { poolerLine, slowLine } from "./log-line.ts";
+import { type SearchedLog, searchIn } from "./log-search.ts";
+import type { LogFile } from "./log-source.ts";
 
 /** Former instances whose lines are told: the places in all logs fit into a cursor. */
 const formersMax = 3;

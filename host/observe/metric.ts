@@ -1,10 +1,10 @@
 // Numbers of all databases of a host, minute by minute.
 import { mkdirSync } from "node:fs";
-import { createMetrics } from "../metric.ts";
-import { type MetricFiles, openMetricFiles } from "../metric-file.ts";
 import type { CommandHandlers } from "../server/command.ts";
 import { openKeptCounters } from "./kept-counters.ts";
 import { createLook, type LookParts } from "./look.ts";
+import { type MetricFiles, openMetricFiles } from "./metric-file.ts";
+import { createMetrics } from "./point.ts";
 
 /** What numbers are made of. */
 export interface MetricParts extends Omit<LookParts, "kept"> {

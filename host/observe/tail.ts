@@ -4,9 +4,9 @@
 // from those who ask for lines.
 import { statSync, writeSync } from "node:fs";
 import { type LogState, readLog, stateOf, withLog } from "../instance/log.ts";
-import { entriesOf } from "../log-line.ts";
-import { hideInPiece } from "../log-scrub.ts";
 import { isInstanceError } from "./instance-line.ts";
+import { entriesOf } from "./log-line.ts";
+import { hideInPiece } from "./log-scrub.ts";
 
 /** Bytes of one log at one look, and of all: parsing them holds up everybody. */
 const pieceBytes = 256 * 1024;

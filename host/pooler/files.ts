@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Binaries } from "../base/binaries.ts";
-import { writeIfChanged } from "../file.ts";
+import { writeIfChanged } from "../base/file.ts";
 import { passwdText } from "../instance/box.ts";
 import { makePassable } from "../instance/files.ts";
 import { socketPort } from "../instance/place.ts";

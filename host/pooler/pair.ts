@@ -1,11 +1,11 @@
 // Both poolers of some hundred databases: one shares server connections between transactions, one
 // gives each session its own. Changes that come together are one RELOAD.
 import { setTimeout as delay } from "node:timers/promises";
-import { log, messageOf } from "../log.ts";
-import { createPoolerState, type PoolerState, pauseMilliseconds } from "../pooler-state.ts";
-import { createSession } from "../session.ts";
+import { log, messageOf } from "../base/log.ts";
+import { createSession } from "../base/session.ts";
 import type { Pooler } from "./pooler.ts";
 import type { Line } from "./render.ts";
+import { createPoolerState, type PoolerState, pauseMilliseconds } from "./state.ts";
 
 const gatherMilliseconds = 5;
 

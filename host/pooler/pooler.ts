@@ -3,6 +3,7 @@
 import { statSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClientConfig } from "pg";
+import { readIfExists } from "../base/file.ts";
 import {
   endNow,
   endsWithin,
@@ -12,11 +13,10 @@ import {
   runningAt,
   signal,
 } from "../base/running.ts";
+import { createSession, type Session } from "../base/session.ts";
 import { type CommandLine, launch } from "../base/spawn.ts";
-import { readIfExists } from "../file.ts";
+import { findVersion, isAtLeast, pgbouncerMinimum } from "../base/version.ts";
 import { programsOf } from "../instance/programs.ts";
-import { createSession, type Session } from "../session.ts";
-import { findVersion, isAtLeast, pgbouncerMinimum } from "../version.ts";
 import {
   type Certificate,
   filesOf,

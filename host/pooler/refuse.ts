@@ -1,6 +1,6 @@
 // Has a PgBouncer refuse the clients of databases that are stopped: it says so at once, where it
 // would else look for a Postgres that is not there. It keeps that over a RELOAD, not over a start.
-import type { Session } from "../session.ts";
+import type { Session } from "../base/session.ts";
 import type { Line } from "./render.ts";
 
 interface Row extends Record<string, unknown> {

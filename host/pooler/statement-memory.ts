@@ -3,9 +3,9 @@
 // they take. What is beyond its own accounts is taken for their text; then clients of the database
 // that has sent most are ended until it is gone. Their drivers connect and prepare again.
 import { readFileSync } from "node:fs";
+import { log } from "../base/log.ts";
 import type { Running } from "../base/running.ts";
-import { log } from "../log.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../base/session.ts";
 
 const megabyte = 1024 ** 2;
 /** What a pooler may take beyond what it accounts for. */

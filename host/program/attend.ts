@@ -2,14 +2,14 @@
 // who uses what, and with no query to any of them.
 import { signal as send } from "../base/running.ts";
 import { createIdleLook } from "../database/idle.ts";
-import { countMemoryDeaths } from "../incident.ts";
 import { platformRole } from "../instance/fleet.ts";
 import { createHealer } from "../instance/healer.ts";
 import { socketPort } from "../instance/place.ts";
 import { createReviver } from "../instance/reviver.ts";
 import type { InstanceCondition } from "../instance/roster.ts";
+import { countMemoryDeaths } from "../observe/incident.ts";
 import type { LineUse } from "../pooler/pair.ts";
-import { probeServer } from "../server-probe.ts";
+import { probeServer } from "../pooler/server-probe.ts";
 import type { Host } from "./open.ts";
 
 const probeMilliseconds = 1000;

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { readIfExists } from "../file.ts";
+import { readIfExists } from "../base/file.ts";
 
 /** What an earlier version wrote there: one Postgres for all databases of a host. */
 function isFormer(directory: string): boolean {

@@ -1,14 +1,14 @@
 // What a host does by itself for as long as it runs.
 
+import { log, messageOf } from "../base/log.ts";
+import { repeat } from "../base/repeat.ts";
 import { endNow } from "../base/running.ts";
 import { settleAll } from "../database/settle.ts";
 import { cutLog } from "../instance/log.ts";
-import { log, messageOf } from "../log.ts";
 import type { Metrics } from "../observe/metric.ts";
+import { probeServer } from "../pooler/server-probe.ts";
 import { createStatementWatch } from "../pooler/statement-memory.ts";
-import { probeServer } from "../server-probe.ts";
-import { createWatch, type Program, supervise, type Watch } from "../supervise.ts";
-import { repeat } from "../base/repeat.ts";
+import { createWatch, type Program, supervise, type Watch } from "../pooler/supervise.ts";
 import type { Attention } from "./attend.ts";
 import { type Host, readCertificate, renewCertificate } from "./open.ts";
 import type { Past } from "./past.ts";

@@ -20,10 +20,10 @@
 //             mark.json      the state of D1 that was heard of last
 //             host.json      what the host is registered with; secret.json what it keeps to itself
 import { parseArgs } from "node:util";
-import { markRunning, watchStandstill } from "../incident.ts";
-import { lockDirectory } from "../lock.ts";
-import { log, messageOf } from "../log.ts";
-import { feedWatchdog } from "../watchdog.ts";
+import { lockDirectory } from "../base/lock.ts";
+import { log, messageOf } from "../base/log.ts";
+import { feedWatchdog } from "../base/watchdog.ts";
+import { markRunning, watchStandstill } from "../observe/incident.ts";
 import { createAttention } from "./attend.ts";
 import { type HostConfig, layout, readConfig } from "./config.ts";
 import { refuseFormer } from "./former.ts";

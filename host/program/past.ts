@@ -4,7 +4,7 @@ import { type BackupMeans, openBackups } from "../base-backup/backups.ts";
 import { backupHandlers } from "../base-backup/handlers.ts";
 import { measureInstance } from "../database/measure.ts";
 import { loadDump } from "../dump/load.ts";
-import type { DumpStore } from "../dump-store.ts";
+import type { DumpStore } from "../dump/store.ts";
 import type { Box } from "../instance/box.ts";
 import { boxOf } from "../instance/fleet.ts";
 import { recoveryHandlers } from "../recovery/handlers.ts";

@@ -8,8 +8,8 @@
 // it came back to; begun again after an interruption it goes on. Ends with 2 when some did not come
 // back, which may be tried again the same way. Then the host program is started as ever.
 import { parseArgs } from "node:util";
-import { lockDirectory } from "../lock.ts";
-import { log, messageOf } from "../log.ts";
+import { lockDirectory } from "../base/lock.ts";
+import { log, messageOf } from "../base/log.ts";
 import { storeProblem } from "../store/problem.ts";
 import type { Rebuilt } from "../store/progress.ts";
 import { rebuild } from "../store/rebuild.ts";

@@ -2,8 +2,8 @@
 // vouches for its certificate.
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { authoritiesOf } from "../certificate.ts";
-import { readIfExists, writeIfChanged } from "../file.ts";
+import { readIfExists, writeIfChanged } from "../base/file.ts";
+import { authoritiesOf } from "../server/certificate.ts";
 import { type HostConfig, layout } from "./config.ts";
 
 export const Registration = z.object({

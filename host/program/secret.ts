@@ -2,7 +2,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { readIfExists, writeAtomically } from "../file.ts";
+import { readIfExists, writeAtomically } from "../base/file.ts";
 
 const Secrets = z.strictObject({
   /** What keys of repositories and passwords of the platform's roles are made of. */

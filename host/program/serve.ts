@@ -1,14 +1,14 @@
 // The host's HTTP: commands of the control plane, dumps, and SQL of tenants.
 import { protocolVersion } from "../../src/contract/instance/protocol.ts";
+import { HostProblem } from "../base/problem.ts";
 import type { Admission } from "../edge-sql/admission.ts";
 import { createAdmission } from "../edge-sql/admission.ts";
-import { HostProblem } from "../problem.ts";
+import { createSqlHttp } from "../edge-sql/http.ts";
+import { createShares } from "../edge-sql/share.ts";
+import { createProxy } from "../edge-sql/websocket.ts";
 import { type CommandHandlers, dispatch } from "../server/command.ts";
-import { createHostServer, listen, renewKeyPair, type ServerOptions } from "../server.ts";
-import { createShares } from "../share.ts";
-import { createSqlHttp } from "../sql-http.ts";
-import { createTokenGate } from "../token.ts";
-import { createProxy } from "../websocket.ts";
+import { createHostServer, listen, renewKeyPair, type ServerOptions } from "../server/server.ts";
+import { createTokenGate } from "../server/token.ts";
 import type { HostConfig } from "./config.ts";
 import { type Ground, readCertificate } from "./open.ts";
 import { sqlTarget, webSocketTargets } from "./poolers.ts";

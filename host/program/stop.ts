@@ -1,9 +1,9 @@
 // Stops all of a host in order.
 
+import { log, messageOf } from "../base/log.ts";
+import { createTurns } from "../base/turn.ts";
 import { fleetMark } from "../instance/fleet.ts";
 import { findServers, stopServer } from "../instance/server.ts";
-import { log, messageOf } from "../log.ts";
-import { createTurns } from "../turn.ts";
 import type { Host } from "./open.ts";
 import { modes } from "./poolers.ts";
 

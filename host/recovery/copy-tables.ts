@@ -5,6 +5,8 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, chownSync, createWriteStream, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { HostProblem } from "../base/problem.ts";
+import type { Session } from "../base/session.ts";
 import { withSessions } from "../database/settle.ts";
 import { atSocket, runProgram, startProgram } from "../dump/program.ts";
 import type { Box } from "../instance/box.ts";
@@ -14,8 +16,6 @@ import type { InstanceState } from "../instance/roster.ts";
 import { platformSession } from "../instance/session.ts";
 import { dumpRole } from "../instance/template.ts";
 import { verifierOf } from "../instance/verifier.ts";
-import { HostProblem } from "../problem.ts";
-import type { Session } from "../session.ts";
 import type { RecoveryMeans } from "./recoveries.ts";
 import { literal, planRenames, quoted, type Renames, type TableWish } from "./rename.ts";
 

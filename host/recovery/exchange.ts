@@ -2,13 +2,13 @@
 // put aside before. The one that served is stopped, and kept.
 import { join } from "node:path";
 import { z } from "zod";
+import { readIfExists, writeAtomically } from "../base/file.ts";
+import { HostProblem } from "../base/problem.ts";
 import { settleLogins } from "../database/login.ts";
 import type { DatabaseMeans } from "../database/means.ts";
 import { accessOf, settle, withSessions } from "../database/settle.ts";
 import { sizeOf } from "../database/spec.ts";
-import { readIfExists, writeAtomically } from "../file.ts";
 import type { InstanceState } from "../instance/roster.ts";
-import { HostProblem } from "../problem.ts";
 import { walDirectory } from "../wal/wal.ts";
 import { startForked } from "./fork.ts";
 

@@ -3,8 +3,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { syncDirectory, writeAtomically } from "../file.ts";
-import { log, messageOf } from "../log.ts";
+import { syncDirectory, writeAtomically } from "../base/file.ts";
+import { log, messageOf } from "../base/log.ts";
 
 const Outcome = z.strictObject({
   recovery_id: z.uuid(),

@@ -1,6 +1,8 @@
 // A recovered instance that stays as it is, open to one login for reading, by a name of its own and
 // for a time. Its login is made in it before it takes no more writes.
 import type { PreviewRequest } from "../../src/contract/instance/recovery.ts";
+import { log, messageOf } from "../base/log.ts";
+import { HostProblem } from "../base/problem.ts";
 import { settleLogins } from "../database/login.ts";
 import type { DatabaseMeans } from "../database/means.ts";
 import type { PreviewRecord } from "../database/record.ts";
@@ -8,8 +10,6 @@ import { syncFileSystem } from "../instance/files.ts";
 import { boxOf } from "../instance/fleet.ts";
 import type { InstanceState } from "../instance/roster.ts";
 import { platformSession } from "../instance/session.ts";
-import { log, messageOf } from "../log.ts";
-import { HostProblem } from "../problem.ts";
 import { standStill } from "./standby.ts";
 
 /** Lets the preview's login in to what was recovered, as the owner it had. */

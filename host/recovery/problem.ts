@@ -1,6 +1,6 @@
 // What went wrong in a recovery, in words: with which file, and whether anything else may do.
 import type { PassedOver } from "../../src/contract/recovery.ts";
-import { messageOf } from "../log.ts";
+import { messageOf } from "../base/log.ts";
 
 /** The disk is full: no other way would go better. */
 export class NoRoom extends Error {

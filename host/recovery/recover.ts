@@ -3,11 +3,12 @@
 // place and for one to a new database. What is damaged is passed over while anything else does.
 import { existsSync, statfsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { readTail } from "../base/file.ts";
 import { endNow, type Running } from "../base/running.ts";
+import type { Session } from "../base/session.ts";
 import { run } from "../base/spawn.ts";
 import { copyLaidOut, type LaidOuts } from "../base-backup/laid-out.ts";
 import type { BaseBackup, Repository } from "../base-backup/repository.ts";
-import { readTail } from "../file.ts";
 import type { Box } from "../instance/box.ts";
 import { discard } from "../instance/discard.ts";
 import { layOut, makeOwn, syncFileSystem, writeSettings } from "../instance/files.ts";
@@ -15,7 +16,6 @@ import { boxOf, type Fleet } from "../instance/fleet.ts";
 import { writeInside } from "../instance/inside.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import { makeWalSlot, platformSession } from "../instance/session.ts";
-import type { Session } from "../session.ts";
 import { copiesIn, isHistory } from "../wal/segment.ts";
 import { reserveTimeline, timelineAt } from "../wal/timeline.ts";
 import { type Candidate, type Candidates, createCandidates } from "./candidate.ts";

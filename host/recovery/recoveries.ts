@@ -2,12 +2,12 @@
 
 import { join } from "node:path";
 import type { PreviewRequest, RecoveryRequest } from "../../src/contract/instance/recovery.ts";
+import { log, messageOf } from "../base/log.ts";
+import { HostProblem } from "../base/problem.ts";
 import { publish } from "../database/make.ts";
 import type { DatabaseMeans } from "../database/means.ts";
 import { removePreview } from "../database/remove.ts";
 import { settle } from "../database/settle.ts";
-import { log, messageOf } from "../log.ts";
-import { HostProblem } from "../problem.ts";
 import { adopt, type NewDatabase } from "./adopt.ts";
 import { bringBack, type ExchangeMeans, exchange } from "./exchange.ts";
 import { type Outcome, openOutcomes } from "./outcome.ts";

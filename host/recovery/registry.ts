@@ -3,14 +3,14 @@
 // removes it; whoever asks for its recovery then is told that it is unknown, and begins it again.
 import { createHash } from "node:crypto";
 import type { RecoveryReport, RecoveryRequest } from "../../src/contract/instance/recovery.ts";
+import { log, messageOf } from "../base/log.ts";
+import { HostProblem } from "../base/problem.ts";
 import { endNow, isRunning } from "../base/running.ts";
+import { createTurns } from "../base/turn.ts";
 import { discard } from "../instance/discard.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import type { InstanceState } from "../instance/roster.ts";
-import { log, messageOf } from "../log.ts";
-import { HostProblem } from "../problem.ts";
-import { createTurns } from "../turn.ts";
 import { createProgress, type Progress } from "./progress.ts";
 
 const workersMax = 2;

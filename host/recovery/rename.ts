@@ -1,6 +1,6 @@
 // New names for tables that are copied beside those of their own names, and for what belongs to
 // each: indexes, constraints and sequences have names of their own in a schema.
-import type { Session } from "../session.ts";
+import type { Session } from "../base/session.ts";
 
 /** A table, and what it is to be called. */
 export interface TableWish {

@@ -2,15 +2,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { readTail } from "../base/file.ts";
+import { messageOf } from "../base/log.ts";
 import { endNow, isRunning, type Running } from "../base/running.ts";
-import { readTail } from "../file.ts";
+import type { Session } from "../base/session.ts";
 import type { Box } from "../instance/box.ts";
 import { writeSettings } from "../instance/files.ts";
 import { startServer } from "../instance/server.ts";
 import type { InstanceSize } from "../instance/size.ts";
 import { lastWords } from "../instance/words.ts";
-import { messageOf } from "../log.ts";
-import type { Session } from "../session.ts";
 import { isWritten, numberOf, segmentAt, timelineOf } from "../wal/segment.ts";
 import { lsnOf } from "../wal/timeline.ts";
 import { TooEarly, WalProblem } from "./problem.ts";

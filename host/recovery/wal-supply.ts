@@ -1,12 +1,13 @@
 // Gives a recovery the WAL it replays: what is at hand is linked to, the rest is fetched ahead of
 // the replay, several segments at once.
+
+import { messageOf } from "../base/log.ts";
 import { run } from "../base/spawn.ts";
+import { createTurns } from "../base/turn.ts";
 import type { BaseBackup, Repository } from "../base-backup/repository.ts";
 import { type Box, toolLine } from "../instance/box.ts";
 import { makeOwn } from "../instance/files.ts";
 import { writeInside } from "../instance/inside.ts";
-import { messageOf } from "../log.ts";
-import { createTurns } from "../turn.ts";
 import { isOfLineage, type Lineage, walPath } from "../wal/path.ts";
 import { isHistory, numberOf, timelineOf } from "../wal/segment.ts";
 import { historiesBetween, lsnOf } from "../wal/timeline.ts";

@@ -5,7 +5,7 @@ import {
   HostCommandRequest,
   hostCommands,
 } from "../../src/contract/instance/command.ts";
-import { HostProblem } from "../problem.ts";
+import { HostProblem } from "../base/problem.ts";
 
 /** For each command what carries it out. */
 export type CommandHandlers = {

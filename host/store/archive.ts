@@ -4,7 +4,7 @@
 
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { readIfExists } from "../file.ts";
+import { readIfExists } from "../base/file.ts";
 import { type Copying, forEach, markOf, sendBytes, sendFile } from "./copying.ts";
 import { repositoryIn } from "./info.ts";
 import { dataKey, type Names } from "./key.ts";

@@ -12,8 +12,8 @@ import {
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
+import { writeAtomically } from "../base/file.ts";
 import type { Repository } from "../base-backup/repository.ts";
-import { writeAtomically } from "../file.ts";
 import type { Box } from "../instance/box.ts";
 import { giveTo, makePassable, removeTree } from "../instance/files.ts";
 import { segmentBytes } from "../instance/size.ts";

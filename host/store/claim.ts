@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { z } from "zod";
-import { readIfExists, writeAtomically } from "../file.ts";
+import { readIfExists, writeAtomically } from "../base/file.ts";
 import { hostKey } from "./key.ts";
 import { contentOf, type S3 } from "./s3.ts";
 import type { Sealer } from "./seal.ts";

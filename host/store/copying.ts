@@ -1,6 +1,6 @@
 // Has objects of one database sent and removed, and notes in its ledger what the store has by then.
 import { createHash } from "node:crypto";
-import { createTurns } from "../turn.ts";
+import { createTurns } from "../base/turn.ts";
 import { dataKey, type Names } from "./key.ts";
 import type { Ledger } from "./ledger.ts";
 import { contentOf, type S3 } from "./s3.ts";

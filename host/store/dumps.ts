@@ -3,7 +3,7 @@
 import { createWriteStream, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { writeAtomically } from "../file.ts";
+import { writeAtomically } from "../base/file.ts";
 import { type Copying, readStore, remove, sendSealed } from "./copying.ts";
 import { fetchInto } from "./fetch.ts";
 import type { Ledgers } from "./ledger.ts";

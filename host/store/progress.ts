@@ -1,7 +1,7 @@
 // How far the rebuild of a host is, in a file: begun again after an interruption it goes on.
 import { join } from "node:path";
 import { z } from "zod";
-import { readIfExists, writeAtomically } from "../file.ts";
+import { readIfExists, writeAtomically } from "../base/file.ts";
 
 const Rebuilt = z.strictObject({
   database: z.string(),

@@ -4,8 +4,8 @@
 // can rebuild the host: see rebuild.ts.
 import { setTimeout as delay } from "node:timers/promises";
 import type { BackupProblem } from "../../src/contract/instance/backup.ts";
+import { log, messageOf } from "../base/log.ts";
 import { repositoryOf } from "../base-backup/repository.ts";
-import { log, messageOf } from "../log.ts";
 import type { RecoverySource } from "../recovery/recover.ts";
 import { keptSegment } from "./archive.ts";
 import { bringBack, type Fetched, keepCopies } from "./bring-back.ts";

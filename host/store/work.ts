@@ -1,8 +1,8 @@
 // What is done for one database in a round: its WAL, and what it is; or its base backups.
 import { join } from "node:path";
+import { makePrivateDirectories } from "../base/file.ts";
 import { type Retention, repositoryKey, repositoryOf } from "../base-backup/repository.ts";
 import type { DatabaseFiles, DatabaseRecord } from "../database/record.ts";
-import { makePrivateDirectories } from "../file.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import { readInside } from "../instance/inside.ts";
 import type { Keeper } from "../instance/keeper.ts";

@@ -1,6 +1,7 @@
 // The living side of a verification: a restore point of the instance that serves, or is started for
 // it, and what was in it then.
 import type { VerificationCheck } from "../../src/contract/verification.ts";
+import { messageOf } from "../base/log.ts";
 import type { Repository } from "../base-backup/repository.ts";
 import type { Awake } from "../dump/awake.ts";
 import type { Fleet } from "../instance/fleet.ts";
@@ -8,7 +9,6 @@ import type { Keeper } from "../instance/keeper.ts";
 import { admitReaders } from "../instance/reader.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import { platformSession } from "../instance/session.ts";
-import { messageOf } from "../log.ts";
 import type { RecoverySource } from "../recovery/recover.ts";
 import type { Wal } from "../wal/wal.ts";
 import { skipped } from "./check.ts";

@@ -6,8 +6,8 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "pg";
 import type { VerifiedDatabase } from "../../src/contract/verification.ts";
+import type { Session } from "../base/session.ts";
 import { holderRole, readerRole } from "../instance/reader.ts";
-import type { Session } from "../session.ts";
 import { type Manifest, ownTables, readAll, type Source, withReader } from "./content.ts";
 
 /** A restore point. */

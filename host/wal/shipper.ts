@@ -13,7 +13,7 @@ import {
   rmSync,
 } from "node:fs";
 import { join } from "node:path";
-import { readIfExists, writeAtomically } from "../file.ts";
+import { readIfExists, writeAtomically } from "../base/file.ts";
 import type { Box } from "../instance/box.ts";
 import { listInside, readInside } from "../instance/inside.ts";
 import { segmentBytes } from "../instance/size.ts";

@@ -2,7 +2,7 @@
 // moment back the one has to be known that was lived on then.
 import { join } from "node:path";
 import { z } from "zod";
-import { readIfExists, writeAtomically } from "../file.ts";
+import { readIfExists, writeAtomically } from "../base/file.ts";
 import { copiesIn } from "./segment.ts";
 
 const Lived = z.object({

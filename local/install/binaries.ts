@@ -3,8 +3,8 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Binaries } from "../../host/base/binaries.ts";
-import { readIfExists, writeAtomically } from "../../host/file.ts";
-import { isAtLeast } from "../../host/version.ts";
+import { readIfExists, writeAtomically } from "../../host/base/file.ts";
+import { isAtLeast } from "../../host/base/version.ts";
 import { mirrorFormat, parseCandidates, parseMirrors } from "./apt.ts";
 import { findProgram, outputOf, say } from "./command.ts";
 import { choosePackages, findAllNative, findMissing, hasApt, wants } from "./native.ts";

@@ -1,7 +1,7 @@
 // The servers this machine has by itself, and whether they are new enough.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { findVersion, isAtLeast, pgbouncerMinimum } from "../../host/version.ts";
+import { findVersion, isAtLeast, pgbouncerMinimum } from "../../host/base/version.ts";
 import { findProgram, findPrograms, outputOf } from "./command.ts";
 
 /** A program that is wanted: its oldest good version, and where to ask which one it is. */

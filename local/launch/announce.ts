@@ -1,6 +1,6 @@
 // The last step of coming up: the facts for programs, and the lines to copy for people.
 import { join } from "node:path";
-import { readIfExists, writeAtomically } from "../../host/file.ts";
+import { readIfExists, writeAtomically } from "../../host/base/file.ts";
 import { say } from "../install/command.ts";
 import { quote } from "../install/root.ts";
 import type { Ports } from "./ports.ts";

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { readIfExists, writeAtomically } from "../../host/file.ts";
+import { readIfExists, writeAtomically } from "../../host/base/file.ts";
 
 // Everything a bundle is made of. The lock file stands for node_modules.
 const sources = ["wrangler.toml", "package.json", "package-lock.json", "workers", "src"];

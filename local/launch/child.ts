@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { isHalted } from "../../host/process.ts";
+import { isHalted } from "../../host/base/process.ts";
 import { say } from "../install/command.ts";
 import { lastLines, openLog } from "./log-file.ts";
 

@@ -7,8 +7,8 @@ import { backup, DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createZstdCompress, createZstdDecompress } from "node:zlib";
-import { decrypted, encrypted, headerBytes } from "../../host/cipher-stream.ts";
-import { syncDirectory } from "../../host/file.ts";
+import { syncDirectory } from "../../host/base/file.ts";
+import { decrypted, encrypted, headerBytes } from "../../host/dump/cipher-stream.ts";
 import type { Secrets } from "./secrets.ts";
 import { homePaths } from "./settings.ts";
 

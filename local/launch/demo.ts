@@ -3,7 +3,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
-import { readIfExists } from "../../host/file.ts";
+import { readIfExists } from "../../host/base/file.ts";
 import { say } from "../install/command.ts";
 import { homePaths, readSettings } from "./settings.ts";
 

@@ -1,8 +1,8 @@
 // Processes of an earlier launcher that was killed. Postgres and its poolers are left to the host
 // program, which adopts them; its own processes end before new ones take their place.
 import { z } from "zod";
-import { readIfExists, writeAtomically } from "../../host/file.ts";
-import { endProcess } from "../../host/process.ts";
+import { readIfExists, writeAtomically } from "../../host/base/file.ts";
+import { endProcess } from "../../host/base/process.ts";
 
 const Processes = z.record(
   z.string(),

@@ -6,8 +6,8 @@ import { spawn } from "node:child_process";
 import { readlinkSync, rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { readIfExists, writeAtomically } from "../../host/base/file.ts";
 import { endNow, isRunning, runningAt, wordsOf } from "../../host/base/running.ts";
-import { readIfExists, writeAtomically } from "../../host/file.ts";
 
 /** Users of the system that are users of the namespace; there they begin with 1. */
 export interface Mapping {

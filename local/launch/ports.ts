@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createServer } from "node:net";
 import { z } from "zod";
-import { readIfExists, writeAtomically } from "../../host/file.ts";
+import { readIfExists, writeAtomically } from "../../host/base/file.ts";
 
 const Port = z.int().min(1).max(65_535);
 

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Binaries } from "../../host/base/binaries.ts";
-import { writeIfChanged } from "../../host/file.ts";
+import { writeIfChanged } from "../../host/base/file.ts";
 import { outputOf } from "../install/command.ts";
 import { quote } from "../install/root.ts";
 import { homePaths, type Settings } from "./settings.ts";

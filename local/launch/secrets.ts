@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { readIfExists, writeAtomically } from "../../host/file.ts";
+import { readIfExists, writeAtomically } from "../../host/base/file.ts";
 import type { HomePaths } from "./settings.ts";
 
 const Key = z.object({

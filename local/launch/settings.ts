@@ -9,7 +9,7 @@
 // `uri_style: "path"`, `port`, `prefix`, `address` and `ca_file` are for other stores.
 import { existsSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { readIfExists } from "../../host/file.ts";
+import { readIfExists } from "../../host/base/file.ts";
 import { BackupSettings, problemsOf } from "../../host/program/config.ts";
 
 /** Paths as this process sees them; `shown` has them as the person who started it does. */

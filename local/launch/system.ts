@@ -3,8 +3,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Binaries } from "../../host/base/binaries.ts";
+import { writeAtomically } from "../../host/base/file.ts";
 import { findRunning } from "../../host/base/running.ts";
-import { writeAtomically } from "../../host/file.ts";
 import { Registration } from "../../host/program/registration.ts";
 import { say } from "../install/command.ts";
 import { announce, apiUrl, type Facts, writeDevFile } from "./announce.ts";

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { endNow } from "../../host/base/running.ts";
 import { run } from "../../host/base/spawn.ts";
 import { repositoryOf } from "../../host/base-backup/repository.ts";
-import { openDumpStore } from "../../host/dump-store.ts";
+import { openDumpStore } from "../../host/dump/store.ts";
 import { toolLine } from "../../host/instance/box.ts";
 import { fleetMark } from "../../host/instance/fleet.ts";
 import { findServers } from "../../host/instance/server.ts";

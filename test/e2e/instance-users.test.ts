@@ -10,8 +10,8 @@ import { enterLine, holdNamespace, letGoOf } from "../../local/launch/namespace.
 import { passageLine } from "../../local/launch/passage.ts";
 // Of the lane of instances, by its import.
 import { small } from "../support/fleet.ts";
-import { testBinaries } from "../support/programs.ts";
 import type { InNamespace } from "../support/in-namespace.ts";
+import { testBinaries } from "../support/programs.ts";
 
 // A test that is no root can give nobody users; then there is one for all.
 const isRoot = process.getuid?.() === 0;

@@ -14,7 +14,7 @@ import { platformSession } from "../../host/instance/session.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
 import { createPooler, type Pooler } from "../../host/pooler/pooler.ts";
 import type { Line } from "../../host/pooler/render.ts";
-import { createPoolerState } from "../../host/pooler-state.ts";
+import { createPoolerState } from "../../host/pooler/state.ts";
 import { makePair } from "../support/certificate.ts";
 import { until } from "../support/client.ts";
 import { openTestFleet, small } from "../support/fleet.ts";

@@ -9,7 +9,7 @@ import { openMeans } from "../../host/database/means.ts";
 import { linesOf, openDatabaseFiles } from "../../host/database/record.ts";
 import { sessionHandlers } from "../../host/database/session.ts";
 import { openStorage } from "../../host/database/storage.ts";
-import { openDumpStore } from "../../host/dump-store.ts";
+import { openDumpStore } from "../../host/dump/store.ts";
 import { type Fleet, fleetPlaces } from "../../host/instance/fleet.ts";
 import { openGroups } from "../../host/instance/group.ts";
 import { type Keeper, openKeeper } from "../../host/instance/keeper.ts";

@@ -11,8 +11,8 @@ import { findServers } from "../../host/instance/server.ts";
 import type { InstanceSize } from "../../host/instance/size.ts";
 import { ensureTemplate } from "../../host/instance/template.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
-import { testBinaries } from "./programs.ts";
 import { makeRunDirectory } from "./process.ts";
+import { testBinaries } from "./programs.ts";
 
 /** The published size `small`. */
 export const small: InstanceSize = {

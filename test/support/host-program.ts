@@ -21,10 +21,10 @@ import {
   hostCommands,
 } from "../../src/contract/instance/command.ts";
 import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
-import { freePort } from "./port.ts";
-import { testBinaries } from "./programs.ts";
 import { createSigner } from "./host-token.ts";
+import { freePort } from "./port.ts";
 import { makeRunDirectory, processesOf } from "./process.ts";
+import { testBinaries } from "./programs.ts";
 import { smallSpec } from "./spec.ts";
 
 const readyMilliseconds = 120_000;

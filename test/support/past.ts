@@ -6,7 +6,7 @@ import type { DatabaseMeans } from "../../host/database/means.ts";
 import { removePreview } from "../../host/database/remove.ts";
 import { createAwake } from "../../host/dump/awake.ts";
 import { loadDump } from "../../host/dump/load.ts";
-import type { DumpStore } from "../../host/dump-store.ts";
+import type { DumpStore } from "../../host/dump/store.ts";
 import { boxOf } from "../../host/instance/fleet.ts";
 import { recoveryHandlers } from "../../host/recovery/handlers.ts";
 import { openRecoveries, type RecoveryMeans } from "../../host/recovery/recoveries.ts";

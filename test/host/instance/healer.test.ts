@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { createHealer } from "../../../host/instance/healer.ts";
 import type { InstanceCondition } from "../../../host/instance/roster.ts";
-import type { Answer } from "../../../host/server-probe.ts";
+import type { Answer } from "../../../host/pooler/server-probe.ts";
 
 let seconds: number;
 let answer: Answer;
