@@ -1,6 +1,6 @@
 // Base backups of a host's databases: as they become due, few at a time and behind all that serves,
 // or when they are asked for.
-import type { BackupProblem } from "../../src/contract/instance/backup.ts";
+import type { BackupProblem } from "../../src/contract/backup.ts";
 import { log, messageOf } from "../base/log.ts";
 import { HostProblem } from "../base/problem.ts";
 import { createTurns } from "../base/turn.ts";

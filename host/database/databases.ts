@@ -1,6 +1,6 @@
 // The databases of a host: each an instance behind a line of the poolers, with its WAL on the way
 // out and a repository. What becomes of one touches no other.
-import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+import type { DatabaseSpec } from "../../src/contract/spec.ts";
 import { log, messageOf } from "../base/log.ts";
 import { HostProblem } from "../base/problem.ts";
 import { compact } from "./compact.ts";

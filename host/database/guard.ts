@@ -1,7 +1,7 @@
 // Ends the growth of a database that is far beyond its limit, before it takes the disk from others.
 // The control plane says when one is full; this is for who grows faster than that is said, and for
 // who found a way to grow all the same.
-import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+import type { DatabaseSpec } from "../../src/contract/spec.ts";
 import { log, messageOf } from "../base/log.ts";
 import type { DatabaseMeans } from "./means.ts";
 import type { Measured } from "./measure.ts";

@@ -1,5 +1,5 @@
 // Commands about databases, as the control plane sends them.
-import type { HostDatabase } from "../../src/contract/instance/database.ts";
+import type { HostDatabase } from "../../src/contract/database.ts";
 import type { CommandHandlers } from "../server/command.ts";
 import { type Databases, requireWhole } from "./databases.ts";
 import type { DatabaseMeans } from "./means.ts";

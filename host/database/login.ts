@@ -2,7 +2,7 @@
 // the middle of one, as recovered instances and copies have them, or as a tenant left them that
 // changed its own password. It is said who is to log in, never what to change.
 import { randomBytes } from "node:crypto";
-import type { Login } from "../../src/contract/instance/spec.ts";
+import type { Login } from "../../src/contract/spec.ts";
 import { log, messageOf } from "../base/log.ts";
 import type { Session } from "../base/session.ts";
 import { holdWrites, releaseWrites } from "./full.ts";

@@ -1,6 +1,6 @@
 // Makes databases: new ones, and writable copies of others. The record comes first, so that what a
 // crash left half made is known, and the same command again goes on with it.
-import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+import type { DatabaseSpec } from "../../src/contract/spec.ts";
 import { HostProblem } from "../base/problem.ts";
 import { cloneInstance } from "../instance/clone.ts";
 import type { Names } from "../instance/personalize.ts";

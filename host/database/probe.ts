@@ -1,5 +1,5 @@
 import { Client, type ClientConfig } from "pg";
-import type { HostCommandInput } from "../../src/contract/instance/command.ts";
+import type { HostCommandInput } from "../../src/contract/command.ts";
 import { messageOf } from "../base/log.ts";
 import { HostProblem } from "../base/problem.ts";
 

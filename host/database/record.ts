@@ -4,9 +4,9 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { DatabaseName } from "../../src/contract/database.ts";
-import { DatabaseSpec, Login } from "../../src/contract/instance/spec.ts";
+import { DatabaseName } from "../../src/contract/name.ts";
 import type { PoolLimits } from "../../src/contract/pool.ts";
+import { DatabaseSpec, Login } from "../../src/contract/spec.ts";
 import { syncDirectory, writeAtomically } from "../base/file.ts";
 import { log, messageOf } from "../base/log.ts";
 import { HostProblem } from "../base/problem.ts";

@@ -1,7 +1,7 @@
 // The roles of an instance that are somebody's logins, as Postgres has them, and the statements
 // that make them what is wanted. Who acts owns the database, or reads it while it is full; all
 // other logins are stand-ins: members of who acts, that become it as they log in.
-import type { Login } from "../../src/contract/instance/spec.ts";
+import type { Login } from "../../src/contract/spec.ts";
 
 /** One role. */
 export interface Role extends Record<string, unknown> {

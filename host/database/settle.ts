@@ -1,6 +1,6 @@
 // Brings what is wanted of a database into force, whatever is so far: of that alone what differs
 // is done. One that sleeps or is stopped does not stay up for it.
-import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+import type { DatabaseSpec } from "../../src/contract/spec.ts";
 import { log, messageOf } from "../base/log.ts";
 import { platformSession } from "../instance/session.ts";
 import { type Access, type InstanceSessions, isHeld, removeLogins, settleLogins } from "./login.ts";

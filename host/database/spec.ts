@@ -1,7 +1,7 @@
 // What follows from the spec of a database for its instance.
 import { createHash } from "node:crypto";
 import { canonicalJson } from "../../src/contract/canonical.ts";
-import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+import type { DatabaseSpec } from "../../src/contract/spec.ts";
 import type { InstanceSize } from "../instance/size.ts";
 
 /** What its instance may take. */

@@ -1,7 +1,7 @@
 // Who may log in over HTTP and WebSocket: what PgBouncer decides by the address of its client it
 // cannot decide there, where every client has the address of the host.
 import { BlockList, isIPv4, isIPv6 } from "node:net";
-import { reservedDatabases } from "../../src/contract/database.ts";
+import { reservedDatabases } from "../../src/contract/name.ts";
 import { defaultPools } from "../../src/contract/pool.ts";
 import type { DatabaseFiles } from "../database/record.ts";
 import { SqlProblem } from "./problem.ts";

@@ -1,5 +1,5 @@
 // The host's HTTP: commands of the control plane, dumps, and SQL of tenants.
-import { protocolVersion } from "../../src/contract/instance/protocol.ts";
+import { protocolVersion } from "../../src/contract/protocol.ts";
 import { HostProblem } from "../base/problem.ts";
 import type { Admission } from "../edge-sql/admission.ts";
 import { createAdmission } from "../edge-sql/admission.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { protocolVersion } from "../../src/contract/instance/protocol.ts";
+import { protocolVersion } from "../../src/contract/protocol.ts";
 import { findVersion } from "../base/version.ts";
 import type { Keeper } from "../instance/keeper.ts";
 import { programsOf } from "../instance/programs.ts";

@@ -1,6 +1,6 @@
 // Makes what was recovered a database of its own: another user, another identity, other names.
 import { chownSync, rmSync, writeFileSync } from "node:fs";
-import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+import type { DatabaseSpec } from "../../src/contract/spec.ts";
 import { endNow } from "../base/running.ts";
 import { publish } from "../database/make.ts";
 import type { DatabaseMeans } from "../database/means.ts";

@@ -1,6 +1,6 @@
 // A recovered instance that stays as it is, open to one login for reading, by a name of its own and
 // for a time. Its login is made in it before it takes no more writes.
-import type { PreviewRequest } from "../../src/contract/instance/recovery.ts";
+import type { PreviewRequest } from "../../src/contract/recovery.ts";
 import { log, messageOf } from "../base/log.ts";
 import { HostProblem } from "../base/problem.ts";
 import { settleLogins } from "../database/login.ts";

@@ -1,5 +1,5 @@
 // What a recovery has come to, while it goes on.
-import type { RecoveryReport } from "../../src/contract/instance/recovery.ts";
+import type { RecoveryReport } from "../../src/contract/recovery.ts";
 
 /** What is known of it. */
 export type RecoveryFacts = Omit<RecoveryReport, "recovery_id" | "state" | "position" | "error">;

@@ -1,7 +1,7 @@
 // The recoveries of a host, what becomes of each, and what a restart of the host program left.
 
 import { join } from "node:path";
-import type { PreviewRequest, RecoveryRequest } from "../../src/contract/instance/recovery.ts";
+import type { PreviewRequest, RecoveryRequest } from "../../src/contract/recovery.ts";
 import { log, messageOf } from "../base/log.ts";
 import { HostProblem } from "../base/problem.ts";
 import { publish } from "../database/make.ts";

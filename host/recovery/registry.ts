@@ -2,7 +2,7 @@
 // are in memory alone. An instance that nobody was led to has no record, so the next host program
 // removes it; whoever asks for its recovery then is told that it is unknown, and begins it again.
 import { createHash } from "node:crypto";
-import type { RecoveryReport, RecoveryRequest } from "../../src/contract/instance/recovery.ts";
+import type { RecoveryReport, RecoveryRequest } from "../../src/contract/recovery.ts";
 import { log, messageOf } from "../base/log.ts";
 import { HostProblem } from "../base/problem.ts";
 import { endNow, isRunning } from "../base/running.ts";

@@ -4,7 +4,7 @@ import {
   type HostCommandReport,
   HostCommandRequest,
   hostCommands,
-} from "../../src/contract/instance/command.ts";
+} from "../../src/contract/command.ts";
 import { HostProblem } from "../base/problem.ts";
 
 /** For each command what carries it out. */

@@ -3,7 +3,7 @@
 // and what could not be sent is sent once it can be. Whoever has the store and the fleet's secret
 // can rebuild the host: see rebuild.ts.
 import { setTimeout as delay } from "node:timers/promises";
-import type { BackupProblem } from "../../src/contract/instance/backup.ts";
+import type { BackupProblem } from "../../src/contract/backup.ts";
 import { log, messageOf } from "../base/log.ts";
 import { repositoryOf } from "../base-backup/repository.ts";
 import type { RecoverySource } from "../recovery/recover.ts";

@@ -1,7 +1,7 @@
 // Sees which databases became others than they were, and looks at all of them in turn: nothing has
 // to be told of to reach the store at last.
 import { existsSync, readdirSync } from "node:fs";
-import { DatabaseName } from "../../src/contract/database.ts";
+import { DatabaseName } from "../../src/contract/name.ts";
 import type { DatabaseRecord } from "../database/record.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import { instanceOf, repositoriesIn, type StoreOptions } from "./work.ts";

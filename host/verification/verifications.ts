@@ -1,7 +1,7 @@
 // Proof that backups can be restored, as the control plane asks for it: up to fifty databases in
 // one verification, one after the other, behind all that serves. What a verification has come to is
 // known by this program alone; the control plane asks the next one anew.
-import type { HostCommandInput } from "../../src/contract/instance/command.ts";
+import type { HostCommandInput } from "../../src/contract/command.ts";
 import type { VerificationReport, VerifiedDatabase } from "../../src/contract/verification.ts";
 import { log, messageOf } from "../base/log.ts";
 import { HostProblem } from "../base/problem.ts";

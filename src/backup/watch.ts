@@ -3,7 +3,7 @@
 import { and, eq, inArray } from "drizzle-orm";
 import { type NewAlert, openAlerts, raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { type AlertRow, alert } from "../alert/table.ts";
-import type { BackupProblem } from "../contract/instance/backup.ts";
+import type { BackupProblem } from "../contract/backup.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { type DatabaseRow, database } from "../database/table.ts";

@@ -1,12 +1,11 @@
-// Base backups of a whole cluster.
+// Base backups, each of one database.
 import { z } from "zod";
-import { Nothing } from "./protocol.ts";
 
-/** A base backup in one of a cluster's repositories. */
+/** A base backup in one of a database's repositories. */
 export const BaseBackup = z.object({
   /** pgBackRest's name for it. */
   label: z.string(),
-  /** 1 is beside the cluster, 2 the second one. */
+  /** 1 is beside the instance, 2 the store. */
   repository: z.int().min(1).max(2),
   type: z.enum(["full", "diff", "incr"]),
   started_at: z.iso.datetime(),
@@ -24,20 +23,3 @@ export const BaseBackupReport = z.object({
   error: z.string().nullable(),
 });
 export type BaseBackupReport = z.infer<typeof BaseBackupReport>;
-
-const OneBackup = z.strictObject({ backup_id: z.uuid() });
-
-/** How they are made, looked at and taken away. */
-export const baseBackupCommands = {
-  /** Begins a base backup; with an id that is known, nothing. 409 while another one runs. */
-  "base_backup.start": {
-    input: OneBackup.extend({ type: z.enum(["full", "incr"]) }),
-    report: Nothing,
-  },
-  /** What became of it; 404 for an id that was never asked for. */
-  "base_backup.status": { input: OneBackup, report: BaseBackupReport },
-  /** The base backups there are, the oldest first. */
-  base_backups: { input: Nothing, report: z.object({ base_backups: z.array(BaseBackup) }) },
-  /** Takes away what neither window needs; false while a recovery holds it. */
-  "base_backup.expire": { input: Nothing, report: z.object({ is_done: z.boolean() }) },
-} as const;

@@ -1,15 +1,14 @@
-// Every command the control plane may send to a host.
+// Every command the control plane may send to a host of instances.
 import { z } from "zod";
-import { archiveCommands } from "./archive.ts";
-import { baseBackupCommands } from "./base-backup.ts";
+import { backupCommands } from "./backup.ts";
 import { databaseCommands } from "./database.ts";
 import { dumpCommands } from "./dump.ts";
 import { incidentCommands } from "./incident.ts";
 import { logCommands } from "./log.ts";
 import { markCommands } from "./mark.ts";
 import { metricCommands } from "./metric.ts";
-import { momentCommands } from "./moment.ts";
 import { recoveryCommands } from "./recovery.ts";
+import { sessionCommands } from "./session.ts";
 import { statusCommands } from "./status.ts";
 import { transitionCommands } from "./transition.ts";
 import { verificationCommands } from "./verification.ts";
@@ -18,17 +17,16 @@ import { verificationCommands } from "./verification.ts";
 export const hostCommands = {
   ...statusCommands,
   ...databaseCommands,
-  ...incidentCommands,
-  ...markCommands,
-  ...transitionCommands,
+  ...sessionCommands,
+  ...backupCommands,
+  ...recoveryCommands,
+  ...dumpCommands,
+  ...verificationCommands,
   ...logCommands,
   ...metricCommands,
-  ...baseBackupCommands,
-  ...archiveCommands,
-  ...momentCommands,
-  ...recoveryCommands,
-  ...verificationCommands,
-  ...dumpCommands,
+  ...transitionCommands,
+  ...incidentCommands,
+  ...markCommands,
 } as const;
 
 type Commands = typeof hostCommands;

@@ -1,63 +1,86 @@
-// A cluster's databases, as its host knows them.
+// The databases of a host, each an instance of its own.
 import { z } from "zod";
+import { TenantLogin } from "./login.ts";
+import { DatabaseName } from "./name.ts";
 import { Nothing } from "./protocol.ts";
-import { DatabaseSettings } from "./setting.ts";
-
-/** Databases the host keeps for itself; no command and no tenant may name them. */
-export const reservedDatabases = [
-  "postgres",
-  "template0",
-  "template1",
-  "pgbouncer",
-  "pgb_auth",
-  "miosa_template",
-] as const;
-
-/** The name of a tenant's database. It is written into pooler files, hence the narrow alphabet. */
-export const DatabaseName = z
-  .string()
-  .regex(/^[a-z][a-z0-9_]{0,62}$/, "1-63 of a-z, 0-9 and _, starting with a letter")
-  .refine((name) => !reservedDatabases.some((reserved) => reserved === name), "is reserved");
+import { DatabaseSpec } from "./spec.ts";
 
 const OneDatabase = z.strictObject({ database: DatabaseName });
 
-/** What is kept about one database beside Postgres. */
+/** A database as its host has it. */
 const HostDatabase = z.object({
   database: DatabaseName,
-  state: z.enum(["running", "suspended", "stopped"]),
-  settings: DatabaseSettings,
+  /** `failed`: it is to run and does not; `detail` says why. */
+  state: z.enum(["running", "asleep", "stopped", "failed"]),
+  detail: z.string().nullable(),
+  /** Of the spec that is in force: SHA-256 of its canonical JSON, hexadecimal. */
+  spec_sha256: z.string().length(64),
+  /** Postgres' own number of its cluster, as text. */
+  system_identifier: z.string(),
+  /** What it takes on disk; null until it was measured. */
+  data_bytes: z.int().min(0).nullable(),
+  wal_bytes: z.int().min(0).nullable(),
+  measured_at: z.iso.datetime().nullable(),
 });
 export type HostDatabase = z.infer<typeof HostDatabase>;
 
-/** Which names change places: what is live goes aside, its twin takes its place. */
-const DatabaseSwap = z.strictObject({
-  live: DatabaseName,
-  twin: DatabaseName,
-  aside: DatabaseName,
+/** What a restore in place put aside: it can be brought back, and takes up disk. */
+const AsideInstance = z.object({
+  database: DatabaseName,
+  instance: z.string(),
+  bytes: z.int().min(0).nullable(),
 });
-export type DatabaseSwap = z.infer<typeof DatabaseSwap>;
 
-/** What a host does with one database, and which it keeps. */
+/** What a host does with one database, and which it has. All may be sent twice. */
 export const databaseCommands = {
-  /** Gives a database all its settings, dropping no client; answers once they are in force. */
-  "database.configure": {
-    input: z.strictObject({ database: DatabaseName, settings: DatabaseSettings }),
+  /** Makes it, backed up once; its URL answers then. One that is there is given the spec. */
+  "database.create": {
+    input: z.strictObject({ database: DatabaseName, spec: DatabaseSpec }),
     report: Nothing,
   },
-  /** Takes a dropped database's settings and state away and ends its clients' connections. */
-  "database.forget": { input: OneDatabase, report: Nothing },
   /**
-   * Ends a database's connections and refuses new ones until `database.start`, whatever is
-   * restarted meanwhile. 404 `unknown_database` when the cluster has none of that name.
+   * Gives a database its whole spec; answers once it is in force. Where Postgres has to be
+   * restarted for it, clients of the transaction port wait meanwhile. 404 `unknown_database`.
    */
+  "database.configure": {
+    input: z.strictObject({ database: DatabaseName, spec: DatabaseSpec }),
+    report: Nothing,
+  },
+  /** Removes it, its previews and what was put aside; its backups stay for their window. */
+  "database.remove": { input: OneDatabase, report: Nothing },
+  /** Ends its clients and its Postgres, and refuses new ones until `database.start`. */
   "database.stop": { input: OneDatabase, report: Nothing },
-  /** Lets clients in again; also wakes a suspended database. 404 as above. */
+  /** Starts it and lets clients in; also wakes one that sleeps. */
   "database.start": { input: OneDatabase, report: Nothing },
-  /** What is kept of databases: those that were configured, stopped or suspended. */
-  inventory: { input: Nothing, report: z.object({ databases: z.array(HostDatabase) }) },
-  /**
-   * Puts the database `twin` in the place of `live`, which is `aside` from then on. Clients of the
-   * transaction port wait meanwhile; those of the session port are ended and let in again.
-   */
-  "database.swap": { input: DatabaseSwap, report: Nothing },
+  /** Restarts its Postgres; clients of the transaction port wait meanwhile. */
+  "database.restart": { input: OneDatabase, report: Nothing },
+  /** Runs `SELECT 1` as a client does; 409 `no_answer` with what it was told instead. */
+  "database.probe": {
+    input: z.strictObject({
+      login: TenantLogin,
+      /** Over the socket no rule about addresses holds. */
+      by: z.enum(["address", "socket"]).default("address"),
+    }),
+    report: Nothing,
+  },
+  /** Makes a writable copy of a database as it is now, as a database of its own. */
+  "database.branch": {
+    input: z.strictObject({ source: DatabaseName, database: DatabaseName, spec: DatabaseSpec }),
+    report: Nothing,
+  },
+  /** Gives the disk back what was deleted from tables; a busy table waits for another time. */
+  "database.compact": { input: OneDatabase, report: Nothing },
+  /** Measures now what it takes on disk. */
+  "database.measure": {
+    input: OneDatabase,
+    report: z.object({ data_bytes: z.int().min(0), wal_bytes: z.int().min(0) }),
+  },
+  /** Every database of the host, and what was put aside. */
+  inventory: {
+    input: Nothing,
+    report: z.object({
+      databases: z.array(HostDatabase),
+      aside: z.array(AsideInstance),
+    }),
+  },
 } as const;

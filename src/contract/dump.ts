@@ -1,6 +1,6 @@
-// Dumps: one database each, in pg_dump's custom format.
+// Dumps: one database each, in pg_dump's custom format. They are loaded by a recovery.
 import { z } from "zod";
-import { TenantLogin } from "./login.ts";
+import { DatabaseName } from "./name.ts";
 import { Nothing } from "./protocol.ts";
 
 /** A dump of one database that is kept. */
@@ -33,9 +33,9 @@ export const OneDump = z.strictObject({ dump_id: z.uuid() });
 
 /** How they are made, looked at and removed. */
 export const dumpCommands = {
-  /** Begins to dump a database, logged in as this role; with an id that is known, nothing. */
+  /** Begins to dump a database; with an id that is known, nothing. */
   "dump.start": {
-    input: z.strictObject({ dump_id: z.uuid(), from: TenantLogin }),
+    input: z.strictObject({ dump_id: z.uuid(), database: DatabaseName }),
     report: Nothing,
   },
   /** What it has come to; 404 `unknown_dump` also when the host was restarted meanwhile. */

@@ -1,6 +1,6 @@
 // What happens to a host's servers.
 import { z } from "zod";
-import { DatabaseName } from "./database.ts";
+import { DatabaseName } from "./name.ts";
 
 /** Something that happened to a host's servers and that nobody asked for. */
 export const Incident = z.object({

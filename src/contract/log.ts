@@ -1,6 +1,6 @@
 // What the servers log about a database.
 import { z } from "zod";
-import { DatabaseName } from "./database.ts";
+import { DatabaseName } from "./name.ts";
 
 /** One line of a server's log about one database; never a statement that sets a password. */
 export const LogLine = z.object({

@@ -1,6 +1,6 @@
 // What databases do, in numbers.
 import { z } from "zod";
-import { DatabaseName } from "./database.ts";
+import { DatabaseName } from "./name.ts";
 
 /** What one database did in one span of time; counts are of the span, the rest is at its end. */
 export const MetricPoint = z.object({

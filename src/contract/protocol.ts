@@ -2,18 +2,18 @@
 import { z } from "zod";
 
 /**
- * Version of what is said here. It counts up when one side says something the other has to know. A
- * control plane and a host that are one version apart work together; more is refused in words.
+ * Counts up when one side says something the other has to know. A control plane and a host that
+ * are one version apart work together; more is refused in words.
  */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
+
+/** True for a version this one works together with; hosts of before had other commands. */
+export function isSpoken(version: number): boolean {
+  return version >= 3 && Math.abs(version - protocolVersion) <= 1;
+}
 
 /** The header in which each says its version with every request and answer. */
 export const protocolHeader = "x-miosa-protocol";
-
-/** True for a version this one works together with. */
-export function isSpoken(version: number): boolean {
-  return Math.abs(version - protocolVersion) <= 1;
-}
 
 /** Body of every answer that is not 200. */
 export const HostError = z.object({

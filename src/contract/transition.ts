@@ -1,6 +1,6 @@
 // What a host does to databases by itself.
 import { z } from "zod";
-import { DatabaseName } from "./database.ts";
+import { DatabaseName } from "./name.ts";
 
 /** A change the host made by itself. */
 export const Transition = z.object({

@@ -1,7 +1,6 @@
 // Verifications: databases that are recovered to be looked at.
 import { z } from "zod";
-import { TenantLogin } from "./login.ts";
-import { MomentRequest } from "./moment.ts";
+import { DatabaseName } from "./name.ts";
 import { Nothing } from "./protocol.ts";
 
 /** What is looked at when a backup is verified; in this order. */
@@ -62,19 +61,10 @@ export const VerificationReport = z.object({
 });
 export type VerificationReport = z.infer<typeof VerificationReport>;
 
-const OneVerification = z.strictObject({ verification_id: z.uuid() });
-
 /** Databases of one verification; each is recovered by itself. */
 export const verifiedMax = 50;
 
-/** A database to verify; without a login, as of one that is stopped, its rows are not compared. */
-const VerificationTarget = z.strictObject({
-  /** The control plane's own, to be answered with. */
-  database_id: z.uuid(),
-  database_oid: MomentRequest.shape.database_oid,
-  login: TenantLogin.nullable(),
-});
-export type VerificationTarget = z.infer<typeof VerificationTarget>;
+const OneVerification = z.strictObject({ verification_id: z.uuid() });
 
 /** How they begin, what they come to and how they end. */
 export const verificationCommands = {
@@ -82,7 +72,11 @@ export const verificationCommands = {
   "verification.start": {
     input: z.strictObject({
       verification_id: z.uuid(),
-      databases: z.array(VerificationTarget).min(1).max(verifiedMax),
+      /** The id is the control plane's own, to be answered with. */
+      databases: z
+        .array(z.strictObject({ database_id: z.uuid(), database: DatabaseName }))
+        .min(1)
+        .max(verifiedMax),
     }),
     report: Nothing,
   },

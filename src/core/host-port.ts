@@ -1,10 +1,6 @@
 // What verbs may ask of a host: the commands of the contract, derived from it by type. Tests put a
 // host in memory here that can be told to fail at any call.
-import type {
-  HostCommandInput,
-  HostCommandName,
-  HostCommandReport,
-} from "../contract/instance/command.ts";
+import type { HostCommandInput, HostCommandName, HostCommandReport } from "../contract/command.ts";
 
 /** A host as an operator describes it, before anything of it is believed. */
 export interface HostPlace {

@@ -1,5 +1,5 @@
 // What a host has against what a row asks for.
-import type { HostDatabase } from "../contract/instance/database.ts";
+import type { HostDatabase } from "../contract/database.ts";
 import type { Context } from "../core/context.ts";
 import { isVerifierKnown } from "./credential.ts";
 import { digestOf, type Specified, specOf } from "./spec.ts";

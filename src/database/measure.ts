@@ -1,6 +1,6 @@
 // Reads what databases take on disk, all of a host at once, and has each climb its ladder.
 import { and, eq, inArray, isNotNull, sql } from "drizzle-orm";
-import type { HostDatabase } from "../contract/instance/database.ts";
+import type { HostDatabase } from "../contract/database.ts";
 import { commit, type Statement, violatedConstraint } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import type { DatabaseSession } from "../contract/instance/session.ts";
 import type { LogLine as HostLine } from "../contract/log.ts";
 import type { MetricPoint } from "../contract/metric.ts";
+import type { DatabaseSession } from "../contract/session.ts";
 import { Time } from "../core/schema.ts";
 import type { PlacedDatabase } from "./find.ts";
 import { renderDatabase } from "./schema.ts";

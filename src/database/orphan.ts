@@ -3,7 +3,7 @@
 import { and, eq, notInArray, sql } from "drizzle-orm";
 import { type NewAlert, resolveAlerts } from "../alert/raise.ts";
 import { type AlertRow, alert } from "../alert/table.ts";
-import type { HostDatabase } from "../contract/instance/database.ts";
+import type { HostDatabase } from "../contract/database.ts";
 import type { Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";

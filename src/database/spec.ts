@@ -1,7 +1,7 @@
 // What a database is to be on its host, as a function of its row: verbs change the row and have it
 // applied, and whoever finds another truth on the host applies it again.
 import { canonicalJson } from "../contract/canonical.ts";
-import type { DatabaseSpec } from "../contract/instance/spec.ts";
+import type { DatabaseSpec } from "../contract/spec.ts";
 import type { Context } from "../core/context.ts";
 import { verifierOf } from "./credential.ts";
 import { type Limited, limitsOf } from "./size.ts";

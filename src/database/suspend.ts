@@ -2,7 +2,7 @@
 // report, with their exact times, and brings the rows up to it.
 
 import { and, eq, inArray } from "drizzle-orm";
-import type { HostDatabase } from "../contract/instance/database.ts";
+import type { HostDatabase } from "../contract/database.ts";
 import type { Transition } from "../contract/transition.ts";
 import type { Actor } from "../core/actor.ts";
 import { commit } from "../core/batch.ts";

@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import type { HostDatabase } from "../contract/instance/database.ts";
+import type { HostDatabase } from "../contract/database.ts";
 import type { Context } from "../core/context.ts";
 import { needs, router } from "../core/route.ts";
 import { dataOf, errors, IdParameters, json } from "../core/schema.ts";

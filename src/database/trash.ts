@@ -1,5 +1,5 @@
 // The trash of a host: stopped databases that no row names.
-import type { HostDatabase } from "../contract/instance/database.ts";
+import type { HostDatabase } from "../contract/database.ts";
 import { commit } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { conflict, notFound } from "../core/error.ts";

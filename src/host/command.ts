@@ -5,9 +5,8 @@ import {
   type HostCommandName,
   type HostCommandReport,
   hostCommands,
-} from "../contract/instance/command.ts";
-import { isSpoken, protocolVersion } from "../contract/instance/protocol.ts";
-import { HostError, protocolHeader } from "../contract/protocol.ts";
+} from "../contract/command.ts";
+import { HostError, isSpoken, protocolHeader, protocolVersion } from "../contract/protocol.ts";
 import type { Context } from "../core/context.ts";
 import { HostRefusal, Unreached } from "../core/error.ts";
 import type { HostPort } from "../core/host-port.ts";

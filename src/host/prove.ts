@@ -1,6 +1,6 @@
 // Whether a host is what an operator says, before anything of it is written down.
 import { z } from "zod";
-import { isSpoken, protocolVersion } from "../contract/instance/protocol.ts";
+import { isSpoken, protocolVersion } from "../contract/protocol.ts";
 import { messageOf } from "../core/error.ts";
 import type { HostFacts, HostPlace } from "../core/host-port.ts";
 import { commandHost, type HostAccess } from "./command.ts";

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { protocolVersion } from "../contract/instance/protocol.ts";
 import { smallBackends } from "../contract/pool.ts";
+import { protocolVersion } from "../contract/protocol.ts";
 import { Slug, Time } from "../core/schema.ts";
 import { isLoopback } from "./loopback.ts";
 import type { HostRow } from "./table.ts";

@@ -4,7 +4,7 @@ import { and, eq, inArray, isNull, lt } from "drizzle-orm";
 import { raiseAgain, raiseAlert, resolveAlerts } from "../alert/raise.ts";
 import { alert } from "../alert/table.ts";
 import type { Incident } from "../contract/incident.ts";
-import { protocolVersion } from "../contract/instance/protocol.ts";
+import { protocolVersion } from "../contract/protocol.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { messageOf } from "../core/error.ts";

@@ -2,8 +2,8 @@
 import { eq } from "drizzle-orm";
 import { z } from "zod";
 import { damageAlerts } from "../backup/damage.ts";
-import type { HostCommandReport } from "../contract/instance/command.ts";
-import { RecoveryRequest } from "../contract/instance/recovery.ts";
+import type { HostCommandReport } from "../contract/command.ts";
+import { RecoveryRequest } from "../contract/recovery.ts";
 import { commit, type Statement } from "../core/batch.ts";
 import type { Context } from "../core/context.ts";
 import { HostRefusal, NothingDone, TerminalError, unlessRefused } from "../core/error.ts";
@@ -69,7 +69,10 @@ export async function recover(
     await commit(context, [...alerts, changeRestore(context, restoreId, { passedOver })]);
     throw new TerminalError("RECOVERY_FAILED", found.error ?? "The recovery failed.");
   }
-  const told = changeRestore(context, restoreId, { state: "running", ...progressOf(found, request) });
+  const told = changeRestore(context, restoreId, {
+    state: "running",
+    ...progressOf(found, request),
+  });
   return found.state === "ready" ? next(told, ...alerts) : waitFor(lookSeconds, told);
 }
 

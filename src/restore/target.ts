@@ -1,7 +1,7 @@
 // From what a caller names to what a host recovers: which database, and up to where. Nothing is
 // begun for a target outside of the window.
 import { and, desc, eq } from "drizzle-orm";
-import type { RecoveryRequest } from "../contract/instance/recovery.ts";
+import type { RecoveryRequest } from "../contract/recovery.ts";
 import type { Context } from "../core/context.ts";
 import { ApiError, conflict, invalid, notFound, unlessRefused } from "../core/error.ts";
 import type { DatabaseRow } from "../database/table.ts";

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { watchBackups } from "../../src/backup/watch.ts";
-import type { BackupProblem } from "../../src/contract/instance/backup.ts";
+import type { BackupProblem } from "../../src/contract/backup.ts";
 import { database } from "../../src/database/table.ts";
 import { event } from "../../src/webhook/table.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";

@@ -2,7 +2,7 @@ import { eq } from "drizzle-orm";
 import { beforeEach, describe, expect, test } from "vitest";
 import { openAlerts } from "../../src/alert/raise.ts";
 import { alertKinds } from "../../src/alert/table.ts";
-import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+import type { DatabaseSpec } from "../../src/contract/spec.ts";
 import { newPassword } from "../../src/database/credential.ts";
 import { reconcile, reconcileHost } from "../../src/database/reconcile.ts";
 import { specOf } from "../../src/database/spec.ts";

@@ -3,7 +3,7 @@
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { verifierOf } from "../../host/instance/verifier.ts";
-import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+import type { DatabaseSpec } from "../../src/contract/spec.ts";
 import { until } from "../support/client.ts";
 import { openTestDatabases, type TestDatabase } from "../support/databases.ts";
 

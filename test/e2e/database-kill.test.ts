@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fleetMark, fleetPlaces } from "../../host/instance/fleet.ts";
 import { findServers } from "../../host/instance/server.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
-import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+import type { DatabaseSpec } from "../../src/contract/spec.ts";
 import { openTestDatabases, type TestDatabase } from "../support/databases.ts";
 
 let host: Awaited<ReturnType<typeof openTestDatabases>>;

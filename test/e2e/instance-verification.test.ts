@@ -15,7 +15,7 @@ import { findServers } from "../../host/instance/server.ts";
 import { platformSession } from "../../host/instance/session.ts";
 import { sourcesOf } from "../../host/recovery/source.ts";
 import { verificationHandlers } from "../../host/verification/verifications.ts";
-import type { HostCommandReport } from "../../src/contract/instance/command.ts";
+import type { HostCommandReport } from "../../src/contract/command.ts";
 import { until } from "../support/client.ts";
 import { all, change, filesIn, turnBits } from "../support/damage.ts";
 import { openTestDatabases, type TestDatabase } from "../support/databases.ts";

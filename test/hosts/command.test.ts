@@ -1,7 +1,7 @@
 // What comes of a command, and of a look, over the wire.
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { protocolVersion } from "../../src/contract/instance/protocol.ts";
+import { protocolVersion } from "../../src/contract/protocol.ts";
 import { HostRefusal, Unreached } from "../../src/core/error.ts";
 import type { HostPort } from "../../src/core/host-port.ts";
 import { hostPort } from "../../src/host/command.ts";

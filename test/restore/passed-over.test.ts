@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from "vitest";
 import { resolveDamage } from "../../src/backup/damage.ts";
 import type { BaseBackup } from "../../src/contract/base-backup.ts";
-import type { RecoveryReport } from "../../src/contract/instance/recovery.ts";
+import type { RecoveryReport } from "../../src/contract/recovery.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { runToEnd } from "../support/run.ts";
 

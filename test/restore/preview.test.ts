@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { RecoveryReport } from "../../src/contract/instance/recovery.ts";
+import type { RecoveryReport } from "../../src/contract/recovery.ts";
 import { endPreviews } from "../../src/restore/expire.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { runToEnd } from "../support/run.ts";

@@ -1,19 +1,19 @@
 // Hosts in memory: they keep what commands leave behind, and fail when they are told to.
 import { canonicalJson } from "../../src/contract/canonical.ts";
-import type { Incident } from "../../src/contract/incident.ts";
 import type {
   HostCommandInput,
   HostCommandName,
   HostCommandReport,
-} from "../../src/contract/instance/command.ts";
-import type { HostDatabase } from "../../src/contract/instance/database.ts";
-import { protocolVersion } from "../../src/contract/instance/protocol.ts";
-import type { PreviewRequest } from "../../src/contract/instance/recovery.ts";
-import type { DatabaseSession } from "../../src/contract/instance/session.ts";
-import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+} from "../../src/contract/command.ts";
+import type { HostDatabase } from "../../src/contract/database.ts";
+import type { Incident } from "../../src/contract/incident.ts";
 import type { LogLine } from "../../src/contract/log.ts";
 import type { Mark } from "../../src/contract/mark.ts";
 import type { MetricPoint } from "../../src/contract/metric.ts";
+import { protocolVersion } from "../../src/contract/protocol.ts";
+import type { PreviewRequest } from "../../src/contract/recovery.ts";
+import type { DatabaseSession } from "../../src/contract/session.ts";
+import type { DatabaseSpec } from "../../src/contract/spec.ts";
 import type { Transition } from "../../src/contract/transition.ts";
 import { HostRefusal, Unreached } from "../../src/core/error.ts";
 import type { HostFacts, HostPort } from "../../src/core/host-port.ts";

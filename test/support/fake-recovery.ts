@@ -1,13 +1,14 @@
 // Backups, recoveries, dumps and verifications of the hosts in memory.
+
+import type { BackupProblem } from "../../src/contract/backup.ts";
 import type { BaseBackup, BaseBackupReport } from "../../src/contract/base-backup.ts";
-import type { StoredDump } from "../../src/contract/dump.ts";
-import type { BackupProblem } from "../../src/contract/instance/backup.ts";
 import type {
   HostCommandInput,
   HostCommandName,
   HostCommandReport,
-} from "../../src/contract/instance/command.ts";
-import type { PreviewRequest, RecoveryReport } from "../../src/contract/instance/recovery.ts";
+} from "../../src/contract/command.ts";
+import type { StoredDump } from "../../src/contract/dump.ts";
+import type { PreviewRequest, RecoveryReport } from "../../src/contract/recovery.ts";
 import type { VerificationReport, VerifiedDatabase } from "../../src/contract/verification.ts";
 import { HostRefusal } from "../../src/core/error.ts";
 import { type Handlers, mustExist, type Things } from "./fake-host.ts";

@@ -8,7 +8,7 @@ import {
   type HostCommandName,
   type HostCommandReport,
   hostCommands,
-} from "../../src/contract/instance/command.ts";
+} from "../../src/contract/command.ts";
 import type { RunningSystem } from "./system.ts";
 
 /** Has the host carry out one command; what it refuses is the error. */

@@ -19,8 +19,8 @@ import {
   type HostCommandName,
   type HostCommandReport,
   hostCommands,
-} from "../../src/contract/instance/command.ts";
-import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+} from "../../src/contract/command.ts";
+import type { DatabaseSpec } from "../../src/contract/spec.ts";
 import { createSigner } from "./host-token.ts";
 import { freePort } from "./port.ts";
 import { makeRunDirectory, processesOf } from "./process.ts";

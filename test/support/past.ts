@@ -14,7 +14,7 @@ import type {
   PreviewRequest,
   RecoveryReport,
   RecoveryRequest,
-} from "../../src/contract/instance/recovery.ts";
+} from "../../src/contract/recovery.ts";
 import { until } from "./client.ts";
 
 /** A moment, or all there is. */

@@ -1,4 +1,4 @@
-import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+import type { DatabaseSpec } from "../../src/contract/spec.ts";
 
 /** The spec of a database of the published size `small`. */
 export function smallSpec(login: string, verifier: string): DatabaseSpec {

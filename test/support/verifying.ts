@@ -8,7 +8,7 @@ import { openGroups } from "../../host/instance/group.ts";
 import { openKeeper } from "../../host/instance/keeper.ts";
 import { verificationHandlers } from "../../host/verification/verifications.ts";
 import { createWal, walDirectory } from "../../host/wal/wal.ts";
-import type { HostCommandInput } from "../../src/contract/instance/command.ts";
+import type { HostCommandInput } from "../../src/contract/command.ts";
 
 /** What it is given. */
 export interface VerifyingOrder {

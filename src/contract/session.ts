@@ -1,6 +1,6 @@
 // Who is in a database, and the end of what they do.
 import { z } from "zod";
-import { DatabaseName } from "../database.ts";
+import { DatabaseName } from "./name.ts";
 
 /** One backend of a database. */
 const DatabaseSession = z.object({

@@ -1,8 +1,8 @@
 // Base backups and WAL of databases, each in a repository of its own.
 import { z } from "zod";
-import { BaseBackup, BaseBackupReport } from "../base-backup.ts";
-import { DatabaseName } from "../database.ts";
-import { Nothing } from "../protocol.ts";
+import { BaseBackup, BaseBackupReport } from "./base-backup.ts";
+import { DatabaseName } from "./name.ts";
+import { Nothing } from "./protocol.ts";
 
 const OneDatabase = z.strictObject({ database: DatabaseName });
 const OneBackup = OneDatabase.extend({ backup_id: z.uuid() });

@@ -1,7 +1,9 @@
 // What a database is to be: the whole of it, so that it can be compared and given again.
 import { z } from "zod";
-import { PoolLimits } from "../pool.ts";
-import { Cidr } from "../setting.ts";
+import { PoolLimits } from "./pool.ts";
+
+/** A network, such as `203.0.113.0/24` or `2001:db8::/32`. */
+export const Cidr = z.union([z.cidrv4(), z.cidrv6()]);
 
 /** Who logs in: a name that is one user's on the whole host, and a SCRAM-SHA-256 verifier. */
 export const Login = z.strictObject({
