@@ -25,7 +25,7 @@ function isProcess(pid: number, identity: Identity): boolean {
 }
 
 /** The pid in the first line of a pid file, whoever has it now. */
-export function readPid(pidFile: string): number | undefined {
+function readPid(pidFile: string): number | undefined {
   const pid = Number.parseInt(readIfExists(pidFile) ?? "", 10);
   return pid > 1 ? pid : undefined;
 }
@@ -42,25 +42,10 @@ export function isHalted(pid: number): boolean {
   return state === "T";
 }
 
-/** True for a process that was killed and is not gone yet: its command line goes first. */
-export function isEnding(pid: number): boolean {
-  return readIfExists(`/proc/${pid}/cmdline`) === "";
-}
-
 /** Children of a process, none of one that is gone. */
 export function childrenOf(pid: number): number[] {
   const text = readIfExists(`/proc/${pid}/task/${pid}/children`) ?? "";
   return text.split(" ").map(Number).filter(Boolean);
-}
-
-/** True when a process has this pid, whatever it is. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 /** Sends a signal and waits for the end; false when the process still lives after `seconds`. */

@@ -1,7 +1,6 @@
 // Keeps how much each instance takes on disk. One that wrote since is measured again, the sooner
 // the nearer it is to its limit; one that does not run is measured once.
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { readIfExists, writeAtomically } from "../base/file.ts";
 import { log, messageOf } from "../base/log.ts";
@@ -10,7 +9,7 @@ import type { DatabaseMeans } from "./means.ts";
 import { lastWritten, type Measured, measureInstance } from "./measure.ts";
 import type { DatabaseRecord } from "./record.ts";
 
-const roundMilliseconds = 5000;
+const _roundMilliseconds = 5000;
 const seldomSeconds = 60;
 const oftenSeconds = 10;
 /** From this share of its limit on a database is measured often. */
@@ -168,27 +167,6 @@ export function openStorage(means: DatabaseMeans, options: StorageOptions): Stor
     async close() {
       await round;
       kept.write();
-    },
-  };
-}
-
-/** Looks again and again until it is closed. */
-export function watchStorage(means: DatabaseMeans, options: StorageOptions): Storage {
-  const storage = openStorage(means, options);
-  const ending = new AbortController();
-  const { signal } = ending;
-  const watching = (async () => {
-    while (!signal.aborted) {
-      await storage.look();
-      await delay(roundMilliseconds, undefined, { signal, ref: false }).catch(() => undefined);
-    }
-  })();
-  return {
-    ...storage,
-    async close() {
-      ending.abort();
-      await watching;
-      await storage.close();
     },
   };
 }

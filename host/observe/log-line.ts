@@ -5,12 +5,6 @@ import { hideSecrets } from "./log-secret.ts";
 
 const messageCharactersMax = 2000;
 
-/**
- * Postgres' `log_line_prefix`. A pooler takes names of databases of at most 63 bytes: too short
- * for what stands before %d, when one has a line break, and for what stands after it.
- */
-export const postgresLinePrefix = `%m [%p] %e (%b) %q${"=".repeat(32)} %d ${"=".repeat(64)} `;
-
 /** A line, and the database it is about. */
 export interface FoundLine extends LogLine {
   readonly database: string;
@@ -60,14 +54,9 @@ const postgresText = new RegExp(
   `${begin} (\\w{5}) \\(client backend\\) ={32} ${name} ={64} ([A-Z]+)\\d?: {2}([\\s\\S]*)$`,
 );
 
-const postgresError = new RegExp(
+const _postgresError = new RegExp(
   `${begin} \\w{5} \\(client backend\\) ={32} ${name} ={64} (?:ERROR|FATAL|PANIC): `,
 );
-
-/** The database an entry of Postgres' log tells an error of, if it does. */
-export function errorOf(entry: string): string | undefined {
-  return timeOf(entry) === "" ? undefined : postgresError.exec(entry)?.[1];
-}
 
 /** What a message says, as it is told. */
 export function messageLine(message: string): string {

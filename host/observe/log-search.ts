@@ -3,15 +3,13 @@
 import { open } from "node:fs/promises";
 import { z } from "zod";
 import type { LogLine } from "../../src/contract/log.ts";
-import { entriesOf, errorOf, type FoundLine, timeOf } from "./log-line.ts";
+import { entriesOf, type FoundLine, timeOf } from "./log-line.ts";
 import {
   filesOf,
   type LogFile,
   type LogSource,
-  logSources,
   type Place,
   pieceBytes,
-  postgresLog,
   readOn,
   readPiece,
   textOf,
@@ -45,7 +43,7 @@ export interface SearchedLog {
   readonly parse: (entry: string) => FoundLine | null;
 }
 
-const logOf = (directory: string, source: LogSource): SearchedLog => ({
+const _logOf = (directory: string, source: LogSource): SearchedLog => ({
   name: source.name,
   files: () => filesOf(directory, source),
   isShared: true,
@@ -219,31 +217,4 @@ function readCursor(text: string): Cursor | null {
 export function searchIn(logs: readonly SearchedLog[], query: LogQuery): Promise<FoundLog> {
   const cursor = query.after === undefined ? null : readCursor(query.after);
   return cursor === null ? searchBack(logs, query) : searchOn(logs, query, cursor);
-}
-
-/** Searches the logs in a directory. */
-export function searchLogs(directory: string, query: LogQuery): Promise<FoundLog> {
-  const logs = logSources.map((source) => logOf(directory, source));
-  return searchIn(logs, query);
-}
-
-/** Counts, look by look, the errors Postgres logged about each database; the first counts none. */
-export function createErrorCount(directory: string): () => Promise<ReadonlyMap<string, number>> {
-  let place: Place | undefined;
-  let isFirst = true;
-  return async () => {
-    const counts = new Map<string, number>();
-    const files = filesOf(directory, postgresLog);
-    const newest = files.at(-1);
-    if (isFirst && newest !== undefined) place = [newest.id, await endOfLines(newest)];
-    isFirst = false;
-    for await (const entries of readOn(files, place)) {
-      for (const entry of entries) {
-        const database = errorOf(entry.bytes);
-        place = entry.place;
-        if (database !== undefined) counts.set(database, (counts.get(database) ?? 0) + 1);
-      }
-    }
-    return counts;
-  };
 }

@@ -18,7 +18,7 @@ export interface LogSource {
   readonly parse: (entry: string) => FoundLine | null;
 }
 
-function pooler(mode: "transaction" | "session"): LogSource {
+function _pooler(mode: "transaction" | "session"): LogSource {
   const pattern = new RegExp(`^pgbouncer-${mode}\\.log(\\.1)?$`);
   return { name: mode, pattern, isRenamed: true, parse: (entry) => poolerLine(entry, mode) };
 }
@@ -30,20 +30,12 @@ export const postgresLog: LogSource = {
   parse: postgresLine,
 };
 
-export const slowLog: LogSource = {
+const _slowLog: LogSource = {
   name: "slow",
   pattern: /^slow-.*\.log$/,
   isRenamed: false,
   parse: slowLine,
 };
-
-/** All logs that have lines about databases. */
-export const logSources: readonly LogSource[] = [
-  postgresLog,
-  slowLog,
-  pooler("transaction"),
-  pooler("session"),
-];
 
 /** A file as it was when it was looked at. */
 export interface LogFile {

@@ -29,11 +29,6 @@ const bytesPerIdleBackend = 3 * 1024 ** 2;
 /** A pooler's listeners, logs, console and look-ups. */
 const reservedFiles = 100;
 
-/** Backends tenants may have of a Postgres that runs with so many `max_connections`. */
-export function backendsOf(connectionsMax: number): number {
-  return connectionsMax - reservedBackends;
-}
-
 type Planned = Pick<HostConfig, "databases_max" | "backends_max" | "clients_max">;
 
 /** Memory this program's control group may use, or the machine has. */

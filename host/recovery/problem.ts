@@ -3,7 +3,7 @@ import type { PassedOver } from "../../src/contract/recovery.ts";
 import { messageOf } from "../base/log.ts";
 
 /** The disk is full: no other way would go better. */
-export class NoRoom extends Error {
+class NoRoom extends Error {
   override readonly name = "NoRoom";
 }
 

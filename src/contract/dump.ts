@@ -29,7 +29,7 @@ export const DumpReport = z.object({
 export type DumpReport = z.infer<typeof DumpReport>;
 
 /** Which one. */
-export const OneDump = z.strictObject({ dump_id: z.uuid() });
+const OneDump = z.strictObject({ dump_id: z.uuid() });
 
 /** How they are made, looked at and removed. */
 export const dumpCommands = {

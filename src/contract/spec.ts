@@ -3,7 +3,7 @@ import { z } from "zod";
 import { PoolLimits } from "./pool.ts";
 
 /** A network, such as `203.0.113.0/24` or `2001:db8::/32`. */
-export const Cidr = z.union([z.cidrv4(), z.cidrv6()]);
+const Cidr = z.union([z.cidrv4(), z.cidrv6()]);
 
 /** Who logs in: a name that is one user's on the whole host, and a SCRAM-SHA-256 verifier. */
 export const Login = z.strictObject({

@@ -1,6 +1,6 @@
 // What pgBackRest keeps encrypted, as a test that forges it reads and writes it: as of `openssl enc
 // -aes-256-cbc -md sha1`.
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
+import { createCipheriv, createHash, randomBytes } from "node:crypto";
 
 const magic = Buffer.from("Salted__");
 const saltBytes = 8;
@@ -15,16 +15,6 @@ function keyAndIv(pass: string, salt: Buffer) {
     derived = Buffer.concat([derived, last]);
   }
   return [derived.subarray(0, keyBytes), derived.subarray(keyBytes, keyBytes + ivBytes)] as const;
-}
-
-/** A file's content. */
-export function decrypted(file: Buffer, pass: string): Buffer {
-  const start = magic.length + saltBytes;
-  const decipher = createDecipheriv(
-    "aes-256-cbc",
-    ...keyAndIv(pass, file.subarray(magic.length, start)),
-  );
-  return Buffer.concat([decipher.update(file.subarray(start)), decipher.final()]);
 }
 
 /** The file of a content. */

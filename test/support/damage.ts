@@ -1,12 +1,5 @@
 // Damage to the files of a repository, and its repair.
-import {
-  chmodSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Undoes a damage. */
@@ -27,29 +20,6 @@ export function turnBits(file: string, everyBytes = 256): Repair {
     }
     return bytes;
   });
-}
-
-/** Keeps a part of a file from its beginning. */
-export function cut(file: string, share: number): Repair {
-  return change(file, (bytes) => bytes.subarray(0, Math.floor(bytes.length * share)));
-}
-
-/** Puts another file's content in its place. */
-export function replaceBy(file: string, other: string): Repair {
-  return change(file, () => readFileSync(other));
-}
-
-/** Takes a file or a directory away. */
-export function take(path: string): Repair {
-  const aside = `${path}.aside`;
-  renameSync(path, aside);
-  return () => renameSync(aside, path);
-}
-
-/** Lets nobody but root into a directory. */
-export function close(directory: string): Repair {
-  chmodSync(directory, 0);
-  return () => chmodSync(directory, 0o750);
 }
 
 /** Several at a time. */
