@@ -8,12 +8,12 @@ import type { Box } from "../instance/box.ts";
 import { discard } from "../instance/discard.ts";
 import { layOut } from "../instance/files.ts";
 import { boxOf } from "../instance/fleet.ts";
+import { knownInstance } from "../repository/known.ts";
+import type { BaseBackup } from "../repository/repository.ts";
 import { lineageOf } from "../wal/path.ts";
 import { copiesIn, isSegment } from "../wal/segment.ts";
 import { readLived } from "../wal/timeline.ts";
 import { walDirectory } from "../wal/wal.ts";
-import { knownInstance } from "./known.ts";
-import type { BaseBackup } from "./repository.ts";
 import { type Life, recoverableSpans, type Span } from "./window.ts";
 
 /**

@@ -6,10 +6,10 @@ import { HostProblem } from "../base/problem.ts";
 import { createTurns } from "../base/turn.ts";
 import type { DatabaseMeans } from "../database/means.ts";
 import type { Awake } from "../dump/awake.ts";
+import { noteInstance } from "../repository/known.ts";
+import type { BackupType } from "../repository/repository.ts";
 import { backupDue, hasWritten } from "./due.ts";
-import { noteInstance } from "./known.ts";
 import { removeExpired } from "./removed.ts";
-import type { BackupType } from "./repository.ts";
 import { dropWhereFull } from "./room.ts";
 import { type Asked, type BackupStates, openBackupStates } from "./state.ts";
 

@@ -1,7 +1,7 @@
 // When the next base backup of a database is due: each day once, at a moment of its own, unless
 // nothing was written since the last one. Pure.
 import { createHash } from "node:crypto";
-import type { BackupType } from "./repository.ts";
+import type { BackupType } from "../repository/repository.ts";
 import type { BackupState } from "./state.ts";
 
 const dayMilliseconds = 86_400_000;

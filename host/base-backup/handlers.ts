@@ -1,10 +1,10 @@
 // Commands about base backups and WAL, as the control plane sends them.
 import type { BaseBackup as ToldBackup } from "../../src/contract/base-backup.ts";
+import type { CommandHandlers } from "../base/command.ts";
 import { platformSession } from "../instance/session.ts";
-import type { CommandHandlers } from "../server/command.ts";
+import type { BaseBackup } from "../repository/repository.ts";
 import { backupsOf, windowOf } from "./archive.ts";
 import type { BackupMeans, Backups } from "./backups.ts";
-import type { BaseBackup } from "./repository.ts";
 
 type Names =
   | Extract<keyof CommandHandlers, `base_backup.${string}`>

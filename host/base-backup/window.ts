@@ -1,8 +1,9 @@
 // From which moment to which a database can be recovered. Pure: from what is really archived.
+
+import type { BaseBackup } from "../repository/repository.ts";
 import { isOfLineage, type Lineage, walPath } from "../wal/path.ts";
 import { timelineOf } from "../wal/segment.ts";
 import { lsnOf } from "../wal/timeline.ts";
-import type { BaseBackup } from "./repository.ts";
 
 /** From and to a moment, both included; milliseconds since the epoch. */
 export interface Span {

@@ -1,6 +1,6 @@
 // Commands about databases, as the control plane sends them.
 import type { HostDatabase } from "../../src/contract/database.ts";
-import type { CommandHandlers } from "../server/command.ts";
+import type { CommandHandlers } from "../base/command.ts";
 import { type Databases, requireWhole } from "./databases.ts";
 import type { DatabaseMeans } from "./means.ts";
 import { type ProbeWays, probe } from "./probe.ts";

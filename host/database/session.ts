@@ -1,8 +1,8 @@
 // Who is in a database, and the end of what they do. It is asked in `postgres`, where no tenant
 // comes. One that sleeps has nobody in it, and is not woken to say so.
 import type { DatabaseSession } from "../../src/contract/session.ts";
+import type { CommandHandlers } from "../base/command.ts";
 import { platformSession } from "../instance/session.ts";
-import type { CommandHandlers } from "../server/command.ts";
 import type { DatabaseMeans } from "./means.ts";
 import { literal } from "./role.ts";
 

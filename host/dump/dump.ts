@@ -1,11 +1,11 @@
 // Dumps of databases on demand, few at a time and one of a database, and archives that are sent.
 import type { DumpReport, StoredDump } from "../../src/contract/dump.ts";
+import type { CommandHandlers } from "../base/command.ts";
 import { log, messageOf } from "../base/log.ts";
 import { HostProblem } from "../base/problem.ts";
 import { createQueue } from "../base/turn.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import type { Keeper } from "../instance/keeper.ts";
-import type { CommandHandlers } from "../server/command.ts";
 import { type Awake, liveOf } from "./awake.ts";
 import type { Bytes } from "./cipher-stream.ts";
 import { archiveOnly } from "./http.ts";

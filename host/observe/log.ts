@@ -2,10 +2,10 @@
 // restore, its slow statements, and the poolers' lines about it alone. Nobody is asked or woken.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import type { CommandHandlers } from "../base/command.ts";
 import type { Keeper } from "../instance/keeper.ts";
 import { type LogState, readCut, stateOf, withLog } from "../instance/log.ts";
 import type { InstancePlace } from "../instance/place.ts";
-import type { CommandHandlers } from "../server/command.ts";
 import { instanceLine } from "./instance-line.ts";
 import { poolerLine, slowLine } from "./log-line.ts";
 import { type SearchedLog, searchIn } from "./log-search.ts";

@@ -1,6 +1,6 @@
 // Numbers of all databases of a host, minute by minute.
 import { mkdirSync } from "node:fs";
-import type { CommandHandlers } from "../server/command.ts";
+import type { CommandHandlers } from "../base/command.ts";
 import { openKeptCounters } from "./kept-counters.ts";
 import { createLook, type LookParts } from "./look.ts";
 import { type MetricFiles, openMetricFiles } from "./metric-file.ts";

@@ -1,13 +1,13 @@
 // What carries out each command on this host.
 import { statSync } from "node:fs";
+import type { CommandHandlers } from "../base/command.ts";
+import { layout } from "../base/config.ts";
 import { databaseHandlers } from "../database/handlers.ts";
 import { sessionHandlers } from "../database/session.ts";
 import { openDumps } from "../dump/dump.ts";
 import { openDumpStore } from "../dump/store.ts";
 import { logHandlers } from "../observe/log.ts";
 import { type Metrics, openMetrics } from "../observe/metric.ts";
-import type { CommandHandlers } from "../server/command.ts";
-import { layout } from "./config.ts";
 import { openMark } from "./mark.ts";
 import type { Host } from "./open.ts";
 import { openPast, type Past } from "./past.ts";

@@ -20,12 +20,12 @@
 //             mark.json      the state of D1 that was heard of last
 //             host.json      what the host is registered with; secret.json what it keeps to itself
 import { parseArgs } from "node:util";
+import { type HostConfig, layout, readConfig } from "../base/config.ts";
 import { lockDirectory } from "../base/lock.ts";
 import { log, messageOf } from "../base/log.ts";
 import { feedWatchdog } from "../base/watchdog.ts";
 import { markRunning, watchStandstill } from "../observe/incident.ts";
 import { createAttention } from "./attend.ts";
-import { type HostConfig, layout, readConfig } from "./config.ts";
 import { refuseFormer } from "./former.ts";
 import { createHandlers } from "./handlers.ts";
 import { keepHost, renew, watchPoolers } from "./keep.ts";

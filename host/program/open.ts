@@ -2,8 +2,8 @@
 // a former host program ended without them, is taken over.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type HostConfig, layout } from "../base/config.ts";
 import { makePrivateDirectories } from "../base/file.ts";
-import type { Retention } from "../base-backup/repository.ts";
 import { openDatabases } from "../database/databases.ts";
 import { createGuard } from "../database/guard.ts";
 import { createLoginLook } from "../database/login-look.ts";
@@ -19,10 +19,10 @@ import type { LineChange } from "../instance/serve.ts";
 import { openIncidents } from "../observe/incident.ts";
 import { type Journal, openJournal } from "../observe/journal.ts";
 import { createPair, type Pair } from "../pooler/pair.ts";
+import type { Retention } from "../repository/repository.ts";
 import { prepareCertificate } from "../server/certificate.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createWal } from "../wal/wal.ts";
-import { type HostConfig, layout } from "./config.ts";
 import { planOf } from "./plan.ts";
 import { type Mode, makePoolers, modes, type Poolers } from "./poolers.ts";
 import { keepRegistration } from "./registration.ts";

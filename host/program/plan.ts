@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { clientsPerBackend, smallBackends } from "../../src/contract/pool.ts";
-import type { HostConfig } from "./config.ts";
+import type { HostConfig } from "../base/config.ts";
 
 /** What the plan is made from. */
 export interface Machine {

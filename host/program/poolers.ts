@@ -1,12 +1,12 @@
 // The poolers of a host: one for each pool mode, for all of its databases.
 import { join } from "node:path";
+import { type HostConfig, isLoopback, layout } from "../base/config.ts";
 import type { ProbeWays } from "../database/probe.ts";
 import type { SqlTarget } from "../edge-sql/connection.ts";
 import type { Targets } from "../edge-sql/websocket.ts";
 import { verifierOf } from "../instance/verifier.ts";
 import type { PoolerOptions } from "../pooler/files.ts";
 import { createPooler, type Pooler } from "../pooler/pooler.ts";
-import { type HostConfig, isLoopback, layout } from "./config.ts";
 import type { Secrets } from "./secret.ts";
 
 export const modes = ["transaction", "session"] as const;

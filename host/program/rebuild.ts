@@ -8,12 +8,12 @@
 // it came back to; begun again after an interruption it goes on. Ends with 2 when some did not come
 // back, which may be tried again the same way. Then the host program is started as ever.
 import { parseArgs } from "node:util";
+import { type HostConfig, layout, readConfig } from "../base/config.ts";
 import { lockDirectory } from "../base/lock.ts";
 import { log, messageOf } from "../base/log.ts";
 import { storeProblem } from "../store/problem.ts";
 import type { Rebuilt } from "../store/progress.ts";
 import { rebuild } from "../store/rebuild.ts";
-import { type HostConfig, layout, readConfig } from "./config.ts";
 import { refuseFormer } from "./former.ts";
 import { fleetOf } from "./open.ts";
 import { registerAs } from "./registration.ts";

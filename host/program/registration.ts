@@ -2,9 +2,9 @@
 // vouches for its certificate.
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { type HostConfig, layout } from "../base/config.ts";
 import { readIfExists, writeIfChanged } from "../base/file.ts";
 import { authoritiesOf } from "../server/certificate.ts";
-import { type HostConfig, layout } from "./config.ts";
 
 export const Registration = z.object({
   host_id: z.uuid(),

@@ -4,11 +4,11 @@ import { statfs } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { protocolVersion } from "../../src/contract/protocol.ts";
+import type { CommandHandlers } from "../base/command.ts";
+import type { HostConfig } from "../base/config.ts";
 import { findVersion } from "../base/version.ts";
 import type { Keeper } from "../instance/keeper.ts";
 import { programsOf } from "../instance/programs.ts";
-import type { CommandHandlers } from "../server/command.ts";
-import type { HostConfig } from "./config.ts";
 import { memoryBytes, type Plan } from "./plan.ts";
 import { runTool } from "./tool.ts";
 

@@ -2,9 +2,10 @@
 // damage to the newest base backup of the first, the newest of the second is the nearest that is
 // left; an older one of the first may build on the same files, and has hours more to replay. All
 // lead to the same rows: WAL is replayed to the target from any of them.
-import type { LaidOut } from "../base-backup/laid-out.ts";
-import type { BaseBackup } from "../base-backup/repository.ts";
+
 import type { Box } from "../instance/box.ts";
+import type { LaidOut } from "../repository/laid-out.ts";
+import type { BaseBackup } from "../repository/repository.ts";
 import type { Lineage } from "../wal/path.ts";
 import { NothingToRecover, type Verdict, WalProblem } from "./problem.ts";
 import type { RecoverySource } from "./recover.ts";

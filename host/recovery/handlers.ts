@@ -1,5 +1,5 @@
 // Commands about recoveries, as the control plane sends them.
-import type { CommandHandlers } from "../server/command.ts";
+import type { CommandHandlers } from "../base/command.ts";
 import { copyTables } from "./copy-tables.ts";
 import { removeAside } from "./exchange.ts";
 import type { Recoveries, RecoveryMeans } from "./recoveries.ts";

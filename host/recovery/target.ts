@@ -1,5 +1,5 @@
 // Up to where a recovery goes, and which base backups it may begin with.
-import type { BaseBackup } from "../base-backup/repository.ts";
+import type { BaseBackup } from "../repository/repository.ts";
 import { isOfLineage, type Lineage, lineageOf } from "../wal/path.ts";
 import { timelineOf } from "../wal/segment.ts";
 import { lsnOf, timelineAt } from "../wal/timeline.ts";

@@ -4,10 +4,10 @@
 import { messageOf } from "../base/log.ts";
 import { run } from "../base/spawn.ts";
 import { createTurns } from "../base/turn.ts";
-import type { BaseBackup, Repository } from "../base-backup/repository.ts";
 import { type Box, toolLine } from "../instance/box.ts";
 import { makeOwn } from "../instance/files.ts";
 import { writeInside } from "../instance/inside.ts";
+import type { BaseBackup, Repository } from "../repository/repository.ts";
 import { isOfLineage, type Lineage, walPath } from "../wal/path.ts";
 import { isHistory, numberOf, timelineOf } from "../wal/segment.ts";
 import { historiesBetween, lsnOf } from "../wal/timeline.ts";

@@ -1,12 +1,12 @@
 // How an instance comes to be what a recovery asks for: a moment of a database, or a dump of it.
 
 import { endNow } from "../base/running.ts";
-import { knownInstance } from "../base-backup/known.ts";
 import type { DatabaseMeans } from "../database/means.ts";
 import { discard } from "../instance/discard.ts";
 import { boxOf } from "../instance/fleet.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import type { InstanceState } from "../instance/roster.ts";
+import { knownInstance } from "../repository/known.ts";
 import { emptyDatabase } from "./empty.ts";
 import { recover } from "./recover.ts";
 import type { Entry, Worker } from "./registry.ts";

@@ -3,8 +3,8 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
+import { type HostConfig, layout } from "../base/config.ts";
 import { readIfExists, writeAtomically, writeIfChanged } from "../base/file.ts";
-import { type HostConfig, layout } from "../program/config.ts";
 
 const renewBeforeDays = 30;
 const certificateDays = 800;

@@ -3,13 +3,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server } from "node:https";
 import { protocolHeader } from "../../src/contract/protocol.ts";
+import type { HostConfig } from "../base/config.ts";
 import { closeUnlessRead, readBody, send } from "../base/http.ts";
 import { log, messageOf } from "../base/log.ts";
 import { HostProblem } from "../base/problem.ts";
 import type { Dumps } from "../dump/dump.ts";
 import { sendDump } from "../dump/http.ts";
 import type { createProxy } from "../edge-sql/websocket.ts";
-import type { HostConfig } from "../program/config.ts";
 import type { TokenGate } from "./token.ts";
 
 const bodyBytesMax = 1024 * 1024;

@@ -6,8 +6,8 @@ import {
   HostTokenClaims,
   hostTokenSecondsMax,
 } from "../../src/contract/token.ts";
+import type { ControlKey } from "../base/config.ts";
 import { HostProblem } from "../base/problem.ts";
-import type { ControlKey } from "../program/config.ts";
 
 /** How far the clocks of control plane and host may differ. */
 const skewSeconds = 5;

@@ -3,7 +3,7 @@
 // is removed once that list is without it. What is missing here for another reason stays there.
 
 import { join } from "node:path";
-import type { BaseBackup, Retention } from "../base-backup/repository.ts";
+import type { BaseBackup, Retention } from "../repository/repository.ts";
 import { isSameRepository, isUnfinished } from "./archive.ts";
 import { type Copying, forEach, remove, sendBytes, sendFile } from "./copying.ts";
 import { repositoryIn } from "./info.ts";

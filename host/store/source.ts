@@ -3,10 +3,10 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { log, messageOf } from "../base/log.ts";
-import { type Repository, repositoryOf } from "../base-backup/repository.ts";
 import { makePassable, removeTree } from "../instance/files.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import type { RecoverySource } from "../recovery/recover.ts";
+import { type Repository, repositoryOf } from "../repository/repository.ts";
 import { bringBack } from "./bring-back.ts";
 import { instanceOf, type StoreOptions, type StoreParts } from "./work.ts";
 

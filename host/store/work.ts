@@ -1,12 +1,12 @@
 // What is done for one database in a round: its WAL, and what it is; or its base backups.
 import { join } from "node:path";
 import { makePrivateDirectories } from "../base/file.ts";
-import { type Retention, repositoryKey, repositoryOf } from "../base-backup/repository.ts";
 import type { DatabaseFiles, DatabaseRecord } from "../database/record.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import { readInside } from "../instance/inside.ts";
 import type { Keeper } from "../instance/keeper.ts";
 import type { InstanceRecord } from "../instance/record.ts";
+import { type Retention, repositoryKey, repositoryOf } from "../repository/repository.ts";
 import { type AskBackups, sendBackups } from "./backups.ts";
 import { createClaim } from "./claim.ts";
 import { type Copying, readStore } from "./copying.ts";

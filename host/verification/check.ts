@@ -3,12 +3,12 @@ import { randomBytes } from "node:crypto";
 import type { VerificationCheck } from "../../src/contract/verification.ts";
 import { messageOf } from "../base/log.ts";
 import { patiently, run } from "../base/spawn.ts";
-import type { Repository } from "../base-backup/repository.ts";
 import { type Box, toolLine } from "../instance/box.ts";
 import { inside } from "../instance/place.ts";
 import { readerPassword, readerRole } from "../instance/reader.ts";
 import { platformSession } from "../instance/session.ts";
 import type { RecoveryFacts } from "../recovery/progress.ts";
+import type { Repository } from "../repository/repository.ts";
 import { differences, type Manifest, type Source } from "./content.ts";
 
 const toldMax = 5;

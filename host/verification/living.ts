@@ -2,7 +2,6 @@
 // it, and what was in it then.
 import type { VerificationCheck } from "../../src/contract/verification.ts";
 import { messageOf } from "../base/log.ts";
-import type { Repository } from "../base-backup/repository.ts";
 import type { Awake } from "../dump/awake.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import type { Keeper } from "../instance/keeper.ts";
@@ -10,6 +9,7 @@ import { admitReaders } from "../instance/reader.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import { platformSession } from "../instance/session.ts";
 import type { RecoverySource } from "../recovery/recover.ts";
+import type { Repository } from "../repository/repository.ts";
 import type { Wal } from "../wal/wal.ts";
 import { skipped } from "./check.ts";
 import type { Manifest } from "./content.ts";

@@ -3,10 +3,10 @@
 // known by this program alone; the control plane asks the next one anew.
 import type { HostCommandInput } from "../../src/contract/command.ts";
 import type { VerificationReport, VerifiedDatabase } from "../../src/contract/verification.ts";
+import type { CommandHandlers } from "../base/command.ts";
 import { log, messageOf } from "../base/log.ts";
 import { HostProblem } from "../base/problem.ts";
 import { createQueue } from "../base/turn.ts";
-import type { CommandHandlers } from "../server/command.ts";
 import type { VerificationParts } from "./living.ts";
 import { verifyDatabase } from "./verify.ts";
 

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { log, messageOf } from "../base/log.ts";
 import type { Running } from "../base/running.ts";
-import type { Repository } from "../base-backup/repository.ts";
 import type { Box } from "../instance/box.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import { wasShutDown } from "../instance/identity.ts";
 import { platformSession, walSlot } from "../instance/session.ts";
+import type { Repository } from "../repository/repository.ts";
 import { endLsnOf, lsnIn } from "./segment.ts";
 import { createShipper, lastBegun, type Shipper } from "./shipper.ts";
 

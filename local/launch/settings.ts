@@ -9,8 +9,8 @@
 // `uri_style: "path"`, `port`, `prefix`, `address` and `ca_file` are for other stores.
 import { existsSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { BackupSettings, problemsOf } from "../../host/base/config.ts";
 import { readIfExists } from "../../host/base/file.ts";
-import { BackupSettings, problemsOf } from "../../host/program/config.ts";
 
 /** Paths as this process sees them; `shown` has them as the person who started it does. */
 export interface Settings {

@@ -9,11 +9,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Client, type ClientConfig } from "pg";
 import type { z } from "zod";
+import { HostConfig } from "../../host/base/config.ts";
 import { findRunning } from "../../host/base/running.ts";
 import { fleetMark } from "../../host/instance/fleet.ts";
 import { findServers } from "../../host/instance/server.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
-import { HostConfig } from "../../host/program/config.ts";
 import {
   type HostCommandInput,
   type HostCommandName,

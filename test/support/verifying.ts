@@ -1,11 +1,11 @@
 // A host program that verifies one database and is killed meanwhile: instances and WAL alone. Its
 // fleet and its order are in the file it is given.
 import { readFileSync } from "node:fs";
-import { repositoryOf } from "../../host/base-backup/repository.ts";
 import { createAwake } from "../../host/dump/awake.ts";
 import type { Fleet } from "../../host/instance/fleet.ts";
 import { openGroups } from "../../host/instance/group.ts";
 import { openKeeper } from "../../host/instance/keeper.ts";
+import { repositoryOf } from "../../host/repository/repository.ts";
 import { verificationHandlers } from "../../host/verification/verifications.ts";
 import { createWal, walDirectory } from "../../host/wal/wal.ts";
 import type { HostCommandInput } from "../../src/contract/command.ts";

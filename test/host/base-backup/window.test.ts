@@ -1,8 +1,8 @@
 // From which moment to which a database can be recovered.
 import { describe, expect, test } from "vitest";
-import type { BaseBackup } from "../../../host/base-backup/repository.ts";
 import { recoverableSpans } from "../../../host/base-backup/window.ts";
 import { segmentBytes } from "../../../host/instance/size.ts";
+import type { BaseBackup } from "../../../host/repository/repository.ts";
 
 const minute = 60_000;
 const at = (timeline: number, number: number) =>

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { BaseBackup } from "../../../host/base-backup/repository.ts";
+import type { BaseBackup } from "../../../host/repository/repository.ts";
 import { sendBackups } from "../../../host/store/backups.ts";
 import type { Copying } from "../../../host/store/copying.ts";
 import { type Ledger, openLedgers } from "../../../host/store/ledger.ts";

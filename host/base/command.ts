@@ -5,7 +5,7 @@ import {
   HostCommandRequest,
   hostCommands,
 } from "../../src/contract/command.ts";
-import { HostProblem } from "../base/problem.ts";
+import { HostProblem } from "./problem.ts";
 
 /** For each command what carries it out. */
 export type CommandHandlers = {

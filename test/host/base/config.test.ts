@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { HostConfig, readConfig } from "../../../host/program/config.ts";
+import { HostConfig, readConfig } from "../../../host/base/config.ts";
 import { refuseFormer } from "../../../host/program/former.ts";
 import { dumpKey, keepSecrets } from "../../../host/program/secret.ts";
 

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { join } from "node:path";
 import { z } from "zod";
 import { smallBackends } from "../../src/contract/pool.ts";
-import { AbsolutePath, Binaries } from "../base/binaries.ts";
+import { AbsolutePath, Binaries } from "./binaries.ts";
 
 const Port = z.int().min(1).max(65_535);
 
