@@ -181,7 +181,11 @@ function patienceOf({ answer }: Trouble): number {
 }
 
 /** Looks at a server again and again until the signal aborts; failures make it wait longer. */
-export async function supervise(watch: Watch, signal: AbortSignal): Promise<void> {
+export async function supervise(
+  watch: Watch,
+  signal: AbortSignal,
+  everyMilliseconds = lookMilliseconds,
+): Promise<void> {
   let failures = 0;
   while (!signal.aborted) {
     failures = await watch.look().then(
@@ -191,7 +195,7 @@ export async function supervise(watch: Watch, signal: AbortSignal): Promise<void
         return failures + 1;
       },
     );
-    const backoff = lookMilliseconds * 2 ** Math.min(failures, 10);
+    const backoff = everyMilliseconds * 2 ** Math.min(failures, 10);
     const pause = Math.min(backoff, backoffMillisecondsMax);
     await delay(pause, undefined, { signal }).catch(() => undefined);
   }

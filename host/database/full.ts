@@ -4,10 +4,10 @@
 // a function or a grant to everybody, is taken away meanwhile, and given back after.
 //
 // Whoever prepared for it still finds ways to have its owner's code run, such as an index that
-// calls a function while it is built anew: so a database is also looked at, and ended when it grows.
+// calls a function while it is built anew: so it is also measured, and stopped when it grows.
 import { randomBytes } from "node:crypto";
 import type { InstanceSessions } from "./login.ts";
-import { literal, quoted, type Roles, readerMark, settingsSql } from "./role.ts";
+import { literal, quoted, type Roles, readerMarks, settingsSql } from "./role.ts";
 
 // Everybody may call these, and each makes a large object, writes into one or makes it longer.
 const writers = [
@@ -21,10 +21,7 @@ const writers = [
 ].join(", ");
 
 /** What its reader may do everywhere. */
-const readerRoles = [
-  ...["pg_read_all_data", readerMark],
-  ...["pg_monitor", "pg_signal_backend", "pg_checkpoint"],
-];
+const readerRoles = [...["pg_read_all_data", "pg_monitor", "pg_signal_backend"], ...readerMarks];
 
 // Large objects are read and removed whoever's they are; nothing writes to them, see above.
 const readerSettings = ["lo_compat_privileges=on"];

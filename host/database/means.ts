@@ -61,7 +61,8 @@ function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
   function follow(database: string, name: string): void {
     const box = keeper.roster.box(name);
     const server = () => (keeper.roster.has(name) ? keeper.roster.get(name).server : undefined);
-    wal.follow({ database, box, repository: repository(database), server });
+    const lastServer = () => keeper.roster.lastServer(name);
+    wal.follow({ database, box, repository: repository(database), server, lastServer });
   }
 
   /** Notes which instance a database lives in from now on, and on which timeline. */

@@ -2,7 +2,6 @@
 // that make them what is wanted. Who acts owns the database, or reads it while it is full; all
 // other logins are stand-ins: members of who acts, that become it as they log in.
 import type { Login } from "../../src/contract/instance/spec.ts";
-import { holderRole } from "../instance/reader.ts";
 
 /** One role. */
 export interface Role extends Record<string, unknown> {
@@ -26,17 +25,18 @@ export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
 /**
- * Makes a reader known by a role it is a member of. A tenant cannot give that to a role, as it has
- * no right to; nor can it make anybody a member of who acts.
+ * A reader is known by two roles it is a member of, both. A tenant cannot give these to a role, as
+ * it has no right to; nor can it make anybody a member of who acts.
  */
-export const readerMark = "pg_maintain";
+export const readerMarks = ["pg_maintain", "pg_checkpoint"] as const;
+
+const membersOf = (role: string) =>
+  `select member as oid from pg_auth_members where roleid = '${role}'::regrole`;
 
 /** Each role with its kind. */
 export const rolesSql = (database: string) => `
   with owner as (select datdba as oid from pg_database where datname = ${literal(database)}),
-    reader as (
-      select member as oid from pg_auth_members
-      where roleid = '${readerMark}'::regrole and member <> '${holderRole}'::regrole),
+    reader as (${readerMarks.map(membersOf).join(" intersect ")}),
     stand_in as (
       select member as oid from pg_auth_members
       where roleid in (select oid from owner union select oid from reader))

@@ -58,7 +58,8 @@ export function sessionHandlers({
     async "session.signal"({ database, pid, signal }) {
       const rows = await ask<{ is_done: boolean }>(
         database,
-        `select pg_${signal}_backend(pid) as is_done from (${ownOf(database)}) o where pid = ${pid}`,
+        `select pg_${signal}_backend(pid) as is_done
+         from (${ownOf(database)}) o where pid = ${pid}`,
       );
       return { is_done: rows[0]?.is_done === true };
     },

@@ -65,18 +65,44 @@ function isNear({ spec }: DatabaseRecord, { dataBytes, walBytes }: Measured): bo
   return spec.is_full || dataBytes + walBytes > spec.storage_bytes_max * nearShare;
 }
 
-/** Opens what was measured; nothing is measured until it is asked. */
-export function openStorage(means: DatabaseMeans, { now, onMeasured }: StorageOptions): Storage {
-  const { fleet, keeper, files } = means;
-  const file = join(fleet.directory, "storage.json");
+/** What was measured, in a file that is written seldom: it can be measured anew. */
+function openKept(file: string, now: () => number) {
   const kept = readKept(file);
   let [isChanged, writtenAt] = [false, now()];
-  let round: Promise<void> = Promise.resolve();
+  function write(): void {
+    if (!isChanged) return;
+    writeAtomically(file, JSON.stringify(Object.fromEntries(kept)));
+    [isChanged, writtenAt] = [false, now()];
+  }
+  return {
+    get: (name: string) => kept.get(name),
+    put(name: string, one: Kept): void {
+      kept.set(name, one);
+      isChanged = true;
+    },
+    keepOnly(names: ReadonlySet<string>): void {
+      for (const name of kept.keys()) if (!names.has(name)) kept.delete(name);
+    },
+    writeIfDue(): void {
+      if (now() - writtenAt >= writeSeconds * 1000) write();
+    },
+    write,
+  };
+}
 
-  function recordOf({ record }: InstanceState): DatabaseRecord | undefined {
-    const { database, name } = record;
-    if (!files.databases.has(database)) return undefined;
-    return keeper.lineOf(name) === database ? files.databases.get(database) : undefined;
+/** Measures instances, and says which are due. */
+function createMeasuring(
+  { keeper, files }: DatabaseMeans,
+  { now, onMeasured }: StorageOptions,
+  kept: ReturnType<typeof openKept>,
+) {
+  /** When somebody looked in vain whether there is more than what was measured. */
+  const lookedAt = new WeakMap<Kept, number>();
+
+  /** The database an instance serves. */
+  function recordOf({ record: { database, name } }: InstanceState): DatabaseRecord | undefined {
+    const isServing = files.databases.has(database) && keeper.nameAt(database) === name;
+    return isServing ? files.databases.get(database) : undefined;
   }
 
   function isDue(state: InstanceState): boolean {
@@ -84,11 +110,13 @@ export function openStorage(means: DatabaseMeans, { now, onMeasured }: StorageOp
     const last = kept.get(name);
     const isRunning = state.server !== undefined;
     if (last === undefined || (!isRunning && last.isRunning)) return true;
-    const seconds = (now() - Date.parse(last.measuredAt)) / 1000;
+    const before = Math.max(Date.parse(last.measuredAt), lookedAt.get(last) ?? 0);
+    const seconds = (now() - before) / 1000;
     if (!isRunning || seconds < oftenSeconds) return false;
     const record = recordOf(state);
     const isOften = record !== undefined && isNear(record, last);
     if (!isOften && seconds < seldomSeconds) return false;
+    lookedAt.set(last, now());
     return String(lastWritten(keeper.roster.box(name))) !== last.written;
   }
 
@@ -98,23 +126,25 @@ export function openStorage(means: DatabaseMeans, { now, onMeasured }: StorageOp
     const written = String(lastWritten(box));
     const measured = await measureInstance(box);
     const measuredAt = new Date(now()).toISOString();
-    kept.set(name, { ...measured, measuredAt, isRunning: state.server !== undefined, written });
-    isChanged = true;
+    kept.put(name, { ...measured, measuredAt, isRunning: state.server !== undefined, written });
     const record = recordOf(state);
     if (record !== undefined) onMeasured(record.database, measured);
     return measured;
   }
 
-  function write(): void {
-    if (!isChanged) return;
-    writeAtomically(file, JSON.stringify(Object.fromEntries(kept)));
-    [isChanged, writtenAt] = [false, now()];
-  }
+  return { isDue, measure };
+}
+
+/** Opens what was measured; nothing is measured until it is asked. */
+export function openStorage(means: DatabaseMeans, options: StorageOptions): Storage {
+  const { fleet, keeper } = means;
+  const kept = openKept(join(fleet.directory, "storage.json"), options.now);
+  const { isDue, measure } = createMeasuring(means, options, kept);
+  let round: Promise<void> = Promise.resolve();
 
   async function look(): Promise<void> {
     const all = keeper.roster.all();
-    const names = new Set(all.map(({ record }) => record.name));
-    for (const name of kept.keys()) if (!names.has(name)) kept.delete(name);
+    kept.keepOnly(new Set(all.map(({ record }) => record.name)));
     for (const { record } of all) {
       // It may be gone by now, or have been started.
       if (!keeper.roster.has(record.name)) continue;
@@ -125,11 +155,11 @@ export function openStorage(means: DatabaseMeans, { now, onMeasured }: StorageOp
         log("warn", `${record.name} is measured another time: ${messageOf(error)}`);
       }
     }
-    if (now() - writtenAt >= writeSeconds * 1000) write();
+    kept.writeIfDue();
   }
 
   return {
-    of: (instance) => kept.get(instance),
+    of: kept.get,
     measure: (database) => measure(keeper.live(database)),
     look() {
       round = round.then(look);
@@ -137,7 +167,7 @@ export function openStorage(means: DatabaseMeans, { now, onMeasured }: StorageOp
     },
     async close() {
       await round;
-      write();
+      kept.write();
     },
   };
 }

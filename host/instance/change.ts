@@ -15,27 +15,27 @@ interface ChangeMeans {
   readonly start: (name: string) => Promise<string>;
 }
 
-/** Makes them, for who holds the instance's lane. */
-export function createChange(parts: Parts, { fleet, hold, start }: ChangeMeans) {
+/** Says something to the Postgres of one that runs. */
+async function tell({ roster }: Parts, fleet: Fleet, name: string, text: string): Promise<void> {
+  const { database } = roster.get(name).record;
+  const session = platformSession(fleet, roster.box(name).place, database);
+  try {
+    await session.query(text);
+  } finally {
+    await session.close();
+  }
+}
+
+type Between = () => Promise<void>;
+
+/** Makes restarts, for who holds the instance's lane. */
+function createRestart(parts: Parts, { fleet, hold, start }: ChangeMeans) {
   const { roster } = parts;
 
-  async function tell(name: string, text: string): Promise<void> {
-    const session = platformSession(
-      fleet,
-      roster.box(name).place,
-      roster.get(name).record.database,
-    );
-    try {
-      await session.query(text);
-    } finally {
-      await session.close();
-    }
-  }
-
   /** Stops and starts it while its clients are held. */
-  async function exchange(name: string, between: () => Promise<void>): Promise<void> {
+  async function exchange(name: string, between: Between): Promise<void> {
     // What is written now need not be while clients wait.
-    await tell(name, "checkpoint").catch((error) => {
+    await tell(parts, fleet, name, "checkpoint").catch((error) => {
       log("warn", `${name} is restarted without a checkpoint: ${messageOf(error)}`);
     });
     const letGo = await holdClients(parts, hold, name);
@@ -51,7 +51,7 @@ export function createChange(parts: Parts, { fleet, hold, start }: ChangeMeans) 
   }
 
   /** Restarts it with another size, or, when it does not start, with the one it had. */
-  async function restartWith(name: string, size: InstanceSize, between: () => Promise<void>) {
+  async function restartWith(name: string, size: InstanceSize, between: Between): Promise<void> {
     const { size: former } = roster.get(name).record;
     try {
       // While it runs its record says what it was started with.
@@ -68,12 +68,21 @@ export function createChange(parts: Parts, { fleet, hold, start }: ChangeMeans) 
     }
   }
 
+  return { exchange, restartWith };
+}
+
+/** Makes them, for who holds the instance's lane. */
+export function createChange(parts: Parts, means: ChangeMeans) {
+  const { roster } = parts;
+  const { fleet } = means;
+  const { exchange, restartWith } = createRestart(parts, means);
+  const nothing = async () => undefined;
   return {
-    async restart(name: string, between: () => Promise<void> = async () => undefined) {
+    async restart(name: string, between: Between = nothing): Promise<void> {
       if (roster.get(name).server === undefined) return between();
       await exchange(name, between);
     },
-    async resize(name: string, size: InstanceSize, between: () => Promise<void>): Promise<void> {
+    async resize(name: string, size: InstanceSize, between: Between): Promise<void> {
       const { record, server } = roster.get(name);
       if (server !== undefined && !isTakenAtOnce(record.size, size)) {
         return restartWith(name, size, between);
@@ -83,7 +92,7 @@ export function createChange(parts: Parts, { fleet, hold, start }: ChangeMeans) 
       if (server !== undefined) {
         fleet.groups.hold(name, size);
         writeSettings(roster.box(name), size);
-        await tell(name, "select pg_reload_conf()");
+        await tell(parts, fleet, name, "select pg_reload_conf()");
       }
       roster.resize(name, size);
     },

@@ -12,6 +12,9 @@ import { accessFile, type InstanceSize, renderSettings } from "./size.ts";
  * Of each line of an instance's log. Only a login of the platform's or of the spec gets so far that
  * it is named, so that no name has what would be taken for the next field.
  */
+// What a host program that was killed left at work would meet the next one's in the same files.
+const endsWithParent = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"] as const;
+
 const logLinePrefix = "%m [%p] %e (%b) %q%u ";
 
 /** Makes directories that instances and poolers may pass through, and list none of. */
@@ -89,6 +92,7 @@ export function writeSettings(
  */
 export async function copyData(from: string, { place, uid }: Box): Promise<void> {
   const copy: CommandLine = [
+    ...endsWithParent,
     "/usr/bin/cp",
     "--recursive",
     "--reflink=auto",
@@ -102,7 +106,8 @@ export async function copyData(from: string, { place, uid }: Box): Promise<void>
 
 /** Gives a tree to the user of a box; links in it are given, not followed. */
 export async function giveTo({ uid }: Pick<Box, "uid">, path: string): Promise<void> {
-  if (uid !== null) await run(["/usr/bin/chown", "-R", "-P", `${uid}:${uid}`, path]);
+  if (uid === null) return;
+  await run([...endsWithParent, "/usr/bin/chown", "-R", "-P", `${uid}:${uid}`, path]);
 }
 
 /** Has everything of the file system a path is on written to disk. */
@@ -112,5 +117,5 @@ export async function syncFileSystem(path: string): Promise<void> {
 
 /** Removes a directory with all that is in it, whoever owns it. */
 export async function removeTree(path: string): Promise<void> {
-  await run(["/usr/bin/rm", "-rf", "--", path]);
+  await run([...endsWithParent, "/usr/bin/rm", "-rf", "--", path]);
 }

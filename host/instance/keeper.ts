@@ -44,15 +44,16 @@ export interface KeeperOptions {
 
 /** What can be done with the instances of a host. */
 export interface Keeper extends Attendance {
-  readonly roster: Pick<Roster, "all" | "conditions" | "has" | "get" | "box" | "keepSlot">;
+  readonly roster: Pick<
+    Roster,
+    "all" | "conditions" | "lastServer" | "has" | "get" | "box" | "keepSlot"
+  >;
   /** The directory a pooler's line of this name has to lead to. */
   linkOf(line: string): string;
   /** The instance a line leads to. @throws Error when it leads nowhere */
   live(line: string): InstanceState;
   /** The same; undefined when it leads nowhere. */
   find(line: string): InstanceState | undefined;
-  /** The line that leads to an instance; undefined when none does. */
-  lineOf(name: string): string | undefined;
   /** Its name; undefined when the line leads nowhere. */
   nameAt(line: string): string | undefined;
   /** Has a line that led nowhere lead to an instance that runs. */
@@ -196,7 +197,7 @@ function makingVerbs(parts: Parts, { inLane, hold, fleet, template }: Means) {
   };
 }
 
-type LineVerb = "live" | "find" | "lineOf" | "nameAt" | "lead";
+type LineVerb = "live" | "find" | "nameAt" | "lead";
 
 function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, LineVerb> {
   const { roster, lines } = parts;
@@ -205,7 +206,6 @@ function lineVerbs(parts: Parts, inLane: Lanes): Pick<Keeper, LineVerb> {
       const name = lines.at(line);
       return name !== undefined && roster.has(name) ? roster.get(name) : undefined;
     },
-    lineOf: lines.of,
     nameAt: lines.at,
     live(line) {
       const name = lines.at(line);

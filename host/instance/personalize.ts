@@ -24,8 +24,9 @@ function requireNames({ database, login, verifier }: Names): void {
 }
 
 // Whoever owns the database: its name may have changed since the copy's source was made.
-const ownerOf = (database: string) =>
-  `(select rolname from pg_roles, pg_database where datname = '${database}' and datdba = pg_roles.oid)`;
+const ownerOf = (database: string) => `(
+  select rolname from pg_roles, pg_database
+  where datname = '${database}' and datdba = pg_roles.oid)`;
 
 /** Renames what a running copy of a database's instance has of its source. */
 export async function personalize(

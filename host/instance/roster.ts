@@ -1,4 +1,5 @@
 import { conditionOf, endNow, isRunning, type Running } from "../base/running.ts";
+import { log, messageOf } from "../log.ts";
 import type { Box } from "./box.ts";
 import { discard } from "./discard.ts";
 import { boxOf, type Fleet, fleetMark, fleetPlaces } from "./fleet.ts";
@@ -21,6 +22,10 @@ export interface InstanceCondition {
   readonly condition: "runs" | "halted" | "gone";
 }
 
+function stateNow(record: InstanceRecord, server: Running | undefined): InstanceState {
+  return { record, server: server !== undefined && isRunning(server) ? server : undefined };
+}
+
 function conditionNow(record: InstanceRecord, server: Running | undefined): InstanceCondition {
   return { record, server, condition: server === undefined ? "gone" : conditionOf(server) };
 }
@@ -28,6 +33,8 @@ function conditionNow(record: InstanceRecord, server: Running | undefined): Inst
 /** What is known of the instances of a host; it changes nothing but records. */
 export interface Roster {
   all(): readonly InstanceState[];
+  /** The last process that was noted for one, whether it runs still or not. */
+  lastServer(name: string): Running | undefined;
   /** What becomes of each. */
   conditions(): readonly InstanceCondition[];
   has(name: string): boolean;
@@ -69,6 +76,17 @@ function createSlots(taken: () => readonly number[]) {
   };
 }
 
+/** Removes what was never finished; what cannot be removed keeps nobody else from being served. */
+async function discardAll(fleet: Fleet, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    try {
+      await discard(fleet, name);
+    } catch (error) {
+      log("error", `What is left of ${name} is not removed: ${messageOf(error)}`);
+    }
+  }
+}
+
 /** Reads it from disk and the list of processes; removes what was never finished. */
 export async function openRoster(fleet: Fleet): Promise<Roster> {
   const places = fleetPlaces(fleet);
@@ -76,7 +94,7 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
   const records = new Map(kept.map((record) => [record.name, record]));
   const servers = findServers(fleetMark(fleet));
   for (const [name, server] of servers) if (!records.has(name)) await endNow(server);
-  for (const name of unfinished) await discard(fleet, name);
+  await discardAll(fleet, unfinished);
   const slots = createSlots(() => [...records.values()].map(({ slot }) => slot));
 
   function recordOf(name: string): InstanceRecord {
@@ -85,10 +103,7 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
     return record;
   }
 
-  function stateOf(record: InstanceRecord): InstanceState {
-    const server = servers.get(record.name);
-    return { record, server: server !== undefined && isRunning(server) ? server : undefined };
-  }
+  const stateOf = (record: InstanceRecord) => stateNow(record, servers.get(record.name));
 
   function box(name: string): Box {
     const { slot, size } = recordOf(name);
@@ -108,6 +123,7 @@ export async function openRoster(fleet: Fleet): Promise<Roster> {
 
   return {
     all: () => [...records.values()].map(stateOf),
+    lastServer: (name) => servers.get(name),
     conditions: () =>
       [...records.values()].map((record) => conditionNow(record, servers.get(record.name))),
     has: (name) => records.has(name),

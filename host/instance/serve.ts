@@ -5,7 +5,7 @@ import { writeSettings } from "./files.ts";
 import type { Lines } from "./line.ts";
 import { linkTarget, pointLink } from "./link.ts";
 import type { Roster } from "./roster.ts";
-import { startServer, stopServer } from "./server.ts";
+import { ensureServer, stopServer } from "./server.ts";
 
 /** Starts are work for the processors and the disk: more at once make each later. */
 const startsAtOnce = 4;
@@ -107,7 +107,7 @@ export function createStart(parts: Parts) {
     if (server === undefined) {
       const box = roster.box(name);
       writeSettings(box, record.size);
-      await inTurn(async () => roster.note(name, await startServer(box)));
+      await inTurn(async () => roster.note(name, await ensureServer(box)));
     }
     return lead(parts, name);
   };

@@ -7,6 +7,7 @@ import {
   endsWithin,
   findRunning,
   isFirstOfBox,
+  isRunning,
   type Running,
   runningAt,
   signal,
@@ -19,6 +20,7 @@ import { listInside, readInside } from "./inside.ts";
 import { lastWords } from "./words.ts";
 
 const lookMilliseconds = 4;
+const lockMilliseconds = 50;
 /** It writes its pid file in its first milliseconds. */
 const beginSeconds = 20;
 const fastStopSeconds = 60;
@@ -27,6 +29,13 @@ const immediateStopSeconds = 10;
 /** How a start went wrong; its message has the last words of Postgres. */
 class StartFailure extends Error {
   override readonly name = "StartFailure";
+  /** Another Postgres has the files. */
+  readonly isLocked: boolean;
+
+  constructor(message: string, isLocked = false) {
+    super(message);
+    this.isLocked = isLocked;
+  }
 }
 
 const nameForm = new RegExp(`^${nameArgument("(.+)")}$`);
@@ -67,7 +76,7 @@ function refuseTrap({ place }: Box): void {
 /** Why a launch ended before it let anybody in. */
 function failureOf({ place }: Box, code: number | null): StartFailure {
   return code === lockedExitCode
-    ? new StartFailure(`The files of ${place.name} are in use by another Postgres.`)
+    ? new StartFailure(`The files of ${place.name} are in use by another Postgres.`, true)
     : new StartFailure(`${place.name} did not start: ${lastWords(place.log)}`);
 }
 
@@ -94,6 +103,34 @@ export async function startServer(box: Box): Promise<Running> {
       throw new StartFailure(`${name} did not begin to start within ${beginSeconds} s.`);
     }
     await delay(lookMilliseconds);
+  }
+}
+
+/** The Postgres of an instance that somebody had begun to start, once it lets clients in. */
+async function findBegun(box: Box): Promise<Running | undefined> {
+  const server = findServers(box.mark).get(box.place.name);
+  if (server === undefined) return undefined;
+  while (isRunning(server) && progressOf(box, undefined) !== "ready") await delay(lookMilliseconds);
+  return isRunning(server) ? server : undefined;
+}
+
+/**
+ * Starts it, or takes over the one whose start was begun by a host program that was ended: that
+ * has the lock before it can be found.
+ * @throws StartFailure as above
+ */
+export async function ensureServer(box: Box): Promise<Running> {
+  const deadline = performance.now() + beginSeconds * 1000;
+  for (;;) {
+    try {
+      return await startServer(box);
+    } catch (error) {
+      const isLocked = error instanceof StartFailure && error.isLocked;
+      if (!isLocked || performance.now() > deadline) throw error;
+    }
+    const begun = await findBegun(box);
+    if (begun !== undefined) return begun;
+    await delay(lockMilliseconds);
   }
 }
 

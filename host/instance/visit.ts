@@ -3,14 +3,14 @@
 import type { Running } from "../base/running.ts";
 import { writeSettings } from "./files.ts";
 import type { Parts } from "./serve.ts";
-import { startServer, stopServer } from "./server.ts";
+import { ensureServer, stopServer } from "./server.ts";
 
 /** Makes it, for who holds the instance's lane. */
 export function createVisits({ roster }: Pick<Parts, "roster">) {
   async function begin(name: string): Promise<Running> {
     const box = roster.box(name);
     writeSettings(box, roster.get(name).record.size);
-    const server = await startServer(box);
+    const server = await ensureServer(box);
     roster.note(name, server);
     return server;
   }

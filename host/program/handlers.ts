@@ -9,13 +9,15 @@ import { openMark } from "../mark.ts";
 import { logHandlers } from "../observe/log.ts";
 import { type Metrics, openMetrics } from "../observe/metric.ts";
 import { HostProblem } from "../problem.ts";
+import { sourcesOf } from "../recovery/source.ts";
 import type { CommandHandlers } from "../server/command.ts";
+import { verificationHandlers } from "../verification/verifications.ts";
 import { layout } from "./config.ts";
 import type { Host } from "./open.ts";
 import { modes, probeWays } from "./poolers.ts";
 import { dumpKey } from "./secret.ts";
 import type { Opened } from "./serve.ts";
-import { statusHandlers } from "./status.ts";
+import { createVersions, hostVersion, statusHandlers, type Versions } from "./status.ts";
 
 type OwnCommand = "incidents" | "mark" | "report";
 
@@ -60,6 +62,18 @@ function metricsOf({ config, fleet, keeper, files, poolers, storage }: Host): Me
   });
 }
 
+/** Proofs that backups can be restored. */
+function verificationsOf({ fleet, keeper, awake, wal, means }: Host, versions: Versions) {
+  const parts = {
+    ...{ fleet, keeper, awake, wal, repositoryOf: means.safe.repository },
+    sourcesOf: (database: string) => sourcesOf(means, database),
+  };
+  return verificationHandlers(parts, async () => {
+    const { postgres, pgbackrest } = await versions();
+    return { postgres, pgbackrest, host: hostVersion };
+  });
+}
+
 /** Refuses what nobody has built. */
 function notBuilt(): CommandHandlers {
   const missing = Object.keys(hostCommands).map((name) => {
@@ -76,13 +90,15 @@ export function createHandlers(host: Host): Pick<Opened, "handlers" | "dumps"> &
   readonly metrics: Metrics;
 } {
   const { config, fleet, keeper, means, databases, storage, poolers } = host;
+  const versions = createVersions(config);
   const store = openDumpStore(layout(config.directory).dumps, dumpKey(host.secrets));
   const dumps = openDumps({ fleet, keeper, store, awake: host.awake });
   const metrics = metricsOf(host);
   const logs = { transaction: poolers.transaction.log, session: poolers.session.log };
   const handlers = {
     ...notBuilt(),
-    ...statusHandlers(host),
+    ...statusHandlers({ ...host, versions }),
+    ...verificationsOf(host, versions),
     ...ownHandlers(host),
     ...databaseHandlers({ means, databases, storage, ways: probeWays(config) }),
     ...sessionHandlers(means),

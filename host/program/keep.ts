@@ -18,6 +18,8 @@ const probeMilliseconds = 1000;
 const certificateMilliseconds = 60_000;
 const logMilliseconds = 10_000;
 const lookMilliseconds = 1000;
+// Each look is a connection of its own, also when nothing else happens.
+const poolerMilliseconds = 500;
 const storageMilliseconds = 5000;
 const metricMilliseconds = 15_000;
 const memoryMilliseconds = 2000;
@@ -92,7 +94,7 @@ export async function keepHost(
     for (const mode of modes) cutLog(poolers[mode].log);
   };
   await Promise.all([
-    ...modes.map((mode) => supervise(watches[mode], signal)),
+    ...modes.map((mode) => supervise(watches[mode], signal, poolerMilliseconds)),
     ...watchStatements(host, signal),
     settleAll(host.means),
     repeat("look after instances", lookMilliseconds, attention.look, signal),

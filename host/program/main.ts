@@ -68,11 +68,7 @@ function begin(ground: Ground, http: Http, signal: AbortSignal): { up: Promise<v
   });
   const stop = async () => {
     const host = await opening.catch(() => undefined);
-    if (host === undefined) return;
-    await stopHost(host);
-    // Once more for what was just being started.
-    await keeping;
-    await stopHost(host);
+    if (host !== undefined) await stopHost(host, keeping);
   };
   return { up, stop };
 }

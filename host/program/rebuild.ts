@@ -52,12 +52,14 @@ async function run(config: HostConfig, secretsFile: string | undefined): Promise
     },
     told: (rebuilt) => process.stdout.write(`${say(rebuilt)}\n`),
   });
-  const failed = databases.filter(({ outcome }) => outcome === "failed").length;
   for (const [id, error] of lostDumps) {
     process.stdout.write(`dump ${id}: failed: ${storeProblem(error)}\n`);
   }
-  const back = databases.length - failed;
-  process.stdout.write(`${back} of ${databases.length} databases are back\n`);
+  const count = (wanted: Rebuilt["outcome"]) =>
+    databases.filter(({ outcome }) => outcome === wanted).length;
+  const [recovered, kept, failed] = [count("recovered"), count("kept"), count("failed")];
+  const words = `${recovered} databases are back, ${kept} removed ones are kept, ${failed} failed`;
+  process.stdout.write(`${words}\n`);
   return failed === 0 && lostDumps.size === 0;
 }
 

@@ -19,20 +19,34 @@ export interface StatusOptions {
   readonly plan: Plan;
   readonly keeper: Keeper;
   readonly startedAt: Date;
+  readonly versions: Versions;
 }
 
+/** This program's own. */
+export const hostVersion: string = JSON.parse(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+).version;
+
+/** What the programs say of themselves. */
+export type Versions = () => Promise<Readonly<Record<ProgramName, string>>>;
+type ProgramName = "postgres" | "pgbouncer" | "pgbackrest";
+
 /** Versions as the programs say, asked once. */
-function createVersions({ binaries }: HostConfig) {
-  const { postgres, pgbouncer, pgbackrest } = programsOf(binaries);
+export function createVersions({ binaries }: HostConfig): Versions {
+  const programs = programsOf(binaries);
   const ask = async (path: string, word: string) =>
     findVersion(await runTool(binaries, [path, word])) ?? "unknown";
-  let asked: Promise<readonly [string, string, string]> | undefined;
-  return () => {
-    asked ??= Promise.all([
-      ask(join(postgres, "postgres"), "--version"),
-      ask(pgbouncer, "--version"),
-      ask(pgbackrest, "version"),
+  async function askAll() {
+    const [postgres, pgbouncer, pgbackrest] = await Promise.all([
+      ask(join(programs.postgres, "postgres"), "--version"),
+      ask(programs.pgbouncer, "--version"),
+      ask(programs.pgbackrest, "version"),
     ]);
+    return { postgres, pgbouncer, pgbackrest };
+  }
+  let asked: ReturnType<Versions> | undefined;
+  return () => {
+    asked ??= askAll();
     asked.catch(() => {
       asked = undefined;
     });
@@ -48,11 +62,10 @@ function availableBytes(): number {
 
 /** Makes the handler. */
 export function statusHandlers(options: StatusOptions): Pick<CommandHandlers, "status"> {
-  const { config, identity, plan, keeper, startedAt } = options;
-  const versions = createVersions(config);
+  const { config, identity, plan, keeper, startedAt, versions } = options;
   return {
     status: async () => {
-      const [[postgres, pgbouncer, pgbackrest], disk] = await Promise.all([
+      const [{ postgres, pgbouncer, pgbackrest }, disk] = await Promise.all([
         versions(),
         statfs(config.directory),
       ]);

@@ -31,10 +31,17 @@ async function takeLast({ files, wal }: Host): Promise<void> {
   }
 }
 
-/** Stops all of it: nobody meets a Postgres that is shutting down. */
-export async function stopHost(host: Host): Promise<void> {
+/** Stops poolers first, so that nobody meets a Postgres that is shutting down. */
+async function stopProcesses(host: Host): Promise<void> {
   await Promise.all(modes.map((mode) => host.poolers[mode].stop()));
   await stopServers(host);
+}
+
+/** Stops all of it. `keeping` resolves when nothing is at work that might start one again. */
+export async function stopHost(host: Host, keeping: Promise<void>): Promise<void> {
+  await stopProcesses(host);
+  await keeping;
+  await stopProcesses(host);
   await takeLast(host);
   await host.storage.close();
   await host.wal.close();

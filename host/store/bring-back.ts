@@ -1,25 +1,37 @@
 // Puts a database's repository in place from the store: where the one here was lost or is damaged,
 // and on another machine. What is fetched is whole before anything here is exchanged for it.
-import { createHash } from "node:crypto";
 import {
   chmodSync,
   createWriteStream,
   existsSync,
   mkdirSync,
+  readdirSync,
   renameSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Writable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
+import type { Repository } from "../base-backup/repository.ts";
 import { writeAtomically } from "../file.ts";
+import type { Box } from "../instance/box.ts";
 import { giveTo, makePassable, removeTree } from "../instance/files.ts";
 import { segmentBytes } from "../instance/size.ts";
-import { isHistory } from "../wal/segment.ts";
+import { isHistory, isSegment } from "../wal/segment.ts";
 import { isUnfinished } from "./archive.ts";
 import { forEach } from "./copying.ts";
-import { cellKey, cellOf, databasePrefix, dataKey, dataNames, type Names, walKey } from "./key.ts";
+import { fetchInto } from "./fetch.ts";
+import {
+  cellKey,
+  cellOf,
+  databasePrefix,
+  dataKey,
+  dataNames,
+  isNote,
+  type Names,
+  noteKey,
+  walKey,
+} from "./key.ts";
 import { StoreDamage } from "./problem.ts";
 import type { S3 } from "./s3.ts";
 import type { Sealer } from "./seal.ts";
@@ -43,25 +55,6 @@ export interface Fetching {
 export interface Fetched {
   readonly files: number;
   readonly bytes: number;
-}
-
-/** Writes an object to where it goes, as it was when it was stored. */
-export async function fetchInto(s3: S3, key: string, target: Writable): Promise<void> {
-  const object = await s3.get(key);
-  if (object === undefined) throw new StoreDamage(`${key} is not in the store any more.`);
-  const { stream, sha256, bytes } = object;
-  const hash = createHash("sha256");
-  let length = 0;
-  async function* hashed(source: AsyncIterable<Buffer>) {
-    for await (const chunk of source) {
-      hash.update(chunk);
-      length += chunk.length;
-      yield chunk;
-    }
-  }
-  await pipeline(stream, hashed, target);
-  const isSame = length === bytes && (sha256 === null || sha256 === hash.digest("hex"));
-  if (!isSame) throw new StoreDamage(`The store gave other bytes for ${key} than were stored.`);
 }
 
 async function fetchFile(s3: S3, key: string, path: string): Promise<void> {
@@ -169,6 +162,16 @@ async function fetchTail(fetching: Fetching, keys: readonly string[]): Promise<v
   );
 }
 
+/** Puts what the host knew of it beside it, unless it knows by itself. */
+async function fetchNotes(fetching: Fetching, keys: readonly string[]): Promise<void> {
+  for (const key of keys) {
+    const name = key.slice(noteKey("").length);
+    const path = join(fetching.directory, name);
+    if (!isNote(name) || existsSync(path)) continue;
+    writeAtomically(path, (await unsealed(fetching, key)).toString());
+  }
+}
+
 /** Has the notes about timelines be as the store has them. */
 export async function bringBackTimeline(fetching: Fetching): Promise<void> {
   const name = databasePrefix(fetching.database) + walKey(timelineFile);
@@ -185,12 +188,14 @@ export async function bringBackTimeline(fetching: Fetching): Promise<void> {
 export async function bringBack(fetching: Fetching): Promise<Fetched> {
   const { s3, database, directory } = fetching;
   const prefix = databasePrefix(database);
-  const [files, walKeys]: [Listed[], string[]] = [[], []];
+  const files: Listed[] = [];
+  const [walKeys, noteKeys]: [string[], string[]] = [[], []];
   for await (const { key, bytes } of s3.list(prefix)) {
     const own = key.slice(prefix.length);
     const names = dataNames(own);
     if (names !== undefined) files.push({ names: requireNames(names), bytes });
     if (own.startsWith(walKey(""))) walKeys.push(own);
+    if (own.startsWith(noteKey(""))) noteKeys.push(own);
   }
   if (!files.some(({ names }) => names.join("/") === "backup/main/backup.info")) {
     throw new Error(`The store has no base backup of ${database}.`);
@@ -211,5 +216,25 @@ export async function bringBack(fetching: Fetching): Promise<Fetched> {
   await keepNewer(directory, incoming);
   await exchange(fetching, incoming);
   await fetchTail(fetching, walKeys);
+  await fetchNotes(fetching, noteKeys);
   return { files: all.length, bytes: all.reduce((sum, { bytes }) => sum + bytes, 0) };
+}
+
+/**
+ * Keeps in a repository what it lacks of the copies of its WAL, up to a segment: where it was
+ * brought back, what was kept since the store had it is in the copies alone.
+ */
+export async function keepCopies(
+  { directory, segments, keep }: Pick<Repository, "directory" | "segments" | "keep">,
+  box: Box,
+  last?: string,
+): Promise<void> {
+  const wal = join(directory, "wal");
+  const kept = await segments(box);
+  const isWanted = (name: string) =>
+    isHistory(name) || (isSegment(name) && (last === undefined || name <= last));
+  const copies = existsSync(wal) ? readdirSync(wal) : [];
+  for (const name of copies.filter((each) => isWanted(each) && !kept.has(each)).toSorted()) {
+    await keep(box, name, wal);
+  }
 }

@@ -4,8 +4,8 @@ import { createWriteStream, existsSync, mkdirSync, readdirSync, rmSync } from "n
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { writeAtomically } from "../file.ts";
-import { fetchInto } from "./bring-back.ts";
 import { type Copying, readStore, remove, sendSealed } from "./copying.ts";
+import { fetchInto } from "./fetch.ts";
 import type { Ledgers } from "./ledger.ts";
 import { StoreDamage } from "./problem.ts";
 import type { S3 } from "./s3.ts";

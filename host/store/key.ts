@@ -23,6 +23,12 @@ function escapeName(name: string): string {
 /** A small file of its WAL's directory. */
 export const walKey = (name: string) => `wal/${name}`;
 
+/** A small file beside its repository, in which the host keeps what it knows of it. */
+export const noteKey = (name: string) => `note/${name}`;
+
+/** True for the name of such a file. */
+export const isNote = (name: string) => /^([a-z-]+\.json|removed)$/.test(name);
+
 /** A piece of a segment that is not in its repository yet. */
 export function cellKey(segment: string, cell: number): string {
   return walKey(`${segment}.${String(cell).padStart(3, "0")}`);

@@ -17,7 +17,7 @@ import { type Recovered, recover } from "../recovery/recover.ts";
 import { createTurns } from "../turn.ts";
 import { isSegment } from "../wal/segment.ts";
 import { noteTimeline } from "../wal/timeline.ts";
-import { bringBack, bringBackTimeline } from "./bring-back.ts";
+import { bringBack, bringBackTimeline, keepCopies } from "./bring-back.ts";
 import { readHost, takeStore } from "./claim.ts";
 import { bringBackDumps } from "./dumps.ts";
 import { databasesPrefix } from "./key.ts";
@@ -77,14 +77,10 @@ const directoryOf = ({ directory }: Fleet, database: string) =>
 async function keepTail(means: Means, { box, record }: Recovered): Promise<void> {
   const { fleet, retention } = means.options;
   const repository = repositoryOf(fleet, record.database, retention);
-  const wal = join(repository.directory, "wal");
-  const kept = await repository.segments(box);
-  const copies = existsSync(wal) ? readdirSync(wal).filter(isSegment) : [];
-  for (const segment of copies.filter((each) => !kept.has(each)).toSorted()) {
-    await repository.keep(box, segment, wal);
-  }
+  await keepCopies(repository, box);
   const newest = listInside(box.place.box, "data", "pg_wal").filter(isSegment).toSorted().at(-1);
-  if (newest !== undefined) noteTimeline(wal, newest.slice(0, 8), new Date());
+  if (newest === undefined) return;
+  noteTimeline(join(repository.directory, "wal"), newest.slice(0, 8), new Date());
 }
 
 /** The end of the WAL that was replayed. */

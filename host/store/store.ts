@@ -4,9 +4,11 @@
 // can rebuild the host: see rebuild.ts.
 import { setTimeout as delay } from "node:timers/promises";
 import type { BackupProblem } from "../../src/contract/instance/backup.ts";
+import { repositoryOf } from "../base-backup/repository.ts";
 import { log, messageOf } from "../log.ts";
 import type { RecoverySource } from "../recovery/recover.ts";
-import { bringBack, type Fetched } from "./bring-back.ts";
+import { keptSegment } from "./archive.ts";
+import { bringBack, type Fetched, keepCopies } from "./bring-back.ts";
 import { createDumpWork } from "./dumps.ts";
 import { databasePrefix } from "./key.ts";
 import { createRounds, type Late } from "./rounds.ts";
@@ -152,10 +154,14 @@ export function openStore(options: StoreOptions): Store {
       owners.set(database, owner);
       follow(database);
     },
-    bringBackRepository(database) {
-      const { keeper } = options;
-      const { uid } = keeper.roster.box(keeper.live(database).record.name);
-      return bringBack({ s3, sealer, database, directory: work.directoryOf(database), uid });
+    async bringBackRepository(database) {
+      const { fleet, keeper, retention } = options;
+      const box = keeper.roster.box(keeper.live(database).record.name);
+      const directory = work.directoryOf(database);
+      const fetched = await bringBack({ s3, sealer, database, directory, uid: box.uid });
+      await keepCopies(repositoryOf(fleet, database, retention), box, keptSegment(directory));
+      follow(database);
+      return fetched;
     },
     source: createSources(options, parts),
     async forget(database) {

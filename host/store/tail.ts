@@ -4,9 +4,10 @@ import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } f
 import { join } from "node:path";
 import { segmentBytes } from "../instance/size.ts";
 import { isHistory, isSegment } from "../wal/segment.ts";
+import { timelineAt } from "../wal/timeline.ts";
 import { keptSegment, sendArchive } from "./archive.ts";
 import { type Copying, forEach, markOf, remove, sendSealed } from "./copying.ts";
-import { cellKey, cellOf, walKey } from "./key.ts";
+import { cellKey, cellOf, isNote, noteKey, walKey } from "./key.ts";
 
 /** Of one piece. */
 export const cellBytes = 64 * 1024;
@@ -90,15 +91,25 @@ function listIfThere(directory: string): readonly string[] {
   }
 }
 
+/** The notes about timelines, once anything of the newest was taken: nobody gets there before. */
+function timelineFile(directory: string, names: readonly string[]): readonly string[] {
+  const newest = timelineAt(directory, null);
+  if (newest === undefined) return [];
+  return names.some((name) => name.startsWith(newest)) ? ["timeline.json"] : [];
+}
+
 /**
  * Sends what was written since: what is not finished first, as there is no other copy of it.
  * @returns true when finished segments are left
  */
 export async function sendWal(copying: Copying, state: TailState): Promise<boolean> {
+  for (const name of listIfThere(copying.directory).filter(isNote)) {
+    await sendSealed(copying, noteKey(name), readFileSync(join(copying.directory, name)));
+  }
   const directory = join(copying.directory, "wal");
   const kept = keptSegment(copying.directory);
   const names = listIfThere(directory);
-  for (const name of names.filter((each) => isHistory(each) || each === "timeline.json")) {
+  for (const name of [...names.filter(isHistory), ...timelineFile(directory, names)]) {
     await sendSealed(copying, walKey(name), readFileSync(join(directory, name)));
   }
   for (const name of names.filter((each) => isSegment(each) && each > kept).toSorted()) {

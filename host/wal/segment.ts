@@ -72,7 +72,7 @@ export function readWritten(
   bytesMax: number,
 ): Buffer {
   const wanted = Math.min(bytesMax, segmentBytes - offset);
-  const bytes = Buffer.alloc(wanted);
+  const bytes = Buffer.allocUnsafe(wanted);
   const length = readSync(handle, bytes, 0, wanted, offset);
   const start = startOf(name) + BigInt(offset);
   let end = 0;

@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { readIfExists, writeAtomically } from "../file.ts";
 import type { Box } from "../instance/box.ts";
 import { listInside, readInside } from "../instance/inside.ts";
+import { segmentBytes } from "../instance/size.ts";
 import { isHistory, isSegment, segmentAfter } from "./segment.ts";
 import { isBegun, openTaking, type Taking, takeWritten } from "./taking.ts";
 
@@ -94,6 +95,9 @@ function syncFile(path: string): void {
   closeSync(handle);
 }
 
+/** To look whether a segment is over takes opening the next one: hundreds are idle. */
+const looksOfQuiet = 20;
+
 /** Makes the shipper of one instance; it goes on where a former one ended. */
 export function createShipper(options: ShipperOptions): Shipper {
   const { box, directory, keep, release, current, incarnation } = options;
@@ -103,6 +107,7 @@ export function createShipper(options: ShipperOptions): Shipper {
   const waiting: string[] = [];
   let taking: Taking | undefined;
   let [known, doubtful] = ["", ""];
+  let looks = 0;
 
   function beginAnew(): void {
     if (known === incarnation()) return;
@@ -119,19 +124,33 @@ export function createShipper(options: ShipperOptions): Shipper {
     taking = undefined;
   }
 
+  /** True for one that nothing was written to, and whose last page is not written yet. */
+  function isQuiet({ offset }: Taking): boolean {
+    looks += 1;
+    // One that ended before it was full is found with the next of these.
+    return offset < segmentBytes && looks % looksOfQuiet !== 0;
+  }
+
   /** Takes on until a segment is not over. */
   async function takeOn(isSure: boolean, isOver: (segment: string) => Promise<boolean>) {
     let hasTaken = false;
     for (;;) {
       if (taking === undefined) {
         const segment = firstWanted(box, waiting.at(-1) ?? kept());
-        taking = segment === undefined ? undefined : openTaking(box, segment, directory);
-        if (taking === undefined) return hasTaken;
-        await keepHistories(options);
+        const next = segment === undefined ? undefined : openTaking(box, segment, directory);
+        if (next === undefined) return hasTaken;
+        // What fails is tried again: a recovery does not find its way without them.
+        await keepHistories(options).catch((error) => {
+          next.close();
+          throw error;
+        });
+        taking = next;
       }
       const now = taking;
       const isWhole = now.segment <= doubtful;
-      if (await takeWritten(now, { isSure, isWhole })) hasTaken = true;
+      const isTaken = await takeWritten(now, { isSure, isWhole });
+      if (isTaken) hasTaken = true;
+      else if (!isSure && isQuiet(now)) return hasTaken;
       if (!(await isOver(now.segment))) return hasTaken;
       await close(now);
     }

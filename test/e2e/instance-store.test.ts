@@ -14,13 +14,15 @@ import { openDumpStore } from "../../host/dump-store.ts";
 import { toolLine } from "../../host/instance/box.ts";
 import { fleetMark } from "../../host/instance/fleet.ts";
 import { findServers } from "../../host/instance/server.ts";
+import { createSealer } from "../../host/store/seal.ts";
 import { until } from "../support/client.ts";
-import { openTestDatabases, type TestDatabase, testHost } from "../support/databases.ts";
+import { testHost } from "../support/database-program.ts";
+import { openTestDatabases, type TestDatabase } from "../support/databases.ts";
 import { beginRebuild, rebuildHost } from "../support/rebuild.ts";
 import { startS3, type TestS3 } from "../support/s3.ts";
 
 const names = ["proj_test_store_a", "proj_test_store_b", "proj_test_store_c"] as const;
-const [first, second] = names;
+const [first, second, third] = names;
 
 let s3: TestS3;
 let host: Awaited<ReturnType<typeof openTestDatabases>>;
@@ -67,7 +69,7 @@ const labelsIn = (keys: readonly string[]) =>
 
 /** Waits until the store has all that was written by now, base backups among it. */
 async function inStep(): Promise<void> {
-  for (const name of names) await host.takeNow(name);
+  for (const name of names) await host.means.wal.takeNow(name);
   const late = async () => host.store?.status().databases_late;
   await until("the store", late, (count) => count === 0, 60);
 }
@@ -258,6 +260,14 @@ describe("a machine that is gone", () => {
     const info = objectFile(second, "data/backup/main/backup.info");
     const copy = objectFile(second, "data/backup/main/backup.info.copy");
     for (const file of [info, copy]) writeFileSync(file, "other bytes");
+    await host.databases.remove(third);
+    const sealer = createSealer(host.fleet.secret);
+    const removedAt = async () => {
+      const sealed = readFileSync(objectFile(third, "record"));
+      const record = sealer.open(`database/${third}/record`, sealed).toString();
+      return JSON.parse(record).removedAt;
+    };
+    await until("its removal in the store", removedAt, (moment) => moment !== null, 60);
     const { fleet, ports, remove } = host;
     await lose();
     const order = { fleet, ports, s3: s3.s3, home };
@@ -269,8 +279,12 @@ describe("a machine that is gone", () => {
     const { code, said } = await rebuildHost(order);
     expect(code, said).toBe(2);
     expect(said).toMatch(new RegExp(`${second}: failed: The store gave other bytes`));
-    expect(said).toMatch(/2 of 3 databases are back/);
+    expect(said).toMatch(new RegExp(`${third}: had been removed; its backups are kept`));
+    expect(said).toMatch(/1 databases are back, 1 removed ones are kept, 1 failed/);
     host = await openTestDatabases({ s3: s3.s3, over: { fleet, ports, remove } });
     expect(await as(at(0), sum)).toBe(0 + 3 + 100);
+    expect(existsSync(join(data(third), "backup", "main", "backup.info"))).toBe(true);
+    await host.store?.forget(third);
+    expect(objectsOf(third)).toEqual([]);
   }, 180_000);
 });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isRunning } from "../../host/base/running.ts";
 import { fleetMark } from "../../host/instance/fleet.ts";
 import { readIdentifier } from "../../host/instance/identity.ts";
-import { findServers, startServer, stopServer } from "../../host/instance/server.ts";
+import { ensureServer, findServers, startServer, stopServer } from "../../host/instance/server.ts";
 import { platformSession } from "../../host/instance/session.ts";
 import { cgroupTrees, makeCgroup, removeCgroup } from "../support/cgroup.ts";
 import { until } from "../support/client.ts";
@@ -168,6 +168,8 @@ describe("its Postgres", () => {
 
   test("starts once on its files", async () => {
     await expect(startServer(fleet.box(one))).rejects.toThrow(/are in use by another Postgres/);
+    // Who comes anew takes over the one that has them.
+    expect(await ensureServer(fleet.box(one))).toEqual(one.server);
     expect(await ask(one, "select 1")).toEqual([[1]]);
   });
 

@@ -147,6 +147,24 @@ function poolerPid(directory: string, mode: Mode): number {
   return pid;
 }
 
+/** What is wanted of a new database. */
+async function order(name: string): Promise<ProgramDatabase & { readonly spec: DatabaseSpec }> {
+  const [login, password] = [`usr_${name}`, randomBytes(24).toString("base64url")];
+  return { name, login, password, spec: smallSpec(login, await verifierOf(password, 4096)) };
+}
+
+/** Logs in as a tenant. */
+async function connectTo(
+  port: number,
+  { name: database, login: user, password }: ProgramDatabase,
+  more: ClientConfig,
+): Promise<Client> {
+  const client = new Client({ host: "127.0.0.1", port, database, user, password, ...more });
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
 /** Prepares a host program, in a directory of its own; `start` starts it. */
 export async function prepareHostProgram(changes: Changes = {}) {
   const home = makeRunDirectory();
@@ -163,12 +181,6 @@ export async function prepareHostProgram(changes: Changes = {}) {
   const program = hostProcess(file, url);
   const { send, command } = commander(url, config.host_id, signer);
 
-  /** What is wanted of a new one. */
-  async function order(name: string): Promise<ProgramDatabase & { readonly spec: DatabaseSpec }> {
-    const [login, password] = [`usr_${name}`, randomBytes(24).toString("base64url")];
-    return { name, login, password, spec: smallSpec(login, await verifierOf(password, 4096)) };
-  }
-
   /** Every Postgres that runs, by the name of its instance. */
   const servers = () => findServers(fleetMark({ directory }));
 
@@ -184,17 +196,8 @@ export async function prepareHostProgram(changes: Changes = {}) {
     urlOf: ({ name, login, password }: ProgramDatabase, mode: Mode = "transaction") =>
       `postgresql://${login}:${password}@127.0.0.1:${config.listen[`${mode}_port`]}/${name}`,
     /** Logs in as its tenant. */
-    async connect(
-      { name: database, login: user, password }: ProgramDatabase,
-      mode: Mode = "transaction",
-      more: ClientConfig = {},
-    ): Promise<Client> {
-      const at = { host: "127.0.0.1", port: config.listen[`${mode}_port`], database };
-      const client = new Client({ ...at, user, password, ...more });
-      client.on("error", () => undefined);
-      await client.connect();
-      return client;
-    },
+    connect: (who: ProgramDatabase, mode: Mode = "transaction", more: ClientConfig = {}) =>
+      connectTo(config.listen[`${mode}_port`], who, more),
     servers,
     /** The Postgres of a database; undefined while none runs. */
     server: ({ name }: ProgramDatabase) =>

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Fleet } from "../../host/instance/fleet.ts";
 import type { S3Settings } from "../../host/store/s3.ts";
-import { testHost } from "./databases.ts";
+import { testHost } from "./database-program.ts";
 import { createSigner } from "./host-token.ts";
 
 const program = fileURLToPath(new URL("../../host/program/rebuild.ts", import.meta.url));

@@ -28,7 +28,7 @@ for (const { database } of order.input.databases) {
   const { name } = keeper.live(database).record;
   const server = () => keeper.roster.get(name).server;
   wal.follow({
-    ...{ database, server },
+    ...{ database, server, lastServer: () => keeper.roster.lastServer(name) },
     box: keeper.roster.box(name),
     repository: repository(database),
   });
