@@ -3,7 +3,7 @@ import type { PassedOver } from "../../src/contract/recovery.ts";
 import { messageOf } from "../log.ts";
 
 /** The disk is full: no other way would go better. */
-export class NoRoom extends Error {
+class NoRoom extends Error {
   override readonly name = "NoRoom";
 }
 
@@ -72,7 +72,8 @@ const hasNumber = /\[\d{3}\]/;
 const isOfFile = /checkpoint record|could not (read|open|find|locate)|invalid|corrupt|checksum/i;
 
 const noRoom =
-  "The disk was full before the recovery was done. Make room on the host's disk, then restore again.";
+  "The disk was full before the recovery was done. " +
+  "Make room on the host's disk, then restore again.";
 
 /** How many bytes are wanted for files of so many, in words when there are fewer. */
 export function checkRoom(free: number, bytes: number): void {
