@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, chownSync, createWriteStream, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import type { HostCommandInput } from "../../src/contract/command.ts";
 import { HostProblem } from "../base/problem.ts";
 import type { Session } from "../base/session.ts";
 import { withSessions } from "../database/settle.ts";
@@ -81,9 +82,8 @@ async function refuseTaken(inside: Session, wishes: readonly TableWish[]): Promi
 async function countRows(inside: Session, wishes: readonly TableWish[]): Promise<number[]> {
   const counts: number[] = [];
   for (const { schema, as } of wishes) {
-    const [row] = await inside.query<Counted>(
-      `select count(*)::text as n from ${nameOf(schema, as)}`,
-    );
+    const text = `select count(*)::text as n from ${nameOf(schema, as)}`;
+    const [row] = await inside.query<Counted>(text);
     counts.push(Number(row?.n));
   }
   return counts;
@@ -159,16 +159,10 @@ async function load(copying: Copying, login: string, password: string, owner: st
   );
   chmodSync(list, 0o644);
   const how = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"];
+  const what = [`--role=${owner}`, "-L", "/copy/list", "/copy/archive"];
   await runProgram(to, {
     name: "pg_restore",
-    args: [
-      ...atSocket(login, database),
-      `--role=${owner}`,
-      ...how,
-      "-L",
-      "/copy/list",
-      "/copy/archive",
-    ],
+    args: [...atSocket(login, database), ...how, ...what],
     secrets: { PGPASSWORD: password },
     readable,
     signal,
@@ -231,11 +225,7 @@ async function requireSchema(inside: Session, schema: string): Promise<void> {
 export async function copyTables(
   means: RecoveryMeans,
   { record }: InstanceState,
-  tables: readonly {
-    readonly schema: string;
-    readonly name: string;
-    readonly as?: string | undefined;
-  }[],
+  tables: HostCommandInput<"recovery.copy_tables">["tables"],
 ): Promise<readonly number[]> {
   const { fleet, keeper, files } = means;
   const { database } = record;

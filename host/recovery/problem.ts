@@ -72,7 +72,8 @@ const hasNumber = /\[\d{3}\]/;
 const isOfFile = /checkpoint record|could not (read|open|find|locate)|invalid|corrupt|checksum/i;
 
 const noRoom =
-  "The disk was full before the recovery was done. Make room on the host's disk, then restore again.";
+  "The disk was full before the recovery was done. " +
+  "Make room on the host's disk, then restore again.";
 
 /** How many bytes are wanted for files of so many, in words when there are fewer. */
 export function checkRoom(free: number, bytes: number): void {

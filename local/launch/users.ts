@@ -1,7 +1,7 @@
-// What root prepares for a service user: users for databases, without a host program that is root of
-// the machine. It is root of a user namespace, in which some ten thousand users that nobody else has
-// are numbered from 1. A process holds the namespace; whoever starts next finds it again, and with
-// it what still runs. Who starts without root is given users by uids.ts.
+// What root prepares for a service user: users for databases, without a host program that is
+// root of the machine. It is root of a user namespace, in which some ten thousand users that
+// nobody else has are numbered from 1. A process holds the namespace; whoever starts next finds
+// it again, and with it what still runs. Who starts without root is given users by uids.ts.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync, writeFileSync } from "node:fs";

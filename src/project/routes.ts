@@ -49,8 +49,8 @@ projectRoutes.openapi(
     summary: "Create a project, with a database if asked for",
     description:
       "With `data.postgres` the answer normally holds a running database, its URL works at once; " +
-      "without a spare, or when the host is slow, it answers 202 while that is `provisioning`; it " +
-      "finishes by itself.",
+      "without a spare, or when the host is slow, it answers 202 while that is `provisioning`; " +
+      "it finishes by itself.",
     tags: ["projects"],
     security: needs("projects:write"),
     request: { body: body(CreateProject) },

@@ -61,7 +61,7 @@ test("a damaged copy, or one of other keys, is refused and changes nothing", asy
   expect(findD1(home)).toBeUndefined();
 });
 
-test("the last two days are kept, and before the first start there is nothing to copy", async () => {
+test("two days are kept, and before the first start there is nothing to copy", async () => {
   for (let hour = 0; hour < 50; hour++) {
     await exportD1(home, secretsOf(), new Date(Date.UTC(2026, 0, 1, hour)));
   }
