@@ -31,7 +31,7 @@ const triedMax = 2;
  * Whether a base backup may do when others do not. Of those that build on one full backup, two are
  * tried and then that one itself: what they share may be what is damaged, and there may be many.
  */
-function isWorthTrying(label: string, without: readonly string[]): boolean {
+export function isWorthTrying(label: string, without: readonly string[]): boolean {
   if (without.includes(label)) return false;
   const failed = without.filter((one) => chainOf(one) === chainOf(label)).length;
   return failed < triedMax || (failed === triedMax && label === chainOf(label));

@@ -30,7 +30,7 @@ function cut(name: string, bytes: number): string {
 }
 
 /** The name of something that belongs to a table, for the table's new name, and not taken. */
-function renamed(
+export function renamed(
   name: string,
   { name: table, as }: Pick<TableWish, "name" | "as">,
   taken: ReadonlySet<string>,

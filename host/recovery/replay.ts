@@ -65,7 +65,7 @@ const endForms = [
 ];
 
 /** Where replay ended, as far as Postgres said it. */
-function endOfReplay(log: string): string | undefined {
+export function endOfReplay(log: string): string | undefined {
   const lines = log.split("\n").filter((line) => line.includes(" LOG: "));
   for (const form of endForms) {
     const last = lines.findLast((line) => form.test(line));
@@ -82,7 +82,7 @@ export function evidenceIn(log: string): string | null {
 }
 
 /** @throws WalProblem when replay ended before the last segment that was to be replayed */
-function checkEnd(log: string, names: readonly string[], wal: string): void {
+export function checkEnd(log: string, names: readonly string[], wal: string): void {
   const last = names.findLast((name) => {
     const path = join(wal, name);
     return !existsSync(path) || isWritten(path);
