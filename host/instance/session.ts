@@ -22,7 +22,7 @@ const ownSettings = [
  * `postgres`, where no tenant comes: in a tenant's database a superuser runs the tenant's code.
  */
 export function platformSession(
-  fleet: Fleet,
+  fleet: Pick<Fleet, "secret">,
   place: InstancePlace,
   database: string,
   where = "postgres",

@@ -6,6 +6,7 @@ import { connected, createProject, query } from "../support/client.ts";
 import { aimed, listOf, type Target } from "../support/escape/attack.ts";
 import { databaseAttacks } from "../support/escape/database.ts";
 import { aimedLogin, loginAttacks } from "../support/escape/login.ts";
+import { ownStatements } from "../support/escape/own.ts";
 import { roleAttacks } from "../support/escape/role.ts";
 import { serverAttacks } from "../support/escape/server.ts";
 import { settingAttacks } from "../support/escape/setting.ts";
@@ -31,18 +32,14 @@ beforeAll(async () => {
     createProject(system).then(({ database }) => database),
     createProject(system).then(({ database }) => database),
   ]);
-  const mineIs = await namesOf(mine);
-  const theirsIs = await namesOf(theirs);
   victim = await connected(theirs.database_url_session);
   await victim.query("create table secret as select 'theirs' as word");
   const { rows } = await victim.query("select pg_backend_pid() as pid");
   target = {
-    myDatabase: mineIs.database,
-    myLogin: mineIs.login,
-    myOwner: mineIs.owner,
-    theirDatabase: theirsIs.database,
-    theirLogin: theirsIs.login,
-    theirOwner: theirsIs.owner,
+    myDatabase: databaseOf(mine),
+    myLogin: loginOf(mine),
+    theirDatabase: databaseOf(theirs),
+    theirLogin: loginOf(theirs),
     theirPid: String(rows[0].pid),
   };
   before = await shared();
@@ -50,11 +47,8 @@ beforeAll(async () => {
 
 afterAll(() => victim?.end());
 
-async function namesOf({ database_url: url }: Urls) {
-  const [row] = await query(url, "select current_user as owner, session_user as login");
-  const { pathname } = new URL(url);
-  return { database: pathname.slice(1), login: String(row?.login), owner: String(row?.owner) };
-}
+const databaseOf = ({ database_url: url }: Urls) => new URL(url).pathname.slice(1);
+const loginOf = ({ database_url: url }: Urls) => new URL(url).username;
 
 /** All that both instances hold beside what is in their databases. */
 async function shared() {
@@ -146,12 +140,22 @@ test("in no database does the platform find a function of the tenant's", async (
   );
   const text = `select format('%s%s', a, a) || lower(a) || concat(a, a) as said
     from (values ('X'::name)) as t(a)`;
-  await expect(query(mine.database_url, text)).rejects.toThrow(`as ${target.myOwner}`);
+  await expect(query(mine.database_url, text)).rejects.toThrow(`as ${target.myLogin}`);
   expect(await operatorQuery(system, target.myDatabase, text)).toEqual([{ said: "XXxXX" }]);
 });
 
-test("nothing of it left a trace", async () => {
-  expect(await shared()).toEqual(before);
+/** Both work, and the victim's session was never ended. */
+async function expectBothWell(): Promise<void> {
   expect((await victim.query("select word from secret")).rows).toEqual([{ word: "theirs" }]);
   expect(await query(mine.database_url, "select 1 as one")).toEqual([{ one: 1 }]);
+}
+
+test("nothing of it left a trace", async () => {
+  expect(await shared()).toEqual(before);
+  await expectBothWell();
+});
+
+test.each(ownStatements)("its owner may, and nobody else notices: %s", async (text) => {
+  for (const each of aimed(text, target).split("; ")) await attempt(mine.database_url, each);
+  await expectBothWell();
 });

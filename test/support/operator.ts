@@ -1,10 +1,10 @@
 // What the host's own superuser sees inside of an instance, which no client ever is.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Client } from "pg";
 import { findRunning, isFirstOfBox, type Running } from "../../host/base/running.ts";
-import { platformPassword, platformRole } from "../../host/instance/fleet.ts";
-import { placeOf, socketPort } from "../../host/instance/place.ts";
+import { platformPassword } from "../../host/instance/fleet.ts";
+import { placeOf } from "../../host/instance/place.ts";
+import { platformSession } from "../../host/instance/session.ts";
 import type { RunningSystem } from "./system.ts";
 
 const json = (file: string) => JSON.parse(readFileSync(file, "utf8"));
@@ -21,38 +21,27 @@ export function instanceOf(system: RunningSystem, database: string): string {
   return name;
 }
 
+const secretOf = (system: RunningSystem): string =>
+  json(join(hostDirectory(system), "secret.json")).host_secret;
+
 /** How the host's superuser gets in to the instance of a database. */
 export function superuserOf(system: RunningSystem, database: string) {
   const directory = hostDirectory(system);
-  const secret: string = json(join(directory, "secret.json")).host_secret;
+  const secret = secretOf(system);
   const { door, socket } = placeOf(directory, instanceOf(system, database));
   return { door, socket, password: platformPassword({ secret }, database) };
 }
 
-/** A connection as the host's superuser to the instance of a database. */
-async function operatorClient(
-  system: RunningSystem,
-  database: string,
-  inside = "postgres",
-): Promise<Client> {
-  const { door, password } = superuserOf(system, database);
-  const at = { host: door, port: socketPort, database: inside };
-  const client = new Client({ ...at, user: platformRole, password });
-  client.on("error", () => undefined);
-  await client.connect();
-  return client;
-}
-
-/** The rows of one query as the host's superuser, in the database itself or another one. */
+/** The rows of one query as the host program asks them, in the database itself or another one. */
 export async function operatorQuery(
   system: RunningSystem,
   database: string,
   text: string,
   inside = database,
 ) {
-  const client = await operatorClient(system, database, inside);
-  const { rows } = await client.query(text).finally(() => client.end());
-  return rows as readonly Record<string, unknown>[];
+  const place = placeOf(hostDirectory(system), instanceOf(system, database));
+  const session = platformSession({ secret: secretOf(system) }, place, database, inside);
+  return session.query<Record<string, unknown>>(text).finally(() => session.close());
 }
 
 /** Names of what a host has on disk: databases, and instances whether they run or not. */

@@ -1,4 +1,5 @@
-// Statements a hostile tenant tries, by the SQLSTATE each must be refused with.
+// Statements a hostile tenant tries, by the SQLSTATE each must be refused with. Each tenant owns its
+// database in a Postgres of its own, so that nothing there has another tenant's name.
 
 /** By SQLSTATE. Braces name what differs from run to run, see `Target`. */
 export type Attacks = Readonly<Record<string, readonly string[]>>;
@@ -7,10 +8,8 @@ export type Attacks = Readonly<Record<string, readonly string[]>>;
 export interface Target {
   readonly myDatabase: string;
   readonly myLogin: string;
-  readonly myOwner: string;
   readonly theirDatabase: string;
   readonly theirLogin: string;
-  readonly theirOwner: string;
   /** Of a backend of theirs that is connected. */
   readonly theirPid: string;
 }
