@@ -1,7 +1,7 @@
 // The rules of the house that can be counted. A failure names file, line and what to do instead.
 import { expect, test } from "vitest";
 import { type Finding, readCode, readTextFiles } from "./support/code-file.ts";
-import { importRules, ladder } from "./support/tidy-import.ts";
+import { hostLadder, importRules, ladder } from "./support/tidy-import.ts";
 import { syntaxRules } from "./support/tidy-syntax.ts";
 import { textRules } from "./support/tidy-text.ts";
 
@@ -17,9 +17,14 @@ test("the rules see the whole house", () => {
   }
 });
 
-test("every folder of src/ stands on the ladder", () => {
-  const nouns = code.flatMap(({ path }) => /^src\/([^/]+)\//.exec(path)?.[1] ?? []);
-  expect([...new Set(nouns)].filter((noun) => !ladder.includes(noun))).toEqual([]);
+test.each([
+  ["src", ladder],
+  ["host", hostLadder],
+])("every folder of %s/ stands on its ladder", (room, rungs) => {
+  const folderIn = new RegExp(`^${room}/([^/]+)/`);
+  const nouns = code.flatMap(({ path }) => folderIn.exec(path)?.[1] ?? []);
+  expect(nouns).not.toEqual([]);
+  expect([...new Set(nouns)].filter((noun) => !rungs.includes(noun))).toEqual([]);
 });
 
 test.each(Object.entries({ ...importRules, ...syntaxRules }))("%s", (_, find) => {

@@ -10,7 +10,7 @@ import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws";
 import { HostAddress } from "../../src/contract/token.ts";
 import { messageOf } from "../base/log.ts";
 import { HostProblem } from "../base/problem.ts";
-import type { TokenGate } from "../server/token.ts";
+import type { TokenGate } from "../base/token.ts";
 import type { Admission } from "./admission.ts";
 import type { Holder, Holding, Shares } from "./share.ts";
 import { meetClient, turnAway } from "./websocket-login.ts";

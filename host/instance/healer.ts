@@ -4,7 +4,7 @@
 
 import { log, messageOf } from "../base/log.ts";
 import type { Running } from "../base/running.ts";
-import type { Answer } from "../pooler/server-probe.ts";
+import type { Answer } from "../base/server-probe.ts";
 import type { InstanceCondition } from "./roster.ts";
 
 // Whoever halted it may mean to look at it.

@@ -5,8 +5,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { log, messageOf } from "../base/log.ts";
 import { isHalted } from "../base/process.ts";
+import type { Answer } from "../base/server-probe.ts";
 import { countMemoryDeaths, type TellIncident } from "../observe/incident.ts";
-import type { Answer } from "./server-probe.ts";
 
 export type ProgramId = "postgres" | "transaction" | "session";
 

@@ -1,6 +1,7 @@
 // Looks after the instances of a host, once a second: with one look at their processes and one at
 // who uses what, and with no query to any of them.
 import { signal as send } from "../base/running.ts";
+import { probeServer } from "../base/server-probe.ts";
 import { createIdleLook } from "../database/idle.ts";
 import { platformRole } from "../instance/fleet.ts";
 import { createHealer } from "../instance/healer.ts";
@@ -9,7 +10,6 @@ import { createReviver } from "../instance/reviver.ts";
 import type { InstanceCondition } from "../instance/roster.ts";
 import { countMemoryDeaths } from "../observe/incident.ts";
 import type { LineUse } from "../pooler/pair.ts";
-import { probeServer } from "../pooler/server-probe.ts";
 import type { Host } from "./open.ts";
 
 const probeMilliseconds = 1000;

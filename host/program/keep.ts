@@ -3,10 +3,10 @@
 import { log, messageOf } from "../base/log.ts";
 import { repeat } from "../base/repeat.ts";
 import { endNow } from "../base/running.ts";
+import { probeServer } from "../base/server-probe.ts";
 import { settleAll } from "../database/settle.ts";
 import { cutLog } from "../instance/log.ts";
 import type { Metrics } from "../observe/metric.ts";
-import { probeServer } from "../pooler/server-probe.ts";
 import { createStatementWatch } from "../pooler/statement-memory.ts";
 import { createWatch, type Program, supervise, type Watch } from "../pooler/supervise.ts";
 import type { Attention } from "./attend.ts";

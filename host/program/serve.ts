@@ -3,13 +3,13 @@ import { protocolVersion } from "../../src/contract/protocol.ts";
 import { type CommandHandlers, dispatch } from "../base/command.ts";
 import type { HostConfig } from "../base/config.ts";
 import { HostProblem } from "../base/problem.ts";
+import { createTokenGate } from "../base/token.ts";
 import type { Admission } from "../edge-sql/admission.ts";
 import { createAdmission } from "../edge-sql/admission.ts";
 import { createSqlHttp } from "../edge-sql/http.ts";
 import { createShares } from "../edge-sql/share.ts";
 import { createProxy } from "../edge-sql/websocket.ts";
 import { createHostServer, listen, renewKeyPair, type ServerOptions } from "../server/server.ts";
-import { createTokenGate } from "../server/token.ts";
 import { type Ground, readCertificate } from "./open.ts";
 import { sqlTarget, webSocketTargets } from "./poolers.ts";
 

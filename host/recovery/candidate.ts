@@ -6,9 +6,9 @@
 import type { Box } from "../instance/box.ts";
 import type { LaidOut } from "../repository/laid-out.ts";
 import type { BaseBackup } from "../repository/repository.ts";
+import type { RecoverySource } from "../repository/source.ts";
 import type { Lineage } from "../wal/path.ts";
 import { NothingToRecover, type Verdict, WalProblem } from "./problem.ts";
-import type { RecoverySource } from "./recover.ts";
 import { lineageFor, mayBegin, type RecoveryTarget } from "./target.ts";
 import { lastNeeded } from "./wal-supply.ts";
 

@@ -14,8 +14,9 @@ import { boxOf, type Fleet } from "../instance/fleet.ts";
 import { writeInside } from "../instance/inside.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import { makeWalSlot, platformSession } from "../instance/session.ts";
-import { copyLaidOut, type LaidOuts } from "../repository/laid-out.ts";
-import type { BaseBackup, Repository } from "../repository/repository.ts";
+import { copyLaidOut } from "../repository/laid-out.ts";
+import type { BaseBackup } from "../repository/repository.ts";
+import type { RecoverySource } from "../repository/source.ts";
 import { copiesIn, isHistory } from "../wal/segment.ts";
 import { reserveTimeline, timelineAt } from "../wal/timeline.ts";
 import { type Candidate, type Candidates, createCandidates } from "./candidate.ts";
@@ -42,21 +43,6 @@ export interface RecoveryOrder {
   readonly target: RecoveryTarget;
   /** Nothing of it is to outlive the machine's power: it is not waited for the disk. */
   readonly isThrowAway?: boolean;
-}
-
-/** What a recovery reads. */
-export interface RecoverySource {
-  /** 1 is beside the instances, 2 the store. */
-  readonly number: 1 | 2;
-  readonly repository: Pick<Repository, "list" | "restore" | "segments" | "fetch">;
-  /** Copies of segments that were taken lately, finished or not, with histories. */
-  readonly wal: string;
-  /** Base backups that are laid out already. */
-  readonly laidOuts?: LaidOuts;
-  /** Keeps all of it until the function it returns is called. */
-  readonly hold?: () => () => void;
-  /** Fetches it, before anything of it is asked for. */
-  readonly prepare?: () => Promise<void>;
 }
 
 /** An instance that was recovered, and runs. */

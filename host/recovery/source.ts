@@ -1,6 +1,6 @@
 import type { DatabaseMeans } from "../database/means.ts";
+import type { RecoverySource } from "../repository/source.ts";
 import { walDirectory } from "../wal/wal.ts";
-import type { RecoverySource } from "./recover.ts";
 
 /** What a database is recovered from, the nearest first. */
 export function sourcesOf(

@@ -7,10 +7,10 @@ import type { HostConfig } from "../base/config.ts";
 import { closeUnlessRead, readBody, send } from "../base/http.ts";
 import { log, messageOf } from "../base/log.ts";
 import { HostProblem } from "../base/problem.ts";
+import type { TokenGate } from "../base/token.ts";
 import type { Dumps } from "../dump/dump.ts";
 import { sendDump } from "../dump/http.ts";
 import type { createProxy } from "../edge-sql/websocket.ts";
-import type { TokenGate } from "./token.ts";
 
 const bodyBytesMax = 1024 * 1024;
 const drainedBytesMax = 32 * bodyBytesMax;

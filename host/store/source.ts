@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { log, messageOf } from "../base/log.ts";
 import { makePassable, removeTree } from "../instance/files.ts";
 import type { Fleet } from "../instance/fleet.ts";
-import type { RecoverySource } from "../recovery/recover.ts";
 import { type Repository, repositoryOf } from "../repository/repository.ts";
+import type { RecoverySource } from "../repository/source.ts";
 import { bringBack } from "./bring-back.ts";
 import { instanceOf, type StoreOptions, type StoreParts } from "./work.ts";
 

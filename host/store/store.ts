@@ -5,8 +5,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { BackupProblem } from "../../src/contract/backup.ts";
 import { log, messageOf } from "../base/log.ts";
-import type { RecoverySource } from "../recovery/recover.ts";
 import { repositoryOf } from "../repository/repository.ts";
+import type { RecoverySource } from "../repository/source.ts";
 import { keptSegment } from "./archive.ts";
 import { bringBack, type Fetched, keepCopies } from "./bring-back.ts";
 import { createDumpWork } from "./dumps.ts";

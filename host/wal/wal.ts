@@ -8,18 +8,24 @@ import type { Box } from "../instance/box.ts";
 import type { Fleet } from "../instance/fleet.ts";
 import { wasShutDown } from "../instance/identity.ts";
 import { platformSession, walSlot } from "../instance/session.ts";
-import type { Repository } from "../repository/repository.ts";
 import { endLsnOf, lsnIn } from "./segment.ts";
 import { createShipper, lastBegun, type Shipper } from "./shipper.ts";
 
 const busyMilliseconds = 50;
 const idleMilliseconds = 500;
 
+/** Keeps finished segments of one database. */
+interface SegmentStore {
+  readonly directory: string;
+  open(box: Box): Promise<void>;
+  keep(box: Box, segment: string): Promise<void>;
+}
+
 /** A database whose WAL is taken. */
 export interface WalSource {
   readonly database: string;
   readonly box: Box;
-  readonly repository: Repository;
+  readonly repository: SegmentStore;
   /** Its Postgres; undefined while none runs. */
   readonly server: () => Running | undefined;
   /** The last process that was started for it, whether it runs still or not: that costs no look. */
@@ -57,7 +63,7 @@ export interface WalFailure {
 }
 
 /** Where the copies of a database's segments are. */
-export function walDirectory({ directory }: Pick<Repository, "directory">): string {
+export function walDirectory({ directory }: Pick<SegmentStore, "directory">): string {
   return join(directory, "wal");
 }
 

@@ -26,6 +26,26 @@ export const ladder = [
   "sandbox",
 ];
 
+/** The same of host/. */
+export const hostLadder = [
+  "base",
+  "instance",
+  "observe",
+  "pooler",
+  "dump",
+  "wal",
+  "repository",
+  "database",
+  "base-backup",
+  "recovery",
+  "store",
+  "verification",
+  "edge-sql",
+  "server",
+  "program",
+];
+
+const hostNounOf = (path: string) => /^host\/([^/]+)\/.*\.ts$/.exec(path)?.[1];
 const nounOf = (path: string) => /^src\/([^/]+)\//.exec(path)?.[1];
 const roomOf = (path: string) => path.split("/")[0] ?? "";
 const isRoutes = (path: string) => /(^|-)routes\.ts$/.test(basename(path));
@@ -39,13 +59,20 @@ function findingsOf(files: readonly CodeFile[], judge: Judge): Finding[] {
   });
 }
 
-const climbsLadder: Judge = ({ file, target }) => {
-  const [from, to] = [nounOf(file), nounOf(target ?? "")];
-  if (from === undefined || to === undefined) return null;
-  if (!ladder.includes(from)) return `add src/${from} to the ladder in test/support/tidy-import.ts`;
-  if (ladder.indexOf(to) <= ladder.indexOf(from)) return null;
-  return `src/${to} is right of src/${from}: move the shared part left, or hand it in`;
-};
+/** A folder of `room`, as `nounOf` tells it, that imports one to its right on the ladder. */
+const climbs =
+  (room: string, rungs: readonly string[], folderOf: typeof nounOf): Judge =>
+  ({ file, target }) => {
+    const [from, to] = [folderOf(file), folderOf(target ?? "")];
+    if (from === undefined || to === undefined) return null;
+    if (!rungs.includes(from)) {
+      return `add ${room}/${from} to its ladder in test/support/tidy-import.ts`;
+    }
+    if (rungs.indexOf(to) <= rungs.indexOf(from)) return null;
+    return `${room}/${to} is right of ${room}/${from}: move the shared part left, or hand it in`;
+  };
+const climbsLadder = climbs("src", ladder, nounOf);
+const climbsHostLadder = climbs("host", hostLadder, hostNounOf);
 
 const leavesContract: Judge = ({ file, specifier, target }) => {
   if (nounOf(file) !== "contract" || specifier === "zod") return null;
@@ -100,6 +127,8 @@ const usesAlias: Judge = ({ specifier }) => {
 /** The rules, by name. */
 export const importRules: Record<string, (files: readonly CodeFile[]) => Finding[]> = {
   "a folder of src/ imports only folders to its left": (files) => findingsOf(files, climbsLadder),
+  "a folder of host/ imports only folders to its left": (files) =>
+    findingsOf(files, climbsHostLadder),
   "src/contract imports zod alone": (files) => findingsOf(files, leavesContract),
   "src/ imports no runtime and no other room": (files) => findingsOf(files, leavesSrc),
   "host/ imports src/contract alone": (files) => findingsOf(files, leavesHost),

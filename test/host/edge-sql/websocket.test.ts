@@ -4,12 +4,12 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import type { Duplex } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { createTokenGate } from "../../../host/base/token.ts";
 import type { Caller } from "../../../host/edge-sql/admission.ts";
 import { SqlProblem } from "../../../host/edge-sql/problem.ts";
 import { createShares } from "../../../host/edge-sql/share.ts";
 import { createProxy } from "../../../host/edge-sql/websocket.ts";
 import { strangerBytesMax } from "../../../host/edge-sql/websocket-meter.ts";
-import { createTokenGate } from "../../../host/server/token.ts";
 import type { HostAddress } from "../../../src/contract/token.ts";
 import { createSigner } from "../../support/host-token.ts";
 import { startupMessage, tlsRequest } from "../../support/startup.ts";

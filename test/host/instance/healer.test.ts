@@ -1,8 +1,8 @@
 // What becomes of instances that live and let nobody in.
 import { beforeEach, expect, test } from "vitest";
+import type { Answer } from "../../../host/base/server-probe.ts";
 import { createHealer } from "../../../host/instance/healer.ts";
 import type { InstanceCondition } from "../../../host/instance/roster.ts";
-import type { Answer } from "../../../host/pooler/server-probe.ts";
 
 let seconds: number;
 let answer: Answer;

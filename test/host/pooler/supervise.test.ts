@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import type { Answer } from "../../../host/pooler/server-probe.ts";
+import type { Answer } from "../../../host/base/server-probe.ts";
 import {
   createWatch,
   ensure,

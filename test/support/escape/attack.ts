@@ -1,4 +1,4 @@
-// Statements a hostile tenant tries, by the SQLSTATE each must be refused with. Each tenant owns its
+// Statements a hostile tenant tries, by the SQLSTATE each must be refused with. A tenant owns its
 // database in a Postgres of its own, so that nothing there has another tenant's name.
 
 /** By SQLSTATE. Braces name what differs from run to run, see `Target`. */

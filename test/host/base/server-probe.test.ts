@@ -4,8 +4,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { probeServer, readAnswer } from "../../../host/base/server-probe.ts";
 import { refusal } from "../../../host/edge-sql/startup.ts";
-import { probeServer, readAnswer } from "../../../host/pooler/server-probe.ts";
 
 let directory: string;
 let server: Server;

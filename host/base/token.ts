@@ -1,4 +1,4 @@
-// Tokens of the control plane: signed with its Ed25519 key, for this cluster, for one use.
+// Tokens of the control plane: signed with its Ed25519 key, for this host, for one use.
 import { createHash } from "node:crypto";
 import { createLocalJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
 import {
@@ -6,8 +6,8 @@ import {
   HostTokenClaims,
   hostTokenSecondsMax,
 } from "../../src/contract/token.ts";
-import type { ControlKey } from "../base/config.ts";
-import { HostProblem } from "../base/problem.ts";
+import type { ControlKey } from "./config.ts";
+import { HostProblem } from "./problem.ts";
 
 /** How far the clocks of control plane and host may differ. */
 const skewSeconds = 5;

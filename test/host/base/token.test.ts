@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { createTokenGate } from "../../../host/server/token.ts";
+import { createTokenGate } from "../../../host/base/token.ts";
 import { createSigner } from "../../support/host-token.ts";
 
 const clusterId = "0195d3a0-0000-7000-8000-000000000001";
