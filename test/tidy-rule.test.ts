@@ -12,6 +12,8 @@ const table = 'import { project } from "../project/table.ts";\n';
 const samples: [string, string, string][] = [
   ["a folder of src/ imports only", "src/core/a.ts", 'import "../project/find.ts";'],
   ["a folder of src/ imports only", "src/novelty/a.ts", 'import "../core/id.ts";'],
+  ["a folder of host/ imports only", "host/wal/a.ts", 'import "../store/store.ts";'],
+  ["a folder of host/ imports only", "host/novelty/a.ts", 'import "../base/log.ts";'],
   ["src/contract imports zod", "src/contract/a.ts", 'import "../core/id.ts";'],
   ["src/contract imports zod", "src/contract/a.ts", 'import "jose";'],
   ["src/ imports no runtime", "src/core/a.ts", 'import "node:fs";'],

@@ -73,7 +73,7 @@ test.each(["D1", "the host"])("new ones are not made beside %s of lost ones", (w
   const paths = homePaths(home);
   refuseLostSecrets(paths);
   const { sealing_keys: _, ...rest } = keepSecrets(paths.secrets);
-  mkdirSync(what === "D1" ? join(paths.state, "v3") : join(paths.host, "data"), {
+  mkdirSync(what === "D1" ? join(paths.state, "v3") : join(paths.host, "record"), {
     recursive: true,
   });
   refuseLostSecrets(paths);

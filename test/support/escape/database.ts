@@ -4,6 +4,7 @@ import type { Attacks } from "./attack.ts";
 export const databaseAttacks: Attacks = {
   "42501": [
     "create database mine",
+    "create database mine template {theirDatabase}",
     "drop database postgres",
     "drop database template1 with (force)",
     "alter database postgres rename to mine",
@@ -13,7 +14,6 @@ export const databaseAttacks: Attacks = {
     "alter database {myDatabase} set temp_file_limit = -1",
     "alter database {myDatabase} set session_preload_libraries = 'mine'",
     "comment on database postgres is 'mine'",
-    "revoke connect on database postgres from miosa",
     "create extension dblink",
     "create extension postgres_fdw",
     "create extension file_fdw",
@@ -52,7 +52,6 @@ export const databaseAttacks: Attacks = {
        as 'begin return pg_ls_dir(''.''); end'; select f()`,
   ],
   "3D000": [
-    "create database mine template {theirDatabase}",
     "drop database {theirDatabase}",
     "drop database {theirDatabase} with (force)",
     "alter database {theirDatabase} rename to mine",
