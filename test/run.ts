@@ -1,6 +1,6 @@
 // `npm test`: the checks of the whole house, then every test, each project in a process of its own.
-// In a run of all, end-to-end tests that start systems of their own run beside the others, as they
-// mostly wait.
+// In a run of all, end-to-end tests that start systems or hosts of their own run beside the others,
+// as they mostly wait.
 //
 //   npm test                            all of it
 //   npm test -- check|unit|node|e2e     one part
@@ -32,8 +32,8 @@ const checks: Readonly<Record<string, readonly string[]>> = {
   "dead code and dependencies": ["knip"],
 };
 const checkSeconds = 180;
-// It finds or installs the servers first; the others come to theirs much later.
-const beside = "e2e-own";
+// They find or install the servers first; the others come to theirs much later.
+const beside = ["e2e-own", "e2e-instance"];
 
 // A project that hangs is ended, since vitest itself would not; e2e may build a root file system.
 const projects: Readonly<Record<string, number>> = {
@@ -145,10 +145,14 @@ const add = (one: Count, other: Count) => ({
   failed: one.failed + other.failed,
 });
 
-async function inTurn(names: readonly string[], patterns: readonly string[]): Promise<Count> {
+async function inTurn(
+  names: readonly string[],
+  patterns: readonly string[],
+  isBeside = false,
+): Promise<Count> {
   let sum: Count = { passed: 0, failed: 0 };
   for (const name of names) {
-    sum = add(sum, name === "check" ? await check() : await test(name, patterns));
+    sum = add(sum, name === "check" ? await check() : await test(name, patterns, isBeside));
   }
   return sum;
 }
@@ -159,13 +163,10 @@ async function main([part, ...patterns]: readonly string[]): Promise<number> {
     return 2;
   }
   const names = part === undefined ? Object.values(parts).flat() : (parts[part] ?? []);
-  const isWhole = part === undefined;
+  const lanes = part === undefined ? names.filter((name) => !beside.includes(name)) : names;
   const counts = await Promise.all([
-    inTurn(
-      names.filter((name) => !isWhole || name !== beside),
-      patterns,
-    ),
-    isWhole ? test(beside, patterns, true) : { passed: 0, failed: 0 },
+    inTurn(lanes, patterns),
+    part === undefined ? inTurn(beside, patterns, true) : { passed: 0, failed: 0 },
   ]);
   const sum = counts.reduce(add);
   removeLeftovers();
