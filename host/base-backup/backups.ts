@@ -57,11 +57,17 @@ interface House {
 }
 
 /** Takes one, and takes away what it makes superfluous. */
-async function backUp(house: House, database: string, type: BackupType): Promise<void> {
+async function backUp(
+  house: House,
+  database: string,
+  type: BackupType,
+  begun: () => void,
+): Promise<void> {
   const { means, states } = house;
   const { awake, keeper, wal, safe, afterBackup } = means;
   const repository = safe.repository(database);
   await awake.while(database, async (box) => {
+    begun();
     const { record } = keeper.roster.get(box.place.name);
     await wal.takeNow(database);
     await repository.backUp(box, type);
@@ -105,12 +111,14 @@ function createTake(house: House, inTurn: ReturnType<typeof createTurns>) {
     let served: string | undefined;
     try {
       await inTurn(async () => {
-        served = instanceOf(means, database);
-        await backUp(house, database, type);
+        served = serverOf(means, database);
+        await backUp(house, database, type, () => {
+          served = serverOf(means, database);
+        });
       });
     } catch (error) {
-      // Of one that is gone, was stopped or exchanged meanwhile nothing is amiss.
-      const isSame = served !== undefined && served === instanceOf(means, database);
+      // Of one that is gone, was stopped, started or exchanged meanwhile nothing is amiss.
+      const isSame = served !== undefined && served === serverOf(means, database);
       if (isSame && !(error instanceof HostProblem)) noteFailure(house, database, error);
       throw error;
     }
@@ -182,9 +190,11 @@ function isServed({ keeper, files }: DatabaseMeans, database: string): boolean {
   return stage === undefined && keeper.find(database)?.record.wanted !== "stopped";
 }
 
-/** The instance that serves a database; undefined when none does. */
-function instanceOf({ keeper, files }: DatabaseMeans, database: string): string | undefined {
-  return files.databases.has(database) ? keeper.find(database)?.record.name : undefined;
+/** The instance that serves a database, and its process; undefined when none does. */
+function serverOf({ keeper, files }: DatabaseMeans, database: string): string | undefined {
+  if (!files.databases.has(database)) return undefined;
+  const { name } = keeper.find(database)?.record ?? {};
+  return name === undefined ? undefined : `${name} ${keeper.live(database).server?.pid}`;
 }
 
 /** Begins one by an id. */
