@@ -14,6 +14,8 @@ const excessBytesMax = 64 * megabyte;
 const baseBytes = 24 * megabyte;
 /** OpenSSL's, of each client. */
 const bytesOfTls = 100 * 1024;
+/** What a database must have sent to be worth the loss of its clients. */
+const sentBytesMin = 4 * megabyte;
 /** Ended at one look; memory is looked at again before others are. */
 const clientsAtOnce = 20;
 
@@ -46,9 +48,10 @@ function chooseClients(clients: readonly Row[], stats: readonly Row[]): readonly
   const names = new Set(prepared.map(({ database }) => database));
   const [most] = stats
     .filter(({ database }) => names.has(database))
+    .filter(({ total_received: sent }) => Number(sent) >= sentBytesMin)
     .toSorted((one, other) => Number(other.total_received) - Number(one.total_received));
   return prepared
-    .filter(({ database }) => database === most?.database)
+    .filter(({ database }) => most !== undefined && database === most.database)
     .toSorted((one, other) => Number(other.prepared_statements) - Number(one.prepared_statements))
     .slice(0, clientsAtOnce);
 }

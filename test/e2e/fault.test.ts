@@ -162,7 +162,7 @@ async function expectTrue(id: string): Promise<void> {
     const url = credentials.body.data.database_url;
     const words = () => query(url, "select 1").then(() => "served", String);
     const isRefused = (said: string) =>
-      /disabled|not currently accepting|no such database/.test(said);
+      /disabled|not currently accepting|login rejected|no such database/.test(said);
     await until(`a refusal by ${database}`, words, isRefused, calmSeconds);
   }
 }

@@ -12,7 +12,7 @@ type Port = "transaction" | "session";
 
 // All that a small database has, at either port.
 const { poolSize: backends } = sizeLimits.small;
-const turnedAway = /no such user|authentication failed|no such database/;
+const turnedAway = /login rejected|no such user|authentication failed|no such database/;
 
 /** A tenant's database, as it is reached now. */
 interface Tenant {
