@@ -17,9 +17,21 @@ delete process.env.NODE_EXTRA_CA_CERTS;
 const inNode = ["test/host/**/*.test.ts", "test/local/**/*.test.ts", "test/*.test.ts"];
 // Those that use the one system they share, those that start systems or hosts of their own, and
 // those of instances alone.
-const wholeSystem = readdirSync(join(import.meta.dirname, "test/e2e"))
+// Those that take minutes each run by `npm run test:hosts` alone.
+const longSuites = [
+  "database-kill",
+  "instance-past",
+  "instance-recovery",
+  "instance-store",
+  "instance-verification",
+  "ledger",
+  "recovery-tables",
+].map((name) => `test/e2e/${name}.test.ts`);
+const everySystem = readdirSync(join(import.meta.dirname, "test/e2e"))
   .filter((name) => name.endsWith(".test.ts"))
   .map((name) => `test/e2e/${name}`);
+const isLong = process.env.MIOSA_LONG_SUITES !== undefined;
+const wholeSystem = isLong ? longSuites : everySystem.filter((file) => !longSuites.includes(file));
 const uses = (file: string, support: RegExp) =>
   support.test(readFileSync(join(import.meta.dirname, file), "utf8"));
 const ofSharedSystem = wholeSystem.filter((file) => uses(file, /support\/shared-system\.ts/));
@@ -64,7 +76,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/*/**/*.test.ts"],
-          exclude: [...inNode, ...wholeSystem],
+          exclude: [...inNode, ...everySystem],
           globalSetup: ["test/support/tls-receiver.ts"],
           setupFiles: ["test/support/migrate.ts"],
           // A start of workerd for each file is half of the time; tables are emptied by each test.

@@ -3,7 +3,7 @@
 // as they mostly wait.
 //
 //   npm test                            all of it
-//   npm test -- check|unit|node|e2e     one part
+//   npm test -- check|unit|node|e2e|hosts   one part
 //   npm test -- unit [pattern]          files of a part whose path holds the pattern
 //
 // Closes with one line, `N passed, N failed`; a part that runs no test has failed.
@@ -48,6 +48,7 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   unit: ["unit"],
   node: ["node"],
   e2e: ["e2e-instance", "e2e-shared", "e2e-own"],
+  hosts: ["e2e-instance"],
 };
 
 const memory = "/dev/shm";
@@ -162,7 +163,8 @@ async function main([part, ...patterns]: readonly string[]): Promise<number> {
     say(`There is no part ${part}: name one of ${Object.keys(parts).join(", ")}, or none for all.`);
     return 2;
   }
-  const names = part === undefined ? Object.values(parts).flat() : (parts[part] ?? []);
+  const names =
+    part === undefined ? [...new Set(Object.values(parts).flat())] : (parts[part] ?? []);
   const lanes = part === undefined ? names.filter((name) => !beside.includes(name)) : names;
   const counts = await Promise.all([
     inTurn(lanes, patterns),
