@@ -146,7 +146,8 @@ async function measureCreate(
   return made.milliseconds + read.milliseconds;
 }
 
-async function create({ apiUrl, apiKey }: Installation): Promise<Created> {
+async function create(installation: Installation): Promise<Created> {
+  const { apiUrl, apiKey } = installation;
   const response = await fetch(`${apiUrl}/projects`, {
     method: "POST",
     headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
@@ -159,23 +160,20 @@ async function create({ apiUrl, apiKey }: Installation): Promise<Created> {
   if (made === undefined) throw new Error(`A create answered ${response.status}.`);
   const laps = (response.headers.get("server-timing") ?? "").matchAll(/(\w+);dur=(\d+)/g);
   const timing = new Map([...laps].map(([, name = "", value]) => [name, Number(value)] as const));
-  const url = made.database_url ?? (await untilRunning({ apiUrl, apiKey }, made.id));
+  const url = made.database_url ?? (await untilRunning(installation, made.id));
   return { url, timing, databaseId: made.id };
 }
 
-// A create that takes longer than 2 s answers before it is done; its time runs on.
-async function untilRunning(
-  { apiUrl, apiKey }: Pick<Installation, "apiUrl" | "apiKey">,
-  databaseId: string,
-): Promise<string> {
+// A create that finds no spare answers before it is done; its time runs on.
+async function untilRunning(installation: Installation, databaseId: string): Promise<string> {
   for (;;) {
-    const response = await fetch(`${apiUrl}/databases/${databaseId}/credentials`, {
-      headers: { authorization: `Bearer ${apiKey}` },
-    });
-    const { data } = (await response.json()) as { data?: { url: string } };
-    if (data !== undefined) return data.url;
-    await delay(100);
+    const { state } = await callApi(installation, "GET", `/databases/${databaseId}`);
+    if (state === "failed") throw new Error(`The database ${databaseId} was not made.`);
+    if (state === "running") break;
+    await delay(10);
   }
+  const path = `/databases/${databaseId}/credentials`;
+  return (await callApi(installation, "GET", path)).database_url;
 }
 
 async function stepsOf({ apiUrl, apiKey }: Installation, databaseId: string) {
