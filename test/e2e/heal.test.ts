@@ -122,7 +122,7 @@ test.each([
     clients.push(session);
     kill(postgresOf(system, database.database)?.pid ?? 0, signal);
     await untilHealed();
-    const alerts = () => alertsOf("server_failed", "/postgres");
+    const alerts = () => alertsOf("server_failed", `/${database.database}`);
     await until("an alert", alerts, (found) => found.some((text) => words.test(text)), 60);
   },
   240_000,

@@ -165,7 +165,7 @@ describe("POST /projects", () => {
   it("answers provisioning when the host is slow, and finishes by itself", async () => {
     api.host.failAt(1, "before");
     const { status, body } = await create({ name: "Slow", data: { postgres: true } });
-    expect(status).toBe(201);
+    expect(status).toBe(202);
     expect(body.data.databases[0]).toMatchObject({ state: "provisioning", database_url: null });
     expect(body.data.databases[0].operation_id).toBeTypeOf("string");
     api.clock.advance(1);
