@@ -4,8 +4,9 @@
 // it again, and with it what still runs. Who starts without root is given users by uids.ts.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { readlinkSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { readIfExists } from "../../host/base/file.ts";
 import { findRunning } from "../../host/base/running.ts";
 import { fleetMark } from "../../host/instance/fleet.ts";
 import type { Uids } from "./uids.ts";
@@ -36,6 +37,13 @@ const namespaceOf = (pid: number | "self") => {
   }
 };
 
+/** How many users there are in a process' namespace beside its root; 0 of one that is gone. */
+function countUsers(pid: number): number {
+  const lines = (readIfExists(`/proc/${pid}/uid_map`) ?? "").trim().split("\n");
+  const counts = lines.map((line) => Number(line.trim().split(/\s+/)[2] ?? 0));
+  return Math.max(0, counts.reduce((sum, count) => sum + count, 0) - 1);
+}
+
 /** A process in the namespace of a state directory: its holder, or what still runs of its host. */
 function findHeld(home: string, directory: string): number | undefined {
   const mark = `--miosa.host=${fleetMark({ directory })}`;
@@ -44,9 +52,12 @@ function findHeld(home: string, directory: string): number | undefined {
     return words.includes(mark) ? "instance" : undefined;
   });
   const own = namespaceOf("self");
-  return [found.get("holder"), found.get("instance")]
-    .flatMap((running) => running?.pid ?? [])
-    .find((pid) => ![undefined, own].includes(namespaceOf(pid)));
+  return (
+    [found.get("holder"), found.get("instance")]
+      .flatMap((running) => running?.pid ?? [])
+      // A box has a namespace in that one, with a single user.
+      .find((pid) => ![undefined, own].includes(namespaceOf(pid)) && countUsers(pid) > 0)
+  );
 }
 
 /** Starts a process in a namespace of its own, which has no users yet. @returns its number */
@@ -89,13 +100,6 @@ export async function holdAsRoot(
   const first = rangeOf(home);
   writeFileSync(`/proc/${pid}/uid_map`, mapOf(uid, first, usersMax));
   writeFileSync(`/proc/${pid}/gid_map`, mapOf(gid, first, usersMax));
-}
-
-/** How many users there are in a process' namespace beside its root. */
-function countUsers(pid: number): number {
-  const lines = readFileSync(`/proc/${pid}/uid_map`, "utf8").trim().split("\n");
-  const counts = lines.map((line) => Number(line.trim().split(/\s+/)[2]));
-  return counts.reduce((sum, count) => sum + count, 0) - 1;
 }
 
 /**
