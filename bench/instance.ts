@@ -103,7 +103,7 @@ async function restore(host: Host, { name }: TestDatabase, client: Client): Prom
       const target = { time: said[0].at };
       const seen = await timed(() => host.databases.preview(name, target, order));
       previews.push(seen.milliseconds);
-      await host.databases.removePreview(order.line);
+      await host.databases.removePreview(order.name);
       const taken = await timed(async () => {
         await host.databases.restore(name, target);
         await client.query("select 1");

@@ -21,6 +21,8 @@ import { boxOf, type Fleet } from "../instance/fleet.ts";
 import { inside } from "../instance/place.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import { log, messageOf } from "../log.ts";
+import { segmentAt, timelineOf } from "../wal/segment.ts";
+import { lsnOf } from "../wal/timeline.ts";
 import type { BaseBackup } from "./repository.ts";
 
 const megabyte = 1024 ** 2;
@@ -72,8 +74,8 @@ export interface LaidOuts {
   make(of: InstanceRecord, beside: BaseBackup): Promise<void>;
   /** The newest one, which stays until it is let go of; undefined when there is none. */
   hold(): { readonly newest: LaidOut | undefined; readonly letGo: () => void };
-  /** Removes all that nobody works with. */
-  removeAll(): Promise<void>;
+  /** Removes all that nobody works with; false when there is none. */
+  removeAll(): Promise<boolean>;
 }
 
 const shares = new Map<string, Promise<boolean>>();
@@ -167,8 +169,11 @@ export function openLaidOuts(fleet: Fleet, directory: string): LaidOuts {
       const copied = await copyRunning(fleet, of, { box, data: join(box, "data") }, false);
       const stoppedAt = Date.now() / 1000;
       await syncFileSystem(box);
-      const facts = { ...beside, startedAt, stoppedAt, ...beginIn(copied.label) };
-      writeAtomically(factsOf(name), JSON.stringify({ ...facts, endLsn: copied.endLsn }));
+      const { firstWal, startLsn } = beginIn(copied.label);
+      const { endLsn } = copied;
+      const lastWal = segmentAt(timelineOf(firstWal), lsnOf(endLsn) - 1n);
+      const facts = { ...beside, startedAt, stoppedAt, firstWal, lastWal, startLsn, endLsn };
+      writeAtomically(factsOf(name), JSON.stringify(facts));
       await removeBut(name);
     },
     hold() {
@@ -181,6 +186,10 @@ export function openLaidOuts(fleet: Fleet, directory: string): LaidOuts {
       const letGo = () => void users.set(name, (users.get(name) ?? 1) - 1);
       return { newest: { backup, data: join(parent, name, "data") }, letGo };
     },
-    removeAll: () => removeBut(undefined),
+    async removeAll() {
+      if (names().length === 0) return false;
+      await removeBut(undefined);
+      return true;
+    },
   };
 }

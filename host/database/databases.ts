@@ -1,13 +1,12 @@
 // The databases of a host: each an instance behind a line of the poolers, with its WAL on the way
 // out and a repository. What becomes of one touches no other.
 import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
-import type { BackupType } from "../base-backup/repository.ts";
 import { log, messageOf } from "../log.ts";
 import { HostProblem } from "../problem.ts";
 import { compact } from "./compact.ts";
 import { makeDatabase, type NewDatabase, refuseOther } from "./make.ts";
 import type { DatabaseMeans } from "./means.ts";
-import { removePreview, removeWhole } from "./remove.ts";
+import { removeWhole } from "./remove.ts";
 import { restartDatabase, startDatabase, stopDatabase } from "./run.ts";
 import { settle } from "./settle.ts";
 
@@ -17,7 +16,6 @@ export interface Databases {
   create(database: string, spec: DatabaseSpec): Promise<void>;
   /** Gives one its whole spec; it is in force when this resolves. */
   configure(database: string, spec: DatabaseSpec): Promise<void>;
-  backUp(database: string, type: BackupType): Promise<void>;
   /** Makes a writable copy as a database of its own. */
   branch(source: string, database: string, spec: DatabaseSpec): Promise<void>;
   /** Ends its clients and its Postgres, and refuses new ones until it is started. */
@@ -29,8 +27,6 @@ export interface Databases {
   compact(database: string): Promise<void>;
   /** Removes one with its instances and previews; its repository stays. */
   remove(database: string): Promise<void>;
-  /** Ends a preview. */
-  removePreview(line: string): Promise<void>;
 }
 
 /** Follows each that is there; one that is odd keeps nobody else's from being served. */
@@ -42,23 +38,6 @@ function followAll({ keeper, files, safe }: DatabaseMeans): void {
     } catch (error) {
       log("error", `${database} is not followed: ${messageOf(error)}`);
     }
-  }
-}
-
-/** Takes a base backup. */
-async function backUp({ keeper, wal, safe }: DatabaseMeans, database: string, type: BackupType) {
-  const { record } = keeper.live(database);
-  await keeper.start(record.name);
-  await wal.takeNow(database);
-  const [box, repository] = [keeper.roster.box(record.name), safe.repository(database)];
-  await repository.backUp(box, type);
-  await wal.takeNow(database);
-  // A restore to a moment since reads what is at hand.
-  const newest = (await repository.list(box)).at(-1);
-  if (newest !== undefined) {
-    wal.prune(database, newest.firstWal);
-    await safe.laidOuts(database).make(record, newest);
-    await wal.takeNow(database);
   }
 }
 
@@ -102,13 +81,11 @@ export function openDatabases(means: DatabaseMeans): Databases {
         files.databases.put({ ...files.databases.get(database), spec });
         await settle(means, database);
       }),
-    backUp: (database, type) => inLane(database, () => backUp(means, database, type)),
     branch: (source, database, spec) => branch(means, source, { database, spec, source }),
     stop: (database) => inLane(database, () => stopDatabase(means, database)),
     start: (database) => inLane(database, () => startDatabase(means, database)),
     restart: (database) => inLane(database, () => restartDatabase(means, database)),
     compact: (database) => inLane(database, () => compact(means, database)),
     remove: (database) => lane(database, () => removeWhole(means, database)),
-    removePreview: (line) => lane(line, () => removePreview(means, line)),
   };
 }

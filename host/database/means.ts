@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
+import { noteInstance } from "../base-backup/known.ts";
 import { type LaidOuts, openLaidOuts } from "../base-backup/laid-out.ts";
 import { type Repository, type Retention, repositoryOf } from "../base-backup/repository.ts";
 import { syncDirectory } from "../file.ts";
@@ -34,6 +35,7 @@ export interface DatabaseParts {
 function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
   const repositories = new Map<string, Repository>();
   const copies = new Map<string, LaidOuts>();
+  const readers = new Map<string, number>();
 
   function repository(database: string): Repository {
     const known = repositories.get(database) ?? repositoryOf(fleet, database, retention);
@@ -48,6 +50,13 @@ function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
     return known;
   }
 
+  /** Keeps all base backups and WAL of a database until the function it returns is called. */
+  function hold(database: string): () => void {
+    const count = (more: number) => readers.set(database, (readers.get(database) ?? 0) + more);
+    count(1);
+    return () => void count(-1);
+  }
+
   /** Takes the WAL of an instance from now on; nobody waits for its repository to be made. */
   function follow(database: string, name: string): void {
     const box = keeper.roster.box(name);
@@ -56,13 +65,14 @@ function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
     wal.follow({ database, box, repository: repository(database), server, lastServer });
   }
 
-  /** Notes the timeline an instance writes to, from now on. */
+  /** Notes which instance a database lives in from now on, and on which timeline. */
   function noteTimelineOf(database: string, name: string): void {
     const { place } = keeper.roster.box(name);
     const newest = listInside(place.box, "data", "pg_wal").filter(isSegment).toSorted().at(-1);
     const directory = walDirectory(repository(database));
     mkdirSync(directory, { recursive: true, mode: 0o711 });
     if (newest !== undefined) noteTimeline(directory, newest.slice(0, 8), new Date());
+    noteInstance(repository(database).directory, keeper.roster.get(name).record);
   }
 
   /** Keeps what was backed up of a removed database of a name under another one. */
@@ -77,7 +87,9 @@ function createSafe({ fleet, keeper, wal, retention }: DatabaseParts) {
     copies.delete(database);
   }
 
-  return { repository, laidOuts, follow, noteTimelineOf, putAside };
+  const isHeld = (database: string) => (readers.get(database) ?? 0) > 0;
+
+  return { repository, laidOuts, hold, isHeld, follow, noteTimelineOf, putAside };
 }
 
 /** A name no instance of the host has had. */

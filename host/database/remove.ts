@@ -11,11 +11,15 @@ export async function removePreview(means: DatabaseMeans, line: string): Promise
   if (keeper.roster.has(instance)) await keeper.remove(instance);
 }
 
-/** Takes what was written by now: all of it can be brought back. */
-async function takeLast({ wal }: DatabaseMeans, database: string): Promise<void> {
-  await wal.takeNow(database).catch((error) => {
-    log("warn", `The last WAL of ${database} is not taken: ${messageOf(error)}`);
-  });
+/** Keeps the last of what was written: its moments can be recovered for as long as any other's. */
+async function finishWal({ keeper, wal }: DatabaseMeans, database: string): Promise<void> {
+  try {
+    await keeper.stop(keeper.live(database).record.name);
+    await wal.finish(database);
+  } catch (error) {
+    log("warn", `The last WAL of ${database} is not kept: ${messageOf(error)}`);
+    await wal.leave(database);
+  }
 }
 
 /**
@@ -23,15 +27,14 @@ async function takeLast({ wal }: DatabaseMeans, database: string): Promise<void>
  * not there is as good. Its record goes last, so that what a crash leaves is removed with it.
  */
 export async function removeWhole(means: DatabaseMeans, database: string): Promise<void> {
-  const { keeper, files, pair, wal } = means;
+  const { keeper, files, pair } = means;
   const isKnown = files.databases.has(database);
   if (isKnown) files.databases.put({ ...files.databases.get(database), stage: "removing" });
   const previews = files.previews.all().filter((one) => one.database === database);
   for (const { line } of previews) files.previews.remove(line);
   await pair.apply();
   for (const line of [database, ...previews.map((one) => one.line)]) await pair.endClients(line);
-  if (isKnown) await takeLast(means, database);
-  await wal.leave(database);
+  if (isKnown) await finishWal(means, database);
   const own = keeper.roster.all().filter(({ record }) => record.database === database);
   for (const { record } of own) await keeper.remove(record.name);
   if (isKnown) files.databases.remove(database);

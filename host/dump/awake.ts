@@ -28,6 +28,9 @@ export function liveOf({ nameAt, roster }: Keeper, database: string) {
   throw new HostProblem(404, "unknown_database", message);
 }
 
+const stopped = () =>
+  new HostProblem(409, "database_stopped", "The database is stopped: start it first.");
+
 /** Makes the holds of a host's databases. */
 export function createAwake(keeper: Keeper): Awake {
   const held = new Map<string, number>();
@@ -38,14 +41,12 @@ export function createAwake(keeper: Keeper): Awake {
   };
   return {
     async while(database, work) {
-      const { name, wanted } = liveOf(keeper, database);
-      if (wanted === "stopped") {
-        throw new HostProblem(409, "database_stopped", "The database is stopped: start it first.");
-      }
+      liveOf(keeper, database);
       // Before it is started: who is about to put it to sleep does that first, or not at all.
       count(database, 1);
       try {
-        await keeper.start(name);
+        const name = await keeper.startServing(database);
+        if (name === undefined) throw stopped();
         return await work(keeper.roster.box(name));
       } finally {
         count(database, -1);

@@ -55,22 +55,14 @@ export function makeOwn(
   if (uid !== null) chownSync(path, uid, uid);
 }
 
-/** What some instances have beside the settings of their size. */
-export interface MoreSettings {
-  /** Lines that overrule those before. */
-  readonly more?: readonly string[];
-  /** All of `pg_hba.conf`. */
-  readonly access?: string;
-}
-
 /**
- * Writes the settings its Postgres reads when it starts, with some that go before them and rules
- * of access in place of the usual ones; true when they were others before.
+ * Writes the settings its Postgres reads when it starts, and lines that overrule them; true when
+ * they were others before.
  */
 export function writeSettings(
   { place }: Box,
   size: InstanceSize,
-  { more = [], access = accessFile }: MoreSettings = {},
+  more: readonly string[] = [],
 ): boolean {
   const where = {
     socketDirectory: inside.socket,
@@ -84,7 +76,7 @@ export function writeSettings(
       `${place.settings}/postgresql.conf`,
       [renderSettings(size, where), ...more.map((line) => `${line}\n`)].join(""),
     ],
-    [`${place.settings}/pg_hba.conf`, access],
+    [`${place.settings}/pg_hba.conf`, accessFile],
   ] as const;
   const changed = files.map(([path, text]) => {
     const isNew = writeIfChanged(path, text);

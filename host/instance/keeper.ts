@@ -71,6 +71,11 @@ export interface Keeper extends Attendance {
   replace(line: string, name: string, between?: () => void): Promise<void>;
   /** Starts one, or sees that it runs. @returns the directory of its socket */
   start(name: string): Promise<string>;
+  /**
+   * Starts the instance a line leads to by then, or sees that it runs.
+   * @returns its name; undefined when it is stopped, and stays so
+   */
+  startServing(line: string): Promise<string | undefined>;
   /** Stops its Postgres; nobody but `start` starts it again. */
   stop(name: string): Promise<void>;
   /**
@@ -229,6 +234,15 @@ function verbs(
       inLane(name, async () => {
         roster.want(name, "running");
         return start(name);
+      }),
+    startServing: (line) =>
+      inLane(lines.at(line) ?? line, async () => {
+        // What served it when this was asked for may have been put aside since.
+        const name = lines.at(line);
+        if (name === undefined || roster.get(name).record.wanted === "stopped") return undefined;
+        roster.want(name, "running");
+        await start(name);
+        return name;
       }),
     stop: (name) =>
       inLane(name, async () => {

@@ -1,18 +1,18 @@
 // Starts an instance that was put aside while another one of its database went on. Both have the
 // same past; from here on its WAL is on a timeline of its own, so that neither is taken for the
 // other's.
-import { chmodSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { endNow, type Running } from "../base/running.ts";
-import { readIfExists, writeAtomically } from "../file.ts";
 import type { Box } from "../instance/box.ts";
 import { writeSettings } from "../instance/files.ts";
 import type { Fleet } from "../instance/fleet.ts";
-import { removeInside, writeInside } from "../instance/inside.ts";
+import { listInside, removeInside, writeInside } from "../instance/inside.ts";
 import type { InstanceRecord } from "../instance/record.ts";
 import { startServer } from "../instance/server.ts";
 import { platformSession } from "../instance/session.ts";
+import { copiesIn, isSegment, timelineOf } from "../wal/segment.ts";
+import { reserveTimeline } from "../wal/timeline.ts";
+import { passOverTimelines, removeSupply } from "./wal-supply.ts";
 
 const pollMilliseconds = 10;
 const longestSeconds = 120;
@@ -41,6 +41,12 @@ async function untilOnItsOwn(fleet: Fleet, box: Box, database: string): Promise<
   }
 }
 
+/** The timeline a stopped instance wrote to last. */
+function ownTimeline({ place }: Box): string {
+  const names = listInside(place.box, "data", "pg_wal").filter(isSegment);
+  return timelineOf(names.toSorted().at(-1) ?? "00000001");
+}
+
 /** Starts a stopped instance on a new timeline. `wal` holds its database's histories. */
 export async function startForked(
   fleet: Fleet,
@@ -49,10 +55,8 @@ export async function startForked(
   wal: string,
 ): Promise<Running> {
   const box: Box = { ...bare, reach: { readable: { "/wal": wal } } };
-  writeSettings(box, size);
-  const file = join(box.place.settings, "postgresql.conf");
-  writeAtomically(file, `${readIfExists(file)}${forking.join("\n")}\n`);
-  chmodSync(file, 0o644);
+  writeSettings(box, size, forking);
+  await passOverTimelines(bare, ownTimeline(bare), reserveTimeline(wal), copiesIn(wal));
   writeInside(box.place.box, signal, "", box.uid);
   let server: Running | undefined;
   try {
@@ -64,6 +68,7 @@ export async function startForked(
     removeInside(box.place.box, signal);
     throw error;
   }
+  await removeSupply(bare);
   writeSettings(box, size);
   const session = platformSession(fleet, box.place, database);
   await session.query("select pg_reload_conf()");

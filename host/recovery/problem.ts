@@ -68,6 +68,8 @@ const isFull = /no space left on device|disk quota exceeded|\[064\]: (?!.*: \[\d
 // Without a word of its own it was killed: by an operator, or for want of memory.
 const isKilled = /failed: it ended with (SIG|1\d\d$)/;
 const hasNumber = /\[\d{3}\]/;
+// What Postgres says of files that it cannot begin with, or go on.
+const isOfFile = /checkpoint record|could not (read|open|find|locate)|invalid|corrupt|checksum/i;
 
 const noRoom =
   "The disk was full before the recovery was done. Make room on the host's disk, then restore again.";
@@ -117,7 +119,9 @@ function foundIn(error: unknown, failed: FailedStep): Found {
   }
   // What was recovered is what it is, wherever it came from.
   if (step === "settle") return { verdict: "hopeless", words, isDamage: false };
-  if (!hasNumber.test(words)) return { verdict: "spent", words, isDamage: step === "replay" };
+  if (!hasNumber.test(words)) {
+    return { verdict: "spent", words, isDamage: step === "replay" && isOfFile.test(words) };
+  }
   if (isCircumstance(words)) return circumstance(failed, words);
   const told = `${subjectOf(failed, words)} (${words})`;
   return {

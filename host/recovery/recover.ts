@@ -17,15 +17,15 @@ import type { InstanceRecord } from "../instance/record.ts";
 import { makeWalSlot, platformSession } from "../instance/session.ts";
 import type { Session } from "../session.ts";
 import { copiesIn, isHistory } from "../wal/segment.ts";
-import { timelineAt } from "../wal/timeline.ts";
+import { reserveTimeline, timelineAt } from "../wal/timeline.ts";
 import { type Candidate, type Candidates, createCandidates } from "./candidate.ts";
 import { checkRoom, failureWords, type Problem, passedOver, problemOf } from "./problem.ts";
 import { createProgress, type Progress } from "./progress.ts";
-import { evidenceIn, type Replayed, replay } from "./replay.ts";
-import { holdStill } from "./standstill.ts";
-import { type AtTarget, momentOf, type RecoveryTarget } from "./target.ts";
+import { evidenceIn, replay } from "./replay.ts";
+import { momentOf, type RecoveryTarget } from "./target.ts";
 import {
   linkWal,
+  passOverTimelines,
   planWal,
   removeSupply,
   type Supply,
@@ -40,9 +40,8 @@ export interface RecoveryOrder {
   /** Name of the new instance. */
   readonly name: string;
   readonly target: RecoveryTarget;
-  readonly then: AtTarget;
-  /** What its Postgres reads beside the settings of its size, while it stays at the target. */
-  readonly asPreview?: (box: Box) => Parameters<typeof writeSettings>[2];
+  /** Nothing of it is to outlive the machine's power: it is not waited for the disk. */
+  readonly isThrowAway?: boolean;
 }
 
 /** What a recovery reads. */
@@ -54,6 +53,8 @@ export interface RecoverySource {
   readonly wal: string;
   /** Base backups that are laid out already. */
   readonly laidOuts?: LaidOuts;
+  /** Keeps all of it until the function it returns is called. */
+  readonly hold?: () => () => void;
   /** Fetches it, before anything of it is asked for. */
   readonly prepare?: () => Promise<void>;
 }
@@ -133,16 +134,19 @@ async function supply({ bare, candidate, distrusted }: Attempt, plan: WalPlan): 
   const histories = copiesIn(candidate.source.wal).filter(isHistory);
   const linked = plan.names.filter((name) => !fetched.has(name) && !distrusted.has(name));
   await linkWal(bare, [...histories, ...linked]);
+  const number = reserveTimeline(candidate.source.wal);
+  const { timeline } = candidate.lineage;
+  await passOverTimelines(bare, timeline, number, [...histories, ...plan.histories]);
   return supplyWal(bare, candidate.source.repository, plan);
 }
 
-async function replayIn(attempt: Attempt, plan: WalPlan, session: Session): Promise<Replayed> {
+async function replayIn(attempt: Attempt, plan: WalPlan, session: Session): Promise<Running> {
   const { order, candidate, box, progress } = attempt;
   const supplied = await progress.step("fetch_wal", () => supply(attempt, plan));
   writeInside(box.place.box, ["data", "recovery.signal"], "", box.uid);
-  const { target, then, of } = order;
+  const { target, of } = order;
   const { lineage, source } = candidate;
-  const wanted = { target, then, size: of.size, names: plan.names, wal: source.wal };
+  const wanted = { target, size: of.size, names: plan.names, wal: source.wal };
   const { timeline } = lineage;
   try {
     return await progress.step("replay", async () => {
@@ -162,36 +166,23 @@ async function settle({ box, bare, order }: Attempt, session: Session): Promise<
   await session.query(makeWalSlot);
   await session.query("checkpoint");
   await removeSupply(bare);
-  await syncFileSystem(box.place.directory);
-}
-
-/** Has it stay at the target, and take reads only. */
-function stayThere(attempt: Attempt, session: Session, replayed: Replayed): Promise<Running> {
-  const { box, order } = attempt;
-  const asStandby = () => void writeSettings(box, order.of.size, order.asPreview?.(box));
-  return holdStill(box, replayed.server, session, { asStandby, isPromoted: replayed.isPromoted });
+  if (order.isThrowAway !== true) await syncFileSystem(box.place.directory);
 }
 
 async function tryOne(attempt: Attempt): Promise<Recovered> {
   const { fleet, order, candidate, box, progress } = attempt;
-  const { of, then } = order;
+  const { of } = order;
   const { backup } = candidate;
   let server: Running | undefined;
   const session = platformSession(fleet, box.place, of.database);
   try {
     const plan = await progress.step("plan", () => planOf(attempt));
     await progress.step("copy", () => copyFiles(attempt));
-    const replayed = await replayIn(attempt, plan, session);
-    server = replayed.server;
+    server = await replayIn(attempt, plan, session);
     const said = readTail(box.place.log, saidBytesMax) ?? "";
     progress.note({ evidence: evidenceIn(said) });
-    await progress.step("settle", async () => {
-      if (then === "promote") await settle(attempt, session);
-      else server = await stayThere(attempt, session, replayed);
-    });
-    // One that stays at its target is not started again: it would recover anew.
-    const wanted = then === "promote" ? "running" : "stopped";
-    const record: InstanceRecord = { ...of, name: order.name, wanted };
+    await progress.step("settle", () => settle(attempt, session));
+    const record: InstanceRecord = { ...of, name: order.name, wanted: "running" };
     return { box, server, record, backup, reachedAt: progress.facts().reached_at };
   } catch (error) {
     if (server !== undefined) await endNow(server);
@@ -262,6 +253,7 @@ export async function recover(
   if (existsSync(bare.place.directory)) throw new Error(`There is an instance ${name} already.`);
   const candidates = createCandidates(sources, bare, target, momentOf(target));
   const [problems, distrusted]: [Problem[], Set<string>] = [[], new Set()];
+  const holds = sources.map(({ hold }) => hold?.());
   const search = { fleet, order, bare, progress, candidates, problems, distrusted };
   try {
     while (candidates.isLeft()) {
@@ -271,5 +263,6 @@ export async function recover(
     throw new Error(failureWords(problems));
   } finally {
     candidates.close();
+    for (const letGo of holds) letGo?.();
   }
 }

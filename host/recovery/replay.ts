@@ -15,7 +15,7 @@ import { isWritten, numberOf, segmentAt, timelineOf } from "../wal/segment.ts";
 import { lsnOf } from "../wal/timeline.ts";
 import { TooEarly, WalProblem } from "./problem.ts";
 import type { Progress } from "./progress.ts";
-import { type AtTarget, type RecoveryTarget, targetSettings } from "./target.ts";
+import { type RecoveryTarget, targetSettings } from "./target.ts";
 
 const pollMilliseconds = 10;
 const saidBytesMax = 256 * 1024;
@@ -37,7 +37,6 @@ export interface Replay {
   readonly size: InstanceSize;
   readonly timeline: string;
   readonly target: RecoveryTarget;
-  readonly then: AtTarget;
   /** The segments in their order, and where copies of some of them are. */
   readonly names: readonly string[];
   readonly wal: string;
@@ -49,10 +48,8 @@ interface ReplayRow extends Record<string, unknown> {
   readonly lsn: string | null;
 }
 
-const replayState = (staysAtTarget: boolean) => `
-  select ${
-    staysAtTarget ? "pg_get_wal_replay_pause_state() = 'paused'" : "not pg_is_in_recovery()"
-  } as is_there,
+const replayState = `
+  select not pg_is_in_recovery() as is_there,
     pg_last_wal_replay_lsn()::text as lsn,
     to_char(pg_last_xact_replay_timestamp() at time zone 'UTC',
             'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as reached_at`;
@@ -121,12 +118,10 @@ async function untilThere(
   box: Box,
   server: Running,
   session: Session,
-  { target, then }: Replay,
   progress: Progress,
 ): Promise<void> {
-  const text = replayState(then === "pause" && !("latest" in target));
   for (;;) {
-    const [row] = await session.query<ReplayRow>(text).catch(() => []);
+    const [row] = await session.query<ReplayRow>(replayState).catch(() => []);
     if (row !== undefined) {
       const { reached_at, replayed_lsn } = progress.facts();
       progress.note({
@@ -142,26 +137,17 @@ async function untilThere(
 }
 
 function writeReplaySettings(box: Box, replay: Replay): void {
-  const { size, timeline, target, then } = replay;
-  writeSettings(box, size, {
-    more: [
-      ...replaySettings,
-      `restore_command = '${restoreCommand.replaceAll("'", "''")}'`,
-      `recovery_target_timeline = '${Number.parseInt(timeline, 16)}'`,
-      ...targetSettings(target, then),
-    ],
-  });
-}
-
-/** One that replays, or has. */
-export interface Replayed {
-  readonly server: Running;
-  /** It went on to the end of all WAL, and is no longer in recovery. */
-  readonly isPromoted: boolean;
+  const { size, timeline, target } = replay;
+  writeSettings(box, size, [
+    ...replaySettings,
+    `restore_command = '${restoreCommand.replaceAll("'", "''")}'`,
+    `recovery_target_timeline = '${Number.parseInt(timeline, 16)}'`,
+    ...targetSettings(target),
+  ]);
 }
 
 /**
- * Starts Postgres, and waits until it is at the target. Nothing was committed after one that is
+ * Starts Postgres, and waits until it goes on by itself from the target. Nothing was committed after one that is
  * later than all there is: then it is at the end of it.
  * @throws WalProblem, TooEarly, or Error in Postgres' words; no process is left then
  */
@@ -170,15 +156,15 @@ export async function replay(
   session: Session,
   wanted: Replay,
   progress: Progress,
-): Promise<Replayed> {
+): Promise<Running> {
   let server: Running | undefined;
   const isLatest = "latest" in wanted.target;
   try {
     writeReplaySettings(box, wanted);
     server = await startServer(box);
-    await untilThere(box, server, session, wanted, progress);
+    await untilThere(box, server, session, progress);
     if (isLatest) checkEnd(saidBy(box), wanted.names, wanted.wal);
-    return { server, isPromoted: isLatest || wanted.then === "promote" };
+    return server;
   } catch (error) {
     if (server !== undefined) await endNow(server);
     if (progress.signal.aborted || error instanceof WalProblem) throw error;

@@ -9,6 +9,7 @@ export function sourcesOf(
 ): readonly RecoverySource[] {
   const repository = safe.repository(database);
   const wal = walDirectory(repository);
-  const first = { number: 1 as const, repository, wal, laidOuts: safe.laidOuts(database) };
+  const hold = () => safe.hold(database);
+  const first = { number: 1 as const, repository, wal, laidOuts: safe.laidOuts(database), hold };
   return second === undefined ? [first] : [first, second(database)];
 }

@@ -14,9 +14,6 @@ export type RecoveryTarget =
   | { readonly backup: string }
   | { readonly latest: true };
 
-/** What becomes of an instance at its target: it is read, or goes on from there. */
-export type AtTarget = "pause" | "promote";
-
 /** When a target is, in milliseconds; null for one that is not a moment. */
 export function momentOf(target: RecoveryTarget): number | null {
   if ("time" in target) return Date.parse(target.time);
@@ -24,11 +21,16 @@ export function momentOf(target: RecoveryTarget): number | null {
 }
 
 /** The settings that stop a recovery there. */
-export function targetSettings(target: RecoveryTarget, then: AtTarget): readonly string[] {
+export function targetSettings(target: RecoveryTarget): readonly string[] {
   if ("latest" in target) return [];
-  const action = `recovery_target_action = '${then}'`;
+  // What was open at the target ends with it, and the locks that it held.
+  const action = "recovery_target_action = 'promote'";
   if ("backup" in target) return ["recovery_target = 'immediate'", action];
-  const [kind, value] = "time" in target ? ["time", target.time] : ["name", target.name];
+  // While it reads its settings Postgres knows no zone by name, such as Z.
+  const [kind, value] =
+    "time" in target
+      ? ["time", target.time.replace("T", " ").replace("Z", "+00")]
+      : ["name", target.name];
   return [`recovery_target_${kind} = '${value.replaceAll("'", "''")}'`, action];
 }
 

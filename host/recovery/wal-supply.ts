@@ -9,8 +9,8 @@ import { messageOf } from "../log.ts";
 import { createTurns } from "../turn.ts";
 import { isOfLineage, type Lineage, walPath } from "../wal/path.ts";
 import { isHistory, numberOf, timelineOf } from "../wal/segment.ts";
-import { lsnOf } from "../wal/timeline.ts";
-import { WalProblem } from "./problem.ts";
+import { historiesBetween, lsnOf } from "../wal/timeline.ts";
+import { TooEarly, WalProblem } from "./problem.ts";
 
 const fetchesAtOnce = 3;
 const segmentsAtOnce = 8;
@@ -50,16 +50,24 @@ export function lastNeeded(
   )?.lastWal;
 }
 
+/** Whether segments have all of the WAL that was written while a base backup was taken. */
+function makesWhole(names: readonly string[], { firstWal, lastWal }: BaseBackup): boolean {
+  const [first = "", last = ""] = [names.at(0), names.at(-1)];
+  // A timeline that was begun later has a copy of what was written before in its first segment.
+  return timelineOf(first) >= timelineOf(firstWal) && last.slice(8) >= lastWal.slice(8);
+}
+
 /** @throws WalProblem that names the segment which is nowhere */
 export async function planWal(
-  { firstWal }: BaseBackup,
+  backup: BaseBackup,
   lineage: Lineage,
   stock: WalStock,
   last: string | undefined,
 ): Promise<WalPlan> {
+  const { firstWal } = backup;
   const trusted = stock.atHand.filter((name) => !stock.distrusted.has(name));
   const near = walPath(lineage, firstWal, trusted);
-  const isWhole = stock.isCurrent && near.missing === null && near.names.length > 0;
+  const isWhole = stock.isCurrent && near.missing === null && makesWhole(near.names, backup);
   if (isWhole) return { names: near.names, missing: [], histories: [] };
   const kept = new Set(await stock.kept());
   const far = walPath(lineage, firstWal, [...trusted, ...kept]);
@@ -69,6 +77,8 @@ export async function planWal(
     throw new WalProblem(far.missing, words);
   }
   const names = far.names.filter((name) => numberOf(name) <= limit);
+  // It was over when all that is at hand was taken already.
+  if (!makesWhole(names, backup)) throw new TooEarly("The base backup is younger than its WAL.");
   const there = new Set(trusted);
   return {
     names,
@@ -83,6 +93,21 @@ export async function linkWal(box: Box, names: readonly string[]): Promise<void>
   for (let from = 0; from < names.length; from += linksAtOnce) {
     const paths = names.slice(from, from + linksAtOnce).map((name) => `/wal/${name}`);
     await run(toolLine(box, "ln", ["-sf", into, "--", ...paths]));
+  }
+}
+
+/**
+ * Has Postgres begin no timeline before a number when it goes on by itself: histories that it finds
+ * stand for those which others have, or may have.
+ */
+export async function passOverTimelines(
+  box: Box,
+  timeline: string,
+  number: number,
+  there: readonly string[],
+): Promise<void> {
+  for (const name of historiesBetween(timeline, number, there)) {
+    await run(toolLine(box, "ln", ["-sf", "/dev/null", `/instance/data/pg_wal/${name}`]));
   }
 }
 

@@ -129,9 +129,8 @@ async function bringUp(means: Means, stored: StoredRecord, of: InstanceRecord): 
   for (const { record } of left) await keeper.remove(record.name);
   const repository = repositoryOf(fleet, database, retention);
   const source = { number: 1 as const, repository, wal: join(repository.directory, "wal") };
-  const then = "promote";
   const target = { latest: true } as const;
-  const recovered = await recover(fleet, [source], { of, name: of.name, target, then });
+  const recovered = await recover(fleet, [source], { of, name: of.name, target });
   await keeper.adopt(recovered);
   const lsn = await endOf(means, recovered);
   await keepTail(means, recovered);

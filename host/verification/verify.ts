@@ -92,15 +92,13 @@ async function recoverAndLook(
   const of = { ...record, size: { ...record.size, processors: leastProcessors } };
   const target: RecoveryTarget = point === null ? { latest: true } : pointTarget(point);
   const progress = createProgress(signal);
-  // What checks indexes has to be added to it, and a standby takes nothing.
-  const then = "promote";
   let recovered: Recovered | undefined;
   try {
     const restore = await check("restore", fleet.directory, async () => {
       await wal.takeNow(database);
       // A copy at hand of what is in a repository proves nothing about that.
       const sources = sourcesOf(database).map(({ laidOuts: _, ...source }) => source);
-      recovered = await recover(fleet, sources, { of, name, target, then }, progress);
+      recovered = await recover(fleet, sources, { of, name, target, isThrowAway: true }, progress);
       setPriority(recovered.server.pid, priority);
       return judgeRestore(progress.facts());
     });

@@ -3,17 +3,19 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { readIfExists, writeAtomically } from "../file.ts";
+import { copiesIn } from "./segment.ts";
 
 const Lived = z.object({
   /** As the names of its segments begin: 8 hexadecimal digits. */
   timeline: z.string(),
   from: z.iso.datetime(),
 });
-type Lived = z.infer<typeof Lived>;
+export type Lived = z.infer<typeof Lived>;
 
 const fileIn = (directory: string) => join(directory, "timeline.json");
 
-function readLived(directory: string): readonly Lived[] {
+/** The timelines a database lived on, the oldest first. */
+export function readLived(directory: string): readonly Lived[] {
   return z.array(Lived).parse(JSON.parse(readIfExists(fileIn(directory)) ?? "[]"));
 }
 
@@ -23,6 +25,44 @@ export function noteTimeline(directory: string, timeline: string, now: Date): vo
   if (lived.at(-1)?.timeline === timeline) return;
   const all = [...lived, { timeline, from: now.toISOString() }];
   writeAtomically(fileIn(directory), JSON.stringify(all));
+}
+
+const counterIn = (directory: string) => join(directory, "timeline");
+const numberOf = (timeline: string) => Number.parseInt(timeline, 16);
+
+/** The name of a timeline: 8 hexadecimal digits. */
+export function timelineName(number: number): string {
+  return number.toString(16).toUpperCase().padStart(8, "0");
+}
+
+/**
+ * Takes a number for a new timeline of a database, which no other one has or gets: instances that
+ * are recovered at the same time know nothing of each other. On disk before it returns.
+ */
+export function reserveTimeline(directory: string): number {
+  const counted = Number(readIfExists(counterIn(directory)) ?? "0");
+  const named = copiesIn(directory).map((name) => numberOf(name.slice(0, 8)));
+  const lived = readLived(directory).map(({ timeline }) => numberOf(timeline));
+  const next = Math.max(1, counted, ...named, ...lived) + 1;
+  writeAtomically(counterIn(directory), String(next));
+  return next;
+}
+
+/**
+ * The histories Postgres has to find after a timeline, though there are none, so that it takes a
+ * number and no lower one.
+ */
+export function historiesBetween(
+  timeline: string,
+  number: number,
+  there: readonly string[],
+): readonly string[] {
+  const known = new Set(there);
+  const names: string[] = [];
+  for (let one = numberOf(timeline) + 1; one < number; one++) {
+    names.push(`${timelineName(one)}.history`);
+  }
+  return names.filter((name) => !known.has(name));
 }
 
 /** The timeline a database lived on at a moment, or lives on; undefined when none is known. */
@@ -45,8 +85,7 @@ export function ancestorsOf(directory: string, timeline: string): ReadonlyMap<st
   const rows = text.split("\n").flatMap((line) => {
     const [, parent = "", left = ""] = /^(\d+)\t([\dA-F]+\/[\dA-F]+)/.exec(line) ?? [];
     if (parent === "") return [];
-    const name = Number(parent).toString(16).toUpperCase().padStart(8, "0");
-    return [[name, lsnOf(left)] as const];
+    return [[timelineName(Number(parent)), lsnOf(left)] as const];
   });
   return new Map(rows);
 }

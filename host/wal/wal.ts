@@ -64,6 +64,12 @@ const currentSegment = `
   select case when pg_is_in_recovery() then null
     else pg_walfile_name(pg_current_wal_flush_lsn()) end as segment`;
 
+/** One that is just being stopped, or started, is asked another time. */
+function isGoingAway(error: unknown): boolean {
+  const { code } = error as { readonly code?: string };
+  return ["57P01", "57P03", "ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOENT"].includes(code ?? "");
+}
+
 /** What is asked of a Postgres that may be stopped at any time. */
 function createQuestions(fleet: Fleet, { database, box, server, lastServer }: WalSource) {
   async function ask<Row extends Record<string, unknown>>(text: string): Promise<Row | undefined> {
@@ -72,7 +78,7 @@ function createQuestions(fleet: Fleet, { database, box, server, lastServer }: Wa
     try {
       return (await session.query<Row>(text))[0];
     } catch (error) {
-      if (server() === undefined) return undefined;
+      if (server() === undefined || isGoingAway(error)) return undefined;
       throw error;
     } finally {
       await session.close();

@@ -9,16 +9,17 @@ import { openMeans } from "../../host/database/means.ts";
 import { linesOf, openDatabaseFiles } from "../../host/database/record.ts";
 import { sessionHandlers } from "../../host/database/session.ts";
 import { openStorage } from "../../host/database/storage.ts";
+import { openDumpStore } from "../../host/dump-store.ts";
 import { type Fleet, fleetPlaces } from "../../host/instance/fleet.ts";
 import { openGroups } from "../../host/instance/group.ts";
 import { type Keeper, openKeeper } from "../../host/instance/keeper.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
 import { createPair, type Pair } from "../../host/pooler/pair.ts";
 import { createPooler, type Pooler } from "../../host/pooler/pooler.ts";
-import { pastVerbs } from "../../host/recovery/past.ts";
 import type { S3Settings } from "../../host/store/s3.ts";
 import { openStore } from "../../host/store/store.ts";
 import { createWal } from "../../host/wal/wal.ts";
+import { openPast } from "./past.ts";
 
 export const modes = ["transaction", "session"] as const;
 export type Mode = (typeof modes)[number];
@@ -39,6 +40,9 @@ export const testHost = {
   hostId: "0193f0f0-0000-7000-8000-000000000001",
   identity: "0193f0f0-0000-7000-8000-000000000002",
 };
+
+/** Of the dumps of tests. */
+const dumpKey = "a key only tests know, of a good length";
 
 /** Where dumps are. */
 export const dumpsOf = ({ directory }: Pick<Fleet, "directory">) => join(directory, "dump");
@@ -83,7 +87,9 @@ export async function openProgram(facts: ProgramFacts) {
   const wal = createWal(fleet, store?.follow);
   const second = store?.source;
   const means = openMeans({ fleet, keeper, pair, wal, files, retention, second });
-  const databases = { ...openDatabases(means), ...pastVerbs(means) };
+  const dumpStore = openDumpStore(dumps, dumpKey);
+  const past = await openPast(means, dumpStore);
+  const databases = { ...openDatabases(means), ...past };
   const guard = createGuard(means, marginBytes);
   const lookAtLogins = createLoginLook(means);
   const onMeasured: Parameters<typeof openStorage>[1]["onMeasured"] = (database, measured) => {
@@ -97,14 +103,15 @@ export async function openProgram(facts: ProgramFacts) {
     socket: { ...at, host: poolers.transaction.consoleLogin.host },
   };
   const parts = { means, databases, storage, ways };
-  const commands = { ...databaseHandlers(parts), ...sessionHandlers(means) };
+  const commands = { ...databaseHandlers(parts), ...sessionHandlers(means), ...past.handlers };
   const close = async () => {
+    await past.backups.close();
     await storage.close();
     await wal.close();
     await store?.close();
     keeper.close();
     for (const mode of modes) await poolers[mode].console.close();
   };
-  const shown = { keeper, pair, wal, databases, store, storage, commands, means };
+  const shown = { keeper, pair, wal, databases, store, dumpStore, storage, commands, means };
   return { ...shown, files, poolers, linesFor, close };
 }

@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Client } from "pg";
-import type { PreviewRecord } from "../../host/database/record.ts";
 import { settleAll } from "../../host/database/settle.ts";
 import type { Fleet } from "../../host/instance/fleet.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
+import type { PreviewRequest } from "../../src/contract/instance/recovery.ts";
 import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
 import { makePair } from "./certificate.ts";
 import { dumpsOf, type Mode, modes, openProgram, type ProgramFacts } from "./database-program.ts";
@@ -44,6 +44,9 @@ function shownBy(program: () => Awaited<ReturnType<typeof openProgram>>) {
     get pair() {
       return program().pair;
     },
+    get dumpStore() {
+      return program().dumpStore;
+    },
     get databases() {
       return program().databases;
     },
@@ -66,12 +69,12 @@ function shownBy(program: () => Awaited<ReturnType<typeof openProgram>>) {
     settle: () => settleAll(program().means),
     recordOf: (database: string) => program().files.databases.get(database),
     /** A preview of a database, to be read by its present login. */
-    previewOf(database: string, line: string): Omit<PreviewRecord, "database" | "instance"> {
+    previewOf(database: string, name: string): PreviewRequest {
       const { spec } = program().files.databases.get(database);
-      const expiresAt = new Date(Date.now() + 3600_000).toISOString();
       const { logins, transaction, session, allowed_addresses } = spec;
       const [login = { name: "", verifier: "" }] = logins;
-      return { line, login, limits: { transaction, session, allowed_addresses }, expiresAt };
+      const limits = { transaction, session, allowed_addresses };
+      return { name, login, limits, keep_seconds: 3600 };
     },
   };
 }

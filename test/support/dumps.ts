@@ -1,17 +1,14 @@
 // Dumps of a test's databases, made and looked at as a control plane does.
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import { createAwake } from "../../host/dump/awake.ts";
 import { openDumps } from "../../host/dump/dump.ts";
-import { openDumpStore } from "../../host/dump-store.ts";
 import type { DumpReport } from "../../src/contract/dump.ts";
 import { until } from "./client.ts";
 import type { openTestDatabases } from "./databases.ts";
 
 /** Opens the dumps of a host. */
-export function openTestDumps({ fleet, keeper }: Awaited<ReturnType<typeof openTestDatabases>>) {
-  const directory = join(fleet.directory, "dump");
-  const store = openDumpStore(directory, "a key only tests know, of a good length");
+export function openTestDumps(host: Awaited<ReturnType<typeof openTestDatabases>>) {
+  const { fleet, keeper, dumpStore: store, dumps: directory } = host;
   const awake = createAwake(keeper);
   const dumps = openDumps({ fleet, keeper, store, awake });
   const status = (dump_id: string) => dumps.handlers["dump.status"]({ dump_id });

@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { segmentBytes } from "../../../host/instance/size.ts";
 import { endLsnOf, isSegment, readWritten, segmentAfter } from "../../../host/wal/segment.ts";
-import { ancestorsOf, lsnOf, noteTimeline, timelineAt } from "../../../host/wal/timeline.ts";
+import {
+  ancestorsOf,
+  historiesBetween,
+  lsnOf,
+  noteTimeline,
+  reserveTimeline,
+  timelineAt,
+} from "../../../host/wal/timeline.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -66,5 +73,23 @@ describe("timelines", () => {
       ["00000002", 0x1_a000_0028n],
     ]);
     expect([...ancestorsOf(directory, "00000001")]).toEqual([]);
+  });
+});
+
+describe("a new timeline", () => {
+  test("has a number that no other one has or gets", () => {
+    const at = new Date(Date.UTC(2026, 10, 28));
+    noteTimeline(directory, "00000001", at);
+    expect(reserveTimeline(directory)).toBe(2);
+    expect(reserveTimeline(directory)).toBe(3);
+    writeFileSync(join(directory, "00000007.history"), "");
+    expect(reserveTimeline(directory)).toBe(8);
+  });
+
+  test("is not one of those that are passed over", () => {
+    expect(historiesBetween("00000009", 13, ["0000000B.history"])).toEqual([
+      ...["0000000A.history", "0000000C.history"],
+    ]);
+    expect(historiesBetween("00000003", 4, [])).toEqual([]);
   });
 });
