@@ -41,6 +41,22 @@ export function readIdentifier(box: string): bigint {
   return identifier;
 }
 
+// After the identifier, the version of the file and that of the catalogs: what the cluster is at.
+const stateOffset = 16;
+const shutDown = 1;
+
+/** True for the cluster in a box whose Postgres was stopped in order: all of its WAL is there. */
+export function wasShutDown(box: string): boolean {
+  let state = -1;
+  const read = (bytes: Buffer) => {
+    findChecksum(bytes);
+    state = bytes.readUInt32LE(stateOffset);
+    return false;
+  };
+  changeInside(box, controlFile, controlBytesMax + 4, read);
+  return state === shutDown;
+}
+
 /**
  * Gives a cleanly stopped cluster a new system identifier, and a nonce of its own.
  * @returns the identifier

@@ -29,7 +29,7 @@ export interface ShipperOptions {
   readonly keep: (segment: string) => Promise<void>;
   /** Lets Postgres remove what is before the end of a segment. */
   readonly release: (segment: string) => Promise<void>;
-  /** The segment Postgres writes to now; null while it does not run. */
+  /** The segment Postgres writes to now, or wrote to last; null while nobody can say. */
   readonly current: () => Promise<string | null>;
   /** Differs after Postgres was started anew. */
   readonly incarnation: () => string;
@@ -72,10 +72,11 @@ async function keepHistories({ box, directory, keep }: ShipperOptions): Promise<
 }
 
 /**
- * After a crash, segments hold pages behind the end of WAL that were never committed, and that are
- * written anew: up to this one all of a segment is looked at again and again.
+ * The last segment that anything is written in. After a crash, segments hold pages behind the end
+ * of WAL that were never committed, and that are written anew: up to this one all of a segment is
+ * looked at again and again.
  */
-function lastDoubtful(box: Box): string {
+export function lastBegun(box: Box): string {
   const there = listInside(box.place.box, "data", "pg_wal").filter(isSegment).toSorted();
   return there.findLast((segment) => isBegun(box, segment)) ?? "";
 }
@@ -113,7 +114,7 @@ export function createShipper(options: ShipperOptions): Shipper {
     if (known === incarnation()) return;
     taking?.close();
     taking = undefined;
-    doubtful = lastDoubtful(box);
+    doubtful = lastBegun(box);
     known = incarnation();
   }
 

@@ -6,10 +6,11 @@ import type { Running } from "../base/running.ts";
 import type { Repository } from "../base-backup/repository.ts";
 import type { Box } from "../instance/box.ts";
 import type { Fleet } from "../instance/fleet.ts";
+import { wasShutDown } from "../instance/identity.ts";
 import { platformSession, walSlot } from "../instance/session.ts";
 import { log, messageOf } from "../log.ts";
 import { endLsnOf, lsnIn } from "./segment.ts";
-import { createShipper, type Shipper } from "./shipper.ts";
+import { createShipper, lastBegun, type Shipper } from "./shipper.ts";
 
 const busyMilliseconds = 50;
 const idleMilliseconds = 500;
@@ -86,7 +87,12 @@ function createQuestions(fleet: Fleet, { database, box, server, lastServer }: Wa
   }
 
   return {
-    current: async () => (await ask<{ segment: string | null }>(currentSegment))?.segment ?? null,
+    async current() {
+      const said = await ask<{ segment: string | null }>(currentSegment);
+      // What was written before a stop is looked for once more, when nobody answers any more.
+      if (said === undefined && wasShutDown(box.place.box)) return lastBegun(box);
+      return said?.segment ?? null;
+    },
     /** One that is stopped lets go of it another time. */
     release: async (segment: string) => {
       await ask(`select pg_replication_slot_advance('${walSlot}', '${endLsnOf(segment)}')`);

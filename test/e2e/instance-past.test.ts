@@ -1,10 +1,12 @@
 // What must not happen when a database of its own Postgres is brought back: another past than the
 // one that was lived, a tenant that becomes more than it was, a neighbour that is harmed.
-import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { endNow } from "../../host/base/running.ts";
+import { platformSession } from "../../host/instance/session.ts";
+import { lastBegun } from "../../host/wal/shipper.ts";
 import { until } from "../support/client.ts";
 import { openTestDatabases, type TestDatabase } from "../support/databases.ts";
 
@@ -133,6 +135,33 @@ describe("moments", () => {
     await host.databases.restore(one.name, { latest: true });
     expect(await numbers(client)).toEqual([1, 2]);
     await client.end();
+  });
+
+  test("are kept of a database that was stopped right after a segment ended", async () => {
+    const one = await begin("proj_test_stopped");
+    const { name } = host.keeper.live(one.name).record;
+    for (const round of [1, 2, 3]) {
+      const { place } = host.keeper.roster.box(name);
+      const session = platformSession(host.fleet, place, one.name);
+      await add(one.client, 2 * round);
+      await session.query("select pg_switch_wal()");
+      await add(one.client, 2 * round + 1);
+      await session.close();
+      await host.keeper.stop(name);
+      const copies = join(host.fleet.directory, "repository", one.name, "wal");
+      await host.means.wal.takeNow(one.name);
+      // The switch was in one segment, and what came after it in the next.
+      const newest = (directory: string) =>
+        readdirSync(directory)
+          .filter((each) => /^[0-9A-F]{24}$/.test(each))
+          .toSorted();
+      const begun = lastBegun(host.keeper.roster.box(name));
+      expect(newest(copies).at(-1)).toBe(begun);
+      await host.keeper.start(name);
+    }
+    await host.databases.restore(one.name, { latest: true });
+    expect(await numbers(one.client)).toEqual([2, 3, 4, 5, 6, 7]);
+    await one.client.end();
   });
 });
 
