@@ -50,6 +50,9 @@ function shownBy(program: () => Awaited<ReturnType<typeof openProgram>>) {
     get databases() {
       return program().databases;
     },
+    get dumpStore() {
+      return program().dumpStore;
+    },
     get storage() {
       return program().storage;
     },
