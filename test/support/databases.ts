@@ -44,9 +44,6 @@ function shownBy(program: () => Awaited<ReturnType<typeof openProgram>>) {
     get pair() {
       return program().pair;
     },
-    get dumpStore() {
-      return program().dumpStore;
-    },
     get databases() {
       return program().databases;
     },
