@@ -217,7 +217,7 @@ describe("what lives and lets nobody in", () => {
 });
 
 describe("an instance that does not start", () => {
-  test("is told of with Postgres' words, costs no other, and serves again once it can", async () => {
+  test("is told of with Postgres' words, and serves again once it can", async () => {
     const before = await told();
     const control = join(host.boxOf(two), "data", "global", "pg_control");
     renameSync(control, `${control}.away`);
