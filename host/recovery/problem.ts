@@ -161,8 +161,9 @@ export function failureWords(problems: readonly Problem[]): string {
   const lines = ([1, 2] as const).flatMap((repository) => {
     const [first, ...more] = told.filter((one) => one.repository === repository);
     if (first === undefined) return [];
-    const labels = more.map(({ backup_label: label }) => label).filter((label) => label !== null);
-    const also = labels.length === 0 ? "" : ` Nor do other base backups: ${labels.join(", ")}.`;
+    const labels = new Set(more.flatMap(({ backup_label: label }) => label ?? []));
+    labels.delete(first.backup_label ?? "");
+    const also = labels.size === 0 ? "" : ` Nor do other base backups: ${[...labels].join(", ")}.`;
     return [{ repository, text: first.words + also }];
   });
   const texts = lines.map(({ repository, text }) =>
