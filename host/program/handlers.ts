@@ -1,21 +1,17 @@
 // What carries out each command on this host.
 import { statSync } from "node:fs";
-import { hostCommands } from "../../src/contract/instance/command.ts";
 import { databaseHandlers } from "../database/handlers.ts";
 import { sessionHandlers } from "../database/session.ts";
 import { openDumps } from "../dump/dump.ts";
-import { openDumpStore } from "../dump-store.ts";
 import { openMark } from "../mark.ts";
 import { logHandlers } from "../observe/log.ts";
 import { type Metrics, openMetrics } from "../observe/metric.ts";
-import { HostProblem } from "../problem.ts";
 import { sourcesOf } from "../recovery/source.ts";
 import type { CommandHandlers } from "../server/command.ts";
 import { verificationHandlers } from "../verification/verifications.ts";
 import { layout } from "./config.ts";
 import type { Host } from "./open.ts";
 import { modes, probeWays } from "./poolers.ts";
-import { dumpKey } from "./secret.ts";
 import type { Opened } from "./serve.ts";
 import { createVersions, hostVersion, statusHandlers, type Versions } from "./status.ts";
 
@@ -74,34 +70,22 @@ function verificationsOf({ fleet, keeper, awake, wal, means }: Host, versions: V
   });
 }
 
-/** Refuses what nobody has built. */
-function notBuilt(): CommandHandlers {
-  const missing = Object.keys(hostCommands).map((name) => {
-    const refuse = async () => {
-      throw new HostProblem(501, "not_built", `This host cannot do ${name} yet.`);
-    };
-    return [name, refuse] as const;
-  });
-  return Object.fromEntries(missing) as unknown as CommandHandlers;
-}
-
 /** Makes the handlers of all commands, and what they share with who keeps the host. */
 export function createHandlers(host: Host): Pick<Opened, "handlers" | "dumps"> & {
   readonly metrics: Metrics;
 } {
   const { config, fleet, keeper, means, databases, storage, poolers } = host;
   const versions = createVersions(config);
-  const store = openDumpStore(layout(config.directory).dumps, dumpKey(host.secrets));
-  const dumps = openDumps({ fleet, keeper, store, awake: host.awake });
+  const dumps = openDumps({ fleet, keeper, store: host.dumps, awake: host.awake });
   const metrics = metricsOf(host);
   const logs = { transaction: poolers.transaction.log, session: poolers.session.log };
-  const handlers = {
-    ...notBuilt(),
+  const handlers: CommandHandlers = {
     ...statusHandlers({ ...host, versions }),
     ...verificationsOf(host, versions),
     ...ownHandlers(host),
     ...databaseHandlers({ means, databases, storage, ways: probeWays(config) }),
     ...sessionHandlers(means),
+    ...host.past.handlers,
     ...dumps.handlers,
     ...metrics.handlers,
     ...logHandlers({

@@ -21,6 +21,8 @@ const lookMilliseconds = 1000;
 // Each look is a connection of its own, also when nothing else happens.
 const poolerMilliseconds = 500;
 const storageMilliseconds = 5000;
+const backupMilliseconds = 60_000;
+const overMilliseconds = 10_000;
 const metricMilliseconds = 15_000;
 const memoryMilliseconds = 2000;
 
@@ -99,6 +101,8 @@ export async function keepHost(
     settleAll(host.means),
     repeat("look after instances", lookMilliseconds, attention.look, signal),
     repeat("put databases to sleep", lookMilliseconds, attention.sleepIdle, signal),
+    repeat("take base backups", backupMilliseconds, host.past.backups.look, signal),
+    repeat("end what is over", overMilliseconds, host.past.recoveries.look, signal),
     repeat("measure databases", storageMilliseconds, storage.look, signal),
     repeat("count", metricMilliseconds, metrics.look, signal),
     repeat("renew", certificateMilliseconds, () => renew(host, http, false), signal),

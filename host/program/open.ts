@@ -6,10 +6,12 @@ import type { Retention } from "../base-backup/repository.ts";
 import { prepareCertificate } from "../certificate.ts";
 import { openDatabases } from "../database/databases.ts";
 import { createGuard } from "../database/guard.ts";
-import { openMeans } from "../database/means.ts";
+import { createLoginLook } from "../database/login-look.ts";
+import { type DatabaseMeans, openMeans } from "../database/means.ts";
 import { linesOf, openDatabaseFiles } from "../database/record.ts";
-import { openStorage } from "../database/storage.ts";
+import { openStorage, type Storage } from "../database/storage.ts";
 import { createAwake } from "../dump/awake.ts";
+import { openDumpStore } from "../dump-store.ts";
 import { makePrivateDirectories } from "../file.ts";
 import { openIncidents } from "../incident.ts";
 import { makePassable } from "../instance/files.ts";
@@ -23,9 +25,10 @@ import { createPair, type Pair } from "../pooler/pair.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createWal } from "../wal/wal.ts";
 import { type HostConfig, layout } from "./config.ts";
+import { openPast, type Past } from "./past.ts";
 import { type Mode, makePoolers, modes, type Poolers } from "./poolers.ts";
 import { keepRegistration } from "./registration.ts";
-import { keepSecrets } from "./secret.ts";
+import { dumpKey, keepSecrets } from "./secret.ts";
 import { runTool } from "./tool.ts";
 
 /** Brings the certificate up to date. @returns whether it is another one */
@@ -115,6 +118,18 @@ function openSecond(
   return openStore({ fleet, keeper, files, retention, s3, hostId, identity, dumps });
 }
 
+/** What databases take, and what is done about it. */
+function openMeasures(means: DatabaseMeans): Storage {
+  const [guard, lookAtLogins] = [createGuard(means), createLoginLook(means)];
+  return openStorage(means, {
+    now: Date.now,
+    onMeasured: (database, measured) => {
+      guard(database, measured);
+      void lookAtLogins(database);
+    },
+  });
+}
+
 /** Has all of it run. */
 export async function openHost(ground: Ground) {
   const { config, fleet, files } = ground;
@@ -133,13 +148,17 @@ export async function openHost(ground: Ground) {
   const store = openSecond(ground, keeper, retention);
   const wal = createWal(fleet, store?.follow);
   const second = store?.source;
-  const means = openMeans({ fleet, keeper, pair, wal, files, retention, second });
+  let past: Past | undefined;
+  const afterCreate = (database: string) => past?.backups.soon(database, "full");
+  const means = openMeans({ fleet, keeper, pair, wal, files, retention, second, afterCreate });
   const databases = openDatabases(means);
-  const storage = openStorage(means, { now: Date.now, onMeasured: createGuard(means) });
+  const storage = openMeasures(means);
   const awake = createAwake(keeper);
+  const dumps = openDumpStore(layout(config.directory).dumps, dumpKey(ground.secrets));
+  past = await openPast({ means, awake, dumps, store });
   return {
     ...{ ...ground, keeper, poolers, linesFor, pair, wal, store, means },
-    ...{ databases, storage, awake },
+    ...{ databases, storage, awake, dumps, past },
   };
 }
 export type Host = Awaited<ReturnType<typeof openHost>>;

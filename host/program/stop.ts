@@ -39,9 +39,12 @@ async function stopProcesses(host: Host): Promise<void> {
 
 /** Stops all of it. `keeping` resolves when nothing is at work that might start one again. */
 export async function stopHost(host: Host, keeping: Promise<void>): Promise<void> {
+  const backingUp = host.past.backups.close();
   await stopProcesses(host);
   await keeping;
   await stopProcesses(host);
+  // What was at work lost its Postgres.
+  await backingUp;
   await takeLast(host);
   await host.storage.close();
   await host.wal.close();

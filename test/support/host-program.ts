@@ -20,7 +20,9 @@ import {
   type HostCommandReport,
   hostCommands,
 } from "../../src/contract/instance/command.ts";
+import { protocolVersion } from "../../src/contract/instance/protocol.ts";
 import type { DatabaseSpec } from "../../src/contract/instance/spec.ts";
+import { protocolHeader } from "../../src/contract/protocol.ts";
 import { freePort, testBinaries } from "./host.ts";
 import { createSigner } from "./host-token.ts";
 import { makeRunDirectory, processesOf } from "./process.ts";
@@ -40,11 +42,15 @@ export interface ProgramDatabase {
   readonly password: string;
 }
 
-async function makeConfig(directory: string, key: HostConfig["control_keys"][number]) {
+async function makeConfig(
+  directory: string,
+  host_id: string,
+  key: HostConfig["control_keys"][number],
+) {
   const ports = await Promise.all([freePort(), freePort(), freePort()]);
   const [http_port, transaction_port, session_port] = ports;
   return {
-    host_id: randomUUID(),
+    host_id,
     directory,
     binaries: testBinaries(),
     ...(process.getuid?.() === 0 ? users : {}),
@@ -112,14 +118,14 @@ function hostProcess(file: string, url: string) {
 }
 
 /** How a command is sent to a host. */
-function commander(url: string, hostId: string, signer: Awaited<ReturnType<typeof createSigner>>) {
+function commander(url: string, signer: Awaited<ReturnType<typeof createSigner>>) {
   async function send<Name extends HostCommandName>(
     name: Name,
     input: HostCommandInput<Name>,
   ): Promise<Response> {
     const body = JSON.stringify({ command: name, input });
-    const token = await signer.command(body, { aud: hostId });
-    const headers = { authorization: `Bearer ${token}` };
+    const token = await signer.command(body);
+    const headers = { authorization: `Bearer ${token}`, [protocolHeader]: String(protocolVersion) };
     return fetch(`${url}/commands`, { method: "POST", headers, body });
   }
 
@@ -133,7 +139,15 @@ function commander(url: string, hostId: string, signer: Awaited<ReturnType<typeo
     return hostCommands[name].report.parse(report) as HostCommandReport<Name>;
   }
 
-  return { send, command };
+  /** The archive of a dump. */
+  async function download(id: string): Promise<Buffer> {
+    const headers = { authorization: `Bearer ${await signer.dump("GET", id, 0)}` };
+    const response = await fetch(`${url}/dumps/${id}`, { headers });
+    if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+    return Buffer.from(await response.arrayBuffer());
+  }
+
+  return { send, command, download };
 }
 
 /** The process of a pooler: its first word is its own, those around it are boxes. */
@@ -171,22 +185,23 @@ export async function prepareHostProgram(changes: Changes = {}) {
   chmodSync(home, 0o711);
   const directory = join(home, "host");
   mkdirSync(directory);
-  const signer = await createSigner();
-  const wanted = { ...(await makeConfig(directory, signer.publicJwk)), ...changes };
+  const hostId = randomUUID();
+  const signer = await createSigner(hostId);
+  const wanted = { ...(await makeConfig(directory, hostId, signer.publicJwk)), ...changes };
   const config = HostConfig.parse(wanted);
   const scheme = config.tls === undefined ? "http" : "https";
   const url = `${scheme}://127.0.0.1:${config.listen.http_port}`;
   const file = join(home, "host.json");
   writeFileSync(file, JSON.stringify(wanted), { mode: 0o600 });
   const program = hostProcess(file, url);
-  const { send, command } = commander(url, config.host_id, signer);
+  const { command, ...sender } = commander(url, signer);
 
   /** Every Postgres that runs, by the name of its instance. */
   const servers = () => findServers(fleetMark({ directory }));
 
   return {
     ...program,
-    ...{ config, directory, url, send, command, order },
+    ...{ ...sender, config, directory, url, command, order },
     /** Makes a database by a command; `changes` replace fields of its spec. */
     async create(name: string, changed: Partial<DatabaseSpec> = {}): Promise<ProgramDatabase> {
       const { spec, ...made } = await order(name);

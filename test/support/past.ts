@@ -26,7 +26,9 @@ export function moment(text: string): string {
 }
 
 function targetOf(target: TestTarget): { time: string } {
-  return { time: "time" in target ? moment(target.time) : new Date().toISOString() };
+  // A moment of this clock is cut to a millisecond: what was just committed is after it.
+  const time = "time" in target ? moment(target.time) : new Date(Date.now() + 1).toISOString();
+  return { time };
 }
 
 /** What recoveries and backups of a host work with, as its program puts them together. */
