@@ -8,7 +8,7 @@ import { HostProblem } from "../problem.ts";
 import { createTurns } from "../turn.ts";
 import { backupDue, hasWritten } from "./due.ts";
 import { noteInstance } from "./known.ts";
-import { removeExpired } from "./removed.ts";
+import { type RemovalMeans, removeExpired } from "./removed.ts";
 import type { BackupType } from "./repository.ts";
 import { dropWhereFull } from "./room.ts";
 import { type Asked, type BackupStates, openBackupStates } from "./state.ts";
@@ -19,7 +19,7 @@ const lateBackupMilliseconds = 2 * 86_400_000;
 const sweepMilliseconds = 3_600_000;
 
 /** What backups work with, beside what all verbs of databases do. */
-export interface BackupMeans extends DatabaseMeans {
+export interface BackupMeans extends DatabaseMeans, Pick<RemovalMeans, "beforeGone"> {
   readonly awake: Awake;
   /** Told of each database whose base backups are others than before. */
   readonly afterBackup?: (database: string) => void;

@@ -2,10 +2,10 @@
 // recovered, and then goes.
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { readIfExists, writeAtomically } from "../file.ts";
 import type { DatabaseMeans } from "../database/means.ts";
+import { readIfExists, writeAtomically } from "../file.ts";
 import { removeTree } from "../instance/files.ts";
-import { log } from "../log.ts";
+import { log, messageOf } from "../log.ts";
 
 const dayMilliseconds = 86_400_000;
 
@@ -18,9 +18,15 @@ function removedAt(directory: string, now: number): number {
   return now;
 }
 
+/** What is needed to remove them. */
+export interface RemovalMeans extends Pick<DatabaseMeans, "fleet" | "files" | "retention"> {
+  /** Removes the second copy of one; it goes first, as nobody would know of it else. */
+  readonly beforeGone?: (database: string) => Promise<void>;
+}
+
 /** Removes those whose time is over. @returns their names */
 export async function removeExpired(
-  { fleet, files, retention }: Pick<DatabaseMeans, "fleet" | "files" | "retention">,
+  { fleet, files, retention, beforeGone }: RemovalMeans,
   now = Date.now(),
 ): Promise<readonly string[]> {
   const parent = join(fleet.directory, "repository");
@@ -30,6 +36,12 @@ export async function removeExpired(
     if (files.databases.has(name)) continue;
     const directory = join(parent, name);
     if (now - removedAt(directory, now) < retention.recoveryDays * dayMilliseconds) continue;
+    try {
+      await beforeGone?.(name);
+    } catch (error) {
+      log("warn", `The backups of ${name} are removed another time: ${messageOf(error)}`);
+      continue;
+    }
     await removeTree(directory);
     log("info", `The backups of ${name}, which was removed, are past their time and are gone.`);
     gone.push(name);

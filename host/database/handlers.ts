@@ -13,12 +13,17 @@ export interface HandlerParts {
   readonly databases: Databases;
   readonly storage: Storage;
   readonly ways: ProbeWays;
+  /** Why an instance that is to run does not; undefined for one that runs or is being started. */
+  readonly failureOf: (instance: string) => string | undefined;
 }
 
 const neverInForce = "0".repeat(64);
 
 /** Whether it runs, as its owner sees it, and what is odd about it. */
-function stateOf({ keeper }: DatabaseMeans, { database, state, halted, stage }: DatabaseRecord) {
+function stateOf(
+  { means: { keeper }, failureOf }: HandlerParts,
+  { database, state, halted, stage }: DatabaseRecord,
+) {
   const failed = (detail: string) => ({ state: "failed" as const, detail });
   if (stage === "making") return failed("It is only half made: make or remove it.");
   if (stage === "removing") return failed("It is only half removed: remove it.");
@@ -27,10 +32,12 @@ function stateOf({ keeper }: DatabaseMeans, { database, state, halted, stage }: 
   const { record, server } = keeper.live(database);
   if (server !== undefined) return { state: "running" as const, detail: null };
   if (record.wanted === "asleep") return { state: "asleep" as const, detail: null };
-  return failed("Its Postgres does not run; the host's log says why.");
+  const failure = failureOf(record.name);
+  return failure === undefined ? { state: "running" as const, detail: null } : failed(failure);
 }
 
-function factsOf({ means, storage }: HandlerParts, record: DatabaseRecord): HostDatabase {
+function factsOf(parts: HandlerParts, record: DatabaseRecord): HostDatabase {
+  const { means, storage } = parts;
   const { database, inForce = neverInForce } = record;
   const { keeper } = means;
   const instance = keeper.find(database)?.record;
@@ -38,7 +45,7 @@ function factsOf({ means, storage }: HandlerParts, record: DatabaseRecord): Host
   const { state, detail } =
     instance === undefined && record.stage === undefined
       ? { state: "failed" as const, detail: "It has no instance; the host's log says why." }
-      : stateOf(means, record);
+      : stateOf(parts, record);
   return {
     ...{ database, state, detail, spec_sha256: inForce },
     system_identifier: instance?.systemIdentifier ?? "0",

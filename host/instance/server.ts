@@ -17,7 +17,7 @@ import { launch } from "../base/spawn.ts";
 import { childrenOf } from "../process.ts";
 import { type Box, lockedExitCode, markArgument, nameArgument, serverLine } from "./box.ts";
 import { listInside, readInside } from "./inside.ts";
-import { lastWords } from "./words.ts";
+import { lastWords, saidBytes } from "./words.ts";
 
 const lookMilliseconds = 4;
 const lockMilliseconds = 50;
@@ -74,10 +74,10 @@ function refuseTrap({ place }: Box): void {
 }
 
 /** Why a launch ended before it let anybody in. */
-function failureOf({ place }: Box, code: number | null): StartFailure {
+function failureOf({ place }: Box, code: number | null, from: number): StartFailure {
   return code === lockedExitCode
     ? new StartFailure(`The files of ${place.name} are in use by another Postgres.`, true)
-    : new StartFailure(`${place.name} did not start: ${lastWords(place.log)}`);
+    : new StartFailure(`${place.name} did not start: ${lastWords(place.log, from)}`);
 }
 
 /**
@@ -88,11 +88,12 @@ export async function startServer(box: Box): Promise<Running> {
   const { name, log } = box.place;
   refuseTrap(box);
   const former = pidFile(box)?.state;
+  const from = saidBytes(log);
   const { pid: monitor, exitCode } = launch(serverLine(box), log);
   const deadline = performance.now() + beginSeconds * 1000;
   for (;;) {
     const code = exitCode();
-    if (code !== undefined) throw failureOf(box, code);
+    if (code !== undefined) throw failureOf(box, code, from);
     const pid = childrenOf(monitor).find((child) => instanceIn(wordsOf(child)) === name);
     const server = pid === undefined ? undefined : runningAt(pid);
     const progress = server === undefined ? "none" : progressOf(box, former);

@@ -9,6 +9,7 @@ import { type Metrics, openMetrics } from "../observe/metric.ts";
 import { sourcesOf } from "../recovery/source.ts";
 import type { CommandHandlers } from "../server/command.ts";
 import { verificationHandlers } from "../verification/verifications.ts";
+import type { Attention } from "./attend.ts";
 import { layout } from "./config.ts";
 import type { Host } from "./open.ts";
 import { modes, probeWays } from "./poolers.ts";
@@ -71,7 +72,10 @@ function verificationsOf({ fleet, keeper, awake, wal, means }: Host, versions: V
 }
 
 /** Makes the handlers of all commands, and what they share with who keeps the host. */
-export function createHandlers(host: Host): Pick<Opened, "handlers" | "dumps"> & {
+export function createHandlers(
+  host: Host,
+  { failureOf }: Pick<Attention, "failureOf">,
+): Pick<Opened, "handlers" | "dumps"> & {
   readonly metrics: Metrics;
 } {
   const { config, fleet, keeper, means, databases, storage, poolers } = host;
@@ -83,7 +87,7 @@ export function createHandlers(host: Host): Pick<Opened, "handlers" | "dumps"> &
     ...statusHandlers({ ...host, versions }),
     ...verificationsOf(host, versions),
     ...ownHandlers(host),
-    ...databaseHandlers({ means, databases, storage, ways: probeWays(config) }),
+    ...databaseHandlers({ means, databases, storage, ways: probeWays(config), failureOf }),
     ...sessionHandlers(means),
     ...host.past.handlers,
     ...dumps.handlers,

@@ -20,7 +20,6 @@ const logMilliseconds = 10_000;
 const lookMilliseconds = 1000;
 // Each look is a connection of its own, also when nothing else happens.
 const poolerMilliseconds = 500;
-const storageMilliseconds = 5000;
 const backupMilliseconds = 60_000;
 const overMilliseconds = 10_000;
 const metricMilliseconds = 15_000;
@@ -90,7 +89,7 @@ export async function keepHost(
   { watches, attention, metrics }: Keepers,
   signal: AbortSignal,
 ): Promise<void> {
-  const { keeper, poolers, storage } = host;
+  const { keeper, poolers } = host;
   const cutLogs = async () => {
     keeper.cutLogs();
     for (const mode of modes) cutLog(poolers[mode].log);
@@ -103,7 +102,6 @@ export async function keepHost(
     repeat("put databases to sleep", lookMilliseconds, attention.sleepIdle, signal),
     repeat("take base backups", backupMilliseconds, host.past.backups.look, signal),
     repeat("end what is over", overMilliseconds, host.past.recoveries.look, signal),
-    repeat("measure databases", storageMilliseconds, storage.look, signal),
     repeat("count", metricMilliseconds, metrics.look, signal),
     repeat("renew", certificateMilliseconds, () => renew(host, http, false), signal),
     repeat("cut logs", logMilliseconds, cutLogs, signal),

@@ -60,7 +60,7 @@ function begin(ground: Ground, http: Http, signal: AbortSignal): { up: Promise<v
     const watches = watchPoolers(host);
     const attention = createAttention({ ...host, signal });
     const notReady = () => modes.filter((mode) => !watches[mode].isReady());
-    const { metrics, ...work } = createHandlers(host);
+    const { metrics, ...work } = createHandlers(host, attention);
     http.open({ ...work, notReady });
     onSignals(["SIGHUP"], () => renew(host, http, true));
     keeping = keepHost(host, http, { watches, attention, metrics }, signal);

@@ -9,7 +9,7 @@ import { createGuard } from "../database/guard.ts";
 import { createLoginLook } from "../database/login-look.ts";
 import { type DatabaseMeans, openMeans } from "../database/means.ts";
 import { linesOf, openDatabaseFiles } from "../database/record.ts";
-import { openStorage, type Storage } from "../database/storage.ts";
+import { type Storage, watchStorage } from "../database/storage.ts";
 import { createAwake } from "../dump/awake.ts";
 import { openDumpStore } from "../dump-store.ts";
 import { makePrivateDirectories } from "../file.ts";
@@ -121,7 +121,7 @@ function openSecond(
 /** What databases take, and what is done about it. */
 function openMeasures(means: DatabaseMeans): Storage {
   const [guard, lookAtLogins] = [createGuard(means), createLoginLook(means)];
-  return openStorage(means, {
+  return watchStorage(means, {
     now: Date.now,
     onMeasured: (database, measured) => {
       guard(database, measured);

@@ -32,8 +32,8 @@ type PastCommand = keyof (ReturnType<typeof backupHandlers> & ReturnType<typeof 
 /** Opens it, and removes what a former host program left half done. */
 export async function openPast({ means, awake, dumps, store }: PastParts): Promise<Past> {
   const { fleet } = means;
-  const afterBackup = store === undefined ? {} : { afterBackup: store.follow };
-  const backupMeans: BackupMeans = { ...means, awake, ...afterBackup };
+  const second = store && { afterBackup: store.follow, beforeGone: store.forget };
+  const backupMeans: BackupMeans = { ...means, awake, ...second };
   const backups = openBackups(backupMeans);
   const recoveryMeans: RecoveryMeans = {
     ...means,

@@ -1,5 +1,5 @@
 // Stops all of a host in order.
-
+import { setTimeout as delay } from "node:timers/promises";
 import { fleetMark } from "../instance/fleet.ts";
 import { findServers, stopServer } from "../instance/server.ts";
 import { log, messageOf } from "../log.ts";
@@ -37,6 +37,9 @@ async function stopProcesses(host: Host): Promise<void> {
   await stopServers(host);
 }
 
+/** What copies files for longer than that is ended with this program, and begun anew. */
+const backupSeconds = 5;
+
 /** Stops all of it. `keeping` resolves when nothing is at work that might start one again. */
 export async function stopHost(host: Host, keeping: Promise<void>): Promise<void> {
   const backingUp = host.past.backups.close();
@@ -44,7 +47,7 @@ export async function stopHost(host: Host, keeping: Promise<void>): Promise<void
   await keeping;
   await stopProcesses(host);
   // What was at work lost its Postgres.
-  await backingUp;
+  await Promise.race([backingUp, delay(backupSeconds * 1000)]);
   await takeLast(host);
   await host.storage.close();
   await host.wal.close();

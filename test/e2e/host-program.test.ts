@@ -1,5 +1,5 @@
 // The host program as a process, with real instances, poolers and repositories.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { neonConfig, Client as ServerlessClient } from "@neondatabase/serverless";
 import type { Client } from "pg";
@@ -213,6 +213,27 @@ describe("what lives and lets nobody in", () => {
     const others = await Promise.all([open(), open(), open()]);
     for (const client of [first, ...others]) await client.end().catch(() => undefined);
     await toldNew(before, { program: "postgres", what: "left", database: one.name });
+  });
+});
+
+describe("an instance that does not start", () => {
+  test("is told of with Postgres' words, costs no other, and serves again once it can", async () => {
+    const before = await told();
+    const control = join(host.boxOf(two), "data", "global", "pg_control");
+    renameSync(control, `${control}.away`);
+    signal(two, "SIGKILL");
+    const stateOf = async () => {
+      const { databases } = await host.command("inventory", {});
+      return databases.find(({ database }) => database === two.name);
+    };
+    const failed = await until("that", stateOf, (found) => found?.state === "failed");
+    expect(failed?.detail).toMatch(/could not open file .*pg_control/);
+    await toldNew(before, { program: "postgres", what: "crashed", database: two.name });
+    expect(await read(one)).toEqual([1]);
+    renameSync(`${control}.away`, control);
+    await host.command("database.start", { database: two.name });
+    expect(await read(two)).toEqual([1]);
+    await until("it to be well", stateOf, (found) => found?.state === "running");
   });
 });
 

@@ -102,7 +102,8 @@ export async function openProgram(facts: ProgramFacts) {
     address: { ...at, host: "127.0.0.1" },
     socket: { ...at, host: poolers.transaction.consoleLogin.host },
   };
-  const parts = { means, databases, storage, ways };
+  const failureOf = () => undefined;
+  const parts = { means, databases, storage, ways, failureOf };
   const commands = { ...databaseHandlers(parts), ...sessionHandlers(means), ...past.handlers };
   const close = async () => {
     await past.backups.close();

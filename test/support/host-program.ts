@@ -11,6 +11,7 @@ import { Client, type ClientConfig } from "pg";
 import type { z } from "zod";
 import { findRunning } from "../../host/base/running.ts";
 import { fleetMark } from "../../host/instance/fleet.ts";
+import { placeOf } from "../../host/instance/place.ts";
 import { findServers } from "../../host/instance/server.ts";
 import { verifierOf } from "../../host/instance/verifier.ts";
 import { HostConfig } from "../../host/program/config.ts";
@@ -217,6 +218,11 @@ export async function prepareHostProgram(changes: Changes = {}) {
     /** The Postgres of a database; undefined while none runs. */
     server: ({ name }: ProgramDatabase) =>
       [...servers()].find(([instance]) => instance.split(".")[0] === name)?.[1],
+    /** Where what an instance may write is: of the one that runs for a database. */
+    boxOf({ name }: ProgramDatabase): string {
+      const found = [...servers().keys()].find((instance) => instance.split(".")[0] === name);
+      return placeOf(directory, found ?? name).box;
+    },
     /** The process of a pooler. */
     pooler: (mode: Mode) => poolerPid(directory, mode),
     /** Processes of the host, the program's own and all it started. */
