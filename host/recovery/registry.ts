@@ -119,6 +119,22 @@ function createRun(worker: Worker) {
   };
 }
 
+/** What one says of itself, among all there are. */
+function reportIn(entry: Entry, all: readonly Entry[]): RecoveryReport {
+  const { id, state, progress, error } = entry;
+  const position = all.filter((each) => each.state === "waiting").indexOf(entry) + 1;
+  return { recovery_id: id, state, position, error, ...progress.facts() };
+}
+
+/** Ends it, and removes its instance where only it knows of that. */
+async function endEntry(fleet: Fleet, entry: Entry): Promise<void> {
+  entry.ending.abort(new Error("It was ended."));
+  await entry.working;
+  const { recovered } = entry;
+  if (recovered?.server !== undefined) await endNow(recovered.server);
+  if (recovered !== undefined) await discard(fleet, recovered.record.name);
+}
+
 /** Makes it; nothing is recovered yet. */
 export function createRegistry(fleet: Fleet, worker: Worker): Registry {
   const entries = new Map<string, Entry>();
@@ -168,21 +184,11 @@ export function createRegistry(fleet: Fleet, worker: Worker): Registry {
       const entry = get(id);
       return { entry, state: readyIn(entry, purpose) };
     },
-    reportOf(id) {
-      const { state, progress, error } = get(id);
-      const waiting = [...entries.values()].filter((each) => each.state === "waiting");
-      const position = waiting.findIndex((each) => each.id === id) + 1;
-      return { recovery_id: id, state, position, error, ...progress.facts() };
-    },
+    reportOf: (id) => reportIn(get(id), [...entries.values()]),
     async end(id) {
       const entry = entries.get(id);
       if (entry === undefined) return;
-      const { ending, working } = entry;
-      ending.abort(new Error("It was ended."));
-      await working;
-      const { recovered } = entry;
-      if (recovered?.server !== undefined) await endNow(recovered.server);
-      if (recovered !== undefined) await discard(fleet, recovered.record.name);
+      await endEntry(fleet, entry);
       hand(id);
       entries.delete(id);
     },

@@ -101,20 +101,25 @@ function createKeeping({ directory, keep, release }: ShipperOptions) {
   const keptFile = join(directory, "kept");
   const waiting: string[] = [];
   const kept = () => readIfExists(keptFile)?.trim();
+  async function next(): Promise<boolean> {
+    const [segment] = waiting;
+    if (segment === undefined) return false;
+    await keep(segment);
+    writeAtomically(keptFile, `${segment}\n`);
+    await release(segment);
+    waiting.shift();
+    return true;
+  }
+
   return {
     waiting,
     kept,
+    next,
+    async all() {
+      while (await next());
+    },
     /** The last segment that is finished, kept or not. */
     last: () => waiting.at(-1) ?? kept(),
-    async next(): Promise<boolean> {
-      const [segment] = waiting;
-      if (segment === undefined) return false;
-      await keep(segment);
-      writeAtomically(keptFile, `${segment}\n`);
-      await release(segment);
-      waiting.shift();
-      return true;
-    },
   };
 }
 
@@ -142,6 +147,12 @@ async function openFirst(options: ShipperOptions, last: string | undefined) {
     throw error;
   });
   return next;
+}
+
+/** Has copies written to disk, and that they are there. */
+function syncCopies(directory: string, names: readonly string[]): void {
+  for (const name of names) syncFile(join(directory, name));
+  syncFile(directory);
 }
 
 /** Makes the shipper of one instance; it goes on where a former one ended. */
@@ -175,8 +186,7 @@ export function createShipper(options: ShipperOptions): Shipper {
       if (taking === undefined) return hasTaken;
       const now = taking;
       const isWhole = now.segment <= doubtful;
-      const isTaken = await takeWritten(now, { isSure, isWhole });
-      if (isTaken) hasTaken = true;
+      if (await takeWritten(now, { isSure, isWhole })) hasTaken = true;
       else if (!isSure && isQuiet(now)) return hasTaken;
       if (!(await isOver(now.segment))) return hasTaken;
       await close(now);
@@ -195,19 +205,14 @@ export function createShipper(options: ShipperOptions): Shipper {
         return reached > segment;
       });
     },
-    position: () =>
-      taking === undefined ? null : { segment: taking.segment, bytes: taking.offset },
+    position: () => (taking ? { segment: taking.segment, bytes: taking.offset } : null),
     async finish() {
       // It was stopped in order: what is there was written.
       await takeOn(true, async (segment) => isBegun(box, segmentAfter(segment)));
       if (taking !== undefined) await close(taking);
-      while (await keeping.next());
+      await keeping.all();
     },
-    sync() {
-      const unfinished = taking === undefined ? [] : [taking.segment];
-      for (const name of [...keeping.waiting, ...unfinished]) syncFile(join(directory, name));
-      syncFile(directory);
-    },
+    sync: () => syncCopies(directory, [...keeping.waiting, taking?.segment ?? []].flat()),
     prune: (oldest) => pruneCopies(directory, keeping.kept() ?? "", oldest),
   };
 }

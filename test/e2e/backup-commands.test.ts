@@ -55,7 +55,7 @@ test("one that is asked for by an id is made once, and remembered", async () => 
   ).rejects.toMatchObject({ status: 404 });
 });
 
-test("a restore point is made also of one that sleeps, and is gone back to by its name", async () => {
+test("a restore point is made also of one that sleeps, and found again by its name", async () => {
   await client.query("insert into ledger values (2)");
   await client.end();
   await host.keeper.sleep(host.keeper.live(one.name).record.name);

@@ -124,7 +124,7 @@ test("a damaged copy of WAL is fetched again, and a segment that is nowhere is n
   await one.client.end();
 });
 
-test("a base backup that is laid out is begun with, and done without when it is not whole", async () => {
+test("a base backup that is laid out is begun with, and done without when damaged", async () => {
   const one = await begin("proj_test_laid_out");
   await one.client.query(`
     create table large as select g, repeat(md5(g::text), 30) as text
