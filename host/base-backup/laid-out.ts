@@ -120,25 +120,11 @@ function beginIn(label: string): { readonly firstWal: string; readonly startLsn:
   return { firstWal, startLsn };
 }
 
-/** Opens those in the directory of a repository. */
-export function openLaidOuts(fleet: Fleet, directory: string): LaidOuts {
-  const parent = join(directory, "laid");
+/** What is there, in a directory of all copies of one database. */
+function createShelf(parent: string) {
   const users = new Map<string, number>();
-
   const names = () => (existsSync(parent) ? readdirSync(parent) : []);
   const factsOf = (name: string) => join(parent, `${name}.json`);
-
-  async function remove(name: string): Promise<void> {
-    if ((users.get(name) ?? 0) > 0) return;
-    rmSync(factsOf(name), { force: true });
-    await removeTree(join(parent, name));
-  }
-
-  /** Also those that a crash left half made. */
-  async function removeBut(kept: string | undefined): Promise<void> {
-    const all = new Set(names().map((name) => name.replace(/\.json(\.part)?$/, "")));
-    for (const name of all) if (name !== kept) await remove(name);
-  }
 
   function read(name: string): BaseBackup | undefined {
     try {
@@ -150,34 +136,22 @@ export function openLaidOuts(fleet: Fleet, directory: string): LaidOuts {
     }
   }
 
-  function newest(): string | undefined {
-    const whole = names().flatMap((name) => /^(.+)\.json$/.exec(name)?.[1] ?? []);
-    return whole.toSorted().findLast((name) => read(name) !== undefined);
-  }
-
   return {
-    async make(of, beside) {
-      if (!(await isWorthIt(directory, beside.databaseBytes))) return removeBut(undefined);
-      const startedAt = Date.now() / 1000;
-      const name = startedAt.toFixed(3);
-      const box = join(parent, name);
-      const { uid } = boxOf(fleet, of.name, of.slot, of.size);
-      makePassable(parent);
-      mkdirSync(box, { mode: 0o711 });
-      makePassable(box);
-      makeEmptyData({ place: { box }, uid });
-      const copied = await copyRunning(fleet, of, { box, data: join(box, "data") }, false);
-      const stoppedAt = Date.now() / 1000;
-      await syncFileSystem(box);
-      const { firstWal, startLsn } = beginIn(copied.label);
-      const { endLsn } = copied;
-      const lastWal = segmentAt(timelineOf(firstWal), lsnOf(endLsn) - 1n);
-      const facts = { ...beside, startedAt, stoppedAt, firstWal, lastWal, startLsn, endLsn };
-      writeAtomically(factsOf(name), JSON.stringify(facts));
-      await removeBut(name);
+    names,
+    /** It is there once this is written. */
+    put: (name: string, facts: BaseBackup) => writeAtomically(factsOf(name), JSON.stringify(facts)),
+    /** Removes others, also those that a crash left half made; what is used stays. */
+    async removeBut(kept: string | undefined): Promise<void> {
+      const all = new Set(names().map((name) => name.replace(/\.json(\.part)?$/, "")));
+      for (const name of all) {
+        if (name === kept || (users.get(name) ?? 0) > 0) continue;
+        rmSync(factsOf(name), { force: true });
+        await removeTree(join(parent, name));
+      }
     },
-    hold() {
-      const name = newest();
+    hold(): ReturnType<LaidOuts["hold"]> {
+      const whole = names().flatMap((name) => /^(.+)\.json$/.exec(name)?.[1] ?? []);
+      const name = whole.toSorted().findLast((one) => read(one) !== undefined);
       const backup = name === undefined ? undefined : read(name);
       if (name === undefined || backup === undefined) {
         return { newest: undefined, letGo: () => undefined };
@@ -186,9 +160,45 @@ export function openLaidOuts(fleet: Fleet, directory: string): LaidOuts {
       const letGo = () => void users.set(name, (users.get(name) ?? 1) - 1);
       return { newest: { backup, data: join(parent, name, "data") }, letGo };
     },
+  };
+}
+
+/** Copies a running instance into a directory of its own. @returns what it is as a base backup */
+async function copyInto(
+  fleet: Fleet,
+  of: InstanceRecord,
+  box: string,
+  beside: BaseBackup,
+): Promise<BaseBackup> {
+  const startedAt = Date.now() / 1000;
+  const { uid } = boxOf(fleet, of.name, of.slot, of.size);
+  mkdirSync(box, { mode: 0o711 });
+  makePassable(box);
+  makeEmptyData({ place: { box }, uid });
+  const { label, endLsn } = await copyRunning(fleet, of, { box, data: join(box, "data") }, false);
+  const stoppedAt = Date.now() / 1000;
+  await syncFileSystem(box);
+  const { firstWal, startLsn } = beginIn(label);
+  const lastWal = segmentAt(timelineOf(firstWal), lsnOf(endLsn) - 1n);
+  return { ...beside, startedAt, stoppedAt, firstWal, lastWal, startLsn, endLsn };
+}
+
+/** Opens those in the directory of a repository. */
+export function openLaidOuts(fleet: Fleet, directory: string): LaidOuts {
+  const parent = join(directory, "laid");
+  const shelf = createShelf(parent);
+  return {
+    async make(of, beside) {
+      if (!(await isWorthIt(directory, beside.databaseBytes))) return shelf.removeBut(undefined);
+      const name = (Date.now() / 1000).toFixed(3);
+      makePassable(parent);
+      shelf.put(name, await copyInto(fleet, of, join(parent, name), beside));
+      await shelf.removeBut(name);
+    },
+    hold: shelf.hold,
     async removeAll() {
-      if (names().length === 0) return false;
-      await removeBut(undefined);
+      if (shelf.names().length === 0) return false;
+      await shelf.removeBut(undefined);
       return true;
     },
   };

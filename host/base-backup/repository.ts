@@ -117,6 +117,8 @@ function settings(key: string, { recoveryDays, baseBackupDays }: Retention): str
     "compress-level": 3,
     "start-fast": "y",
     "process-max": 1,
+    // A file that cannot be read here is no better half a minute later.
+    "job-retry": 0,
     "expire-auto": "n",
     // Segments are kept by the host program, not by Postgres.
     "archive-check": "n",

@@ -19,7 +19,7 @@ export interface Life extends Span {
 const roundedMilliseconds = 1000;
 
 /** Spans in their order, those that meet as one. */
-export function joinSpans(spans: readonly Span[]): readonly Span[] {
+function joinSpans(spans: readonly Span[]): readonly Span[] {
   const joined: Span[] = [];
   for (const span of spans.toSorted((one, other) => one.from - other.from)) {
     const last = joined.at(-1);

@@ -49,7 +49,7 @@ interface State {
 export interface Candidates {
   /** False when none is left that may do. */
   isLeft(): boolean;
-  /** @throws Error when a source's list of them cannot be read, NothingToRecover when it has none */
+  /** @throws Error when the list of a source cannot be read, NothingToRecover without any */
   next(): Promise<Candidate>;
   /** The source that was asked last. */
   asked(): 1 | 2;

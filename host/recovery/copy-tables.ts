@@ -5,8 +5,8 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, chownSync, createWriteStream, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import type { HostCommandInput } from "../../src/contract/instance/command.ts";
 import { withSessions } from "../database/settle.ts";
-import { HostProblem } from "../problem.ts";
 import { atSocket, runProgram, startProgram } from "../dump/program.ts";
 import type { Box } from "../instance/box.ts";
 import { removeTree } from "../instance/files.ts";
@@ -15,6 +15,7 @@ import type { InstanceState } from "../instance/roster.ts";
 import { platformSession } from "../instance/session.ts";
 import { dumpRole } from "../instance/template.ts";
 import { verifierOf } from "../instance/verifier.ts";
+import { HostProblem } from "../problem.ts";
 import type { Session } from "../session.ts";
 import type { RecoveryMeans } from "./recoveries.ts";
 import { literal, planRenames, quoted, type Renames, type TableWish } from "./rename.ts";
@@ -81,7 +82,8 @@ async function refuseTaken(inside: Session, wishes: readonly TableWish[]): Promi
 async function countRows(inside: Session, wishes: readonly TableWish[]): Promise<number[]> {
   const counts: number[] = [];
   for (const { schema, as } of wishes) {
-    const [row] = await inside.query<Counted>(`select count(*)::text as n from ${nameOf(schema, as)}`);
+    const text = `select count(*)::text as n from ${nameOf(schema, as)}`;
+    const [row] = await inside.query<Counted>(text);
     counts.push(Number(row?.n));
   }
   return counts;
@@ -148,12 +150,19 @@ async function load(copying: Copying, login: string, password: string, owner: st
     ...{ name: "pg_restore" as const, args: ["-l", "/copy/archive"], readable, signal },
   });
   const list = join(directory, "list");
-  writeFileSync(list, `${all.split("\n").filter((line) => entryForm.test(line)).join("\n")}\n`);
+  writeFileSync(
+    list,
+    `${all
+      .split("\n")
+      .filter((line) => entryForm.test(line))
+      .join("\n")}\n`,
+  );
   chmodSync(list, 0o644);
   const how = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"];
+  const what = [`--role=${owner}`, "-L", "/copy/list", "/copy/archive"];
   await runProgram(to, {
     name: "pg_restore",
-    args: [...atSocket(login, database), `--role=${owner}`, ...how, "-L", "/copy/list", "/copy/archive"],
+    args: [...atSocket(login, database), ...how, ...what],
     secrets: { PGPASSWORD: password },
     readable,
     signal,
@@ -216,7 +225,7 @@ async function requireSchema(inside: Session, schema: string): Promise<void> {
 export async function copyTables(
   means: RecoveryMeans,
   { record }: InstanceState,
-  tables: readonly { readonly schema: string; readonly name: string; readonly as?: string | undefined }[],
+  tables: HostCommandInput<"recovery.copy_tables">["tables"],
 ): Promise<readonly number[]> {
   const { fleet, keeper, files } = means;
   const { database } = record;

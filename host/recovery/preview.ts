@@ -4,10 +4,10 @@ import type { PreviewRequest } from "../../src/contract/instance/recovery.ts";
 import { settleLogins } from "../database/login.ts";
 import type { DatabaseMeans } from "../database/means.ts";
 import type { PreviewRecord } from "../database/record.ts";
-import { boxOf } from "../instance/fleet.ts";
 import { syncFileSystem } from "../instance/files.ts";
-import { platformSession } from "../instance/session.ts";
+import { boxOf } from "../instance/fleet.ts";
 import type { InstanceState } from "../instance/roster.ts";
+import { platformSession } from "../instance/session.ts";
 import { log, messageOf } from "../log.ts";
 import { HostProblem } from "../problem.ts";
 import { standStill } from "./standby.ts";
@@ -32,7 +32,11 @@ async function admit(
 }
 
 /** @throws HostProblem 409 when the name is another's */
-export function refuseTaken({ files, keeper }: DatabaseMeans, line: string, instance: string): void {
+export function refuseTaken(
+  { files, keeper }: DatabaseMeans,
+  line: string,
+  instance: string,
+): void {
   const { databases, previews } = files;
   const isOther = previews.has(line) && previews.get(line).instance !== instance;
   if (!isOther && !databases.has(line) && !keeper.roster.has(line)) return;

@@ -3,7 +3,7 @@ import type { PassedOver } from "../../src/contract/recovery.ts";
 import { messageOf } from "../log.ts";
 
 /** The disk is full: no other way would go better. */
-export class NoRoom extends Error {
+class NoRoom extends Error {
   override readonly name = "NoRoom";
 }
 
@@ -72,7 +72,8 @@ const hasNumber = /\[\d{3}\]/;
 const isOfFile = /checkpoint record|could not (read|open|find|locate)|invalid|corrupt|checksum/i;
 
 const noRoom =
-  "The disk was full before the recovery was done. Make room on the host's disk, then restore again.";
+  "The disk was full before the recovery was done. " +
+  "Make room on the host's disk, then restore again.";
 
 /** How many bytes are wanted for files of so many, in words when there are fewer. */
 export function checkRoom(free: number, bytes: number): void {
@@ -160,8 +161,9 @@ export function failureWords(problems: readonly Problem[]): string {
   const lines = ([1, 2] as const).flatMap((repository) => {
     const [first, ...more] = told.filter((one) => one.repository === repository);
     if (first === undefined) return [];
-    const labels = more.map(({ backup_label: label }) => label).filter((label) => label !== null);
-    const also = labels.length === 0 ? "" : ` Nor do other base backups: ${labels.join(", ")}.`;
+    const labels = new Set(more.flatMap(({ backup_label: label }) => label ?? []));
+    labels.delete(first.backup_label ?? "");
+    const also = labels.size === 0 ? "" : ` Nor do other base backups: ${[...labels].join(", ")}.`;
     return [{ repository, text: first.words + also }];
   });
   const texts = lines.map(({ repository, text }) =>

@@ -28,7 +28,7 @@ const fresh: RecoveryFacts = {
   passed_over: [],
 };
 
-/** Makes that of a recovery which has not begun; a step that is tried again takes its time twice. */
+/** Makes that of a recovery which has not begun. What a step takes is counted over all attempts. */
 export function createProgress(signal: AbortSignal = new AbortController().signal): Progress {
   let facts = fresh;
   const note = (more: Partial<RecoveryFacts>) => {

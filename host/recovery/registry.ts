@@ -10,7 +10,7 @@ import type { InstanceRecord } from "../instance/record.ts";
 import type { InstanceState } from "../instance/roster.ts";
 import { log, messageOf } from "../log.ts";
 import { HostProblem } from "../problem.ts";
-import { createTurns } from "../turn.ts";
+import { createQueue } from "../turn.ts";
 import { createProgress, type Progress } from "./progress.ts";
 
 const workersMax = 2;
@@ -52,7 +52,6 @@ export interface Registry {
   start(id: string, request: RecoveryRequest, purpose: Purpose): void;
   /** @throws HostProblem 404 */
   get(id: string): Entry;
-  find(id: string): Entry | undefined;
   all(): readonly Entry[];
   /** Its instance. @throws HostProblem 404, 409 unless it is ready */
   ready(id: string, purpose?: Purpose): { readonly entry: Entry; readonly state: InstanceState };
@@ -71,36 +70,77 @@ export function instanceOf(database: string, id: string): string {
 const unknown = (id: string) =>
   new HostProblem(404, "unknown_recovery", `There is no recovery ${id} here.`);
 
-/** Makes it; nothing is recovered yet. */
-export function createRegistry(fleet: Fleet, worker: Worker): Registry {
-  const entries = new Map<string, Entry>();
-  const inTurn = createTurns(workersMax);
-  /** Told when an instance is no longer in the care of its entry. */
-  const released = new Map<string, () => void>();
+const neverThere = (database: string) =>
+  new HostProblem(404, "unknown_database", `There never was a database ${database}.`);
 
-  async function run(entry: Entry, of: InstanceRecord, isOver: Promise<void>): Promise<void> {
-    let done: () => void = () => undefined;
-    const working = new Promise<void>((resolve) => {
-      done = resolve;
-    });
-    entry.working = working;
+/** Its instance. @throws HostProblem 409 unless it is ready, and for that */
+function readyIn(entry: Entry, purpose: Purpose | undefined): InstanceState {
+  const { state, recovered } = entry;
+  if (state !== "ready" || recovered === undefined) {
+    throw new HostProblem(409, "not_ready", `The recovery is ${state}.`);
+  }
+  if (purpose !== undefined && entry.purpose !== purpose) {
+    throw new HostProblem(409, "other_purpose", `The recovery is for a ${entry.purpose}.`);
+  }
+  const { server } = recovered;
+  if (server !== undefined && isRunning(server)) return recovered;
+  throw new HostProblem(409, "not_ready", "Its Postgres has ended: recover again.");
+}
+
+function newEntry(id: string, request: RecoveryRequest, purpose: Purpose): Entry {
+  const { database } = request;
+  const ending = new AbortController();
+  return {
+    ...{ id, database, name: instanceOf(database, id), purpose, request, ending },
+    ...{ progress: createProgress(ending.signal), state: "waiting", error: null },
+    ...{ recovered: undefined, working: Promise.resolve(), askedAt: Date.now() },
+  };
+}
+
+/** Carries them out in turn; resolves when one is ready or has failed. */
+function createRun(worker: Worker) {
+  const queue = createQueue(workersMax, workersMax);
+  return async (entry: Entry, of: InstanceRecord): Promise<void> => {
+    const { signal } = entry.ending;
     try {
-      await inTurn(async () => {
-        entry.progress.signal.throwIfAborted();
+      const leave = await queue.enter("", signal);
+      try {
         entry.state = "running";
         entry.recovered = await worker.work(entry, of);
         entry.state = "ready";
-      });
+      } finally {
+        leave();
+      }
     } catch (error) {
-      entry.error = entry.ending.signal.aborted ? "It was ended." : messageOf(error);
+      entry.error = signal.aborted ? "It was ended." : messageOf(error);
       entry.state = "failed";
       log("warn", `The recovery ${entry.id} of ${entry.database} failed: ${entry.error}`);
-      released.get(entry.id)?.();
-    } finally {
-      done();
     }
-    await isOver;
-  }
+  };
+}
+
+/** What one says of itself, among all there are. */
+function reportIn(entry: Entry, all: readonly Entry[]): RecoveryReport {
+  const { id, state, progress, error } = entry;
+  const position = all.filter((each) => each.state === "waiting").indexOf(entry) + 1;
+  return { recovery_id: id, state, position, error, ...progress.facts() };
+}
+
+/** Ends it, and removes its instance where only it knows of that. */
+async function endEntry(fleet: Fleet, entry: Entry): Promise<void> {
+  entry.ending.abort(new Error("It was ended."));
+  await entry.working;
+  const { recovered } = entry;
+  if (recovered?.server !== undefined) await endNow(recovered.server);
+  if (recovered !== undefined) await discard(fleet, recovered.record.name);
+}
+
+/** Makes it; nothing is recovered yet. */
+export function createRegistry(fleet: Fleet, worker: Worker): Registry {
+  const entries = new Map<string, Entry>();
+  const run = createRun(worker);
+  /** Told when an instance is no longer in the care of its entry. */
+  const released = new Map<string, () => void>();
 
   function get(id: string): Entry {
     const entry = entries.get(id);
@@ -116,55 +156,39 @@ export function createRegistry(fleet: Fleet, worker: Worker): Registry {
     released.delete(id);
   }
 
+  /** Runs it, and keeps its user's number until its instance is another's. */
+  function begin(entry: Entry, of: InstanceRecord): void {
+    const isOver = new Promise<void>((resolve) => released.set(entry.id, resolve));
+    const work = async (slot: number) => {
+      entry.working = run(entry, { ...of, slot });
+      await entry.working;
+      if (entry.state === "failed") hand(entry.id);
+      await isOver;
+    };
+    worker.withSlot(entry.database, of.slot, work).catch((error) => log("error", messageOf(error)));
+  }
+
   return {
     get,
     hand,
-    find: (id) => entries.get(id),
     all: () => [...entries.values()],
     start(id, request, purpose) {
       if (entries.has(id)) return;
-      const { database } = request;
-      const known = worker.of(database);
-      if (known === undefined) {
-        throw new HostProblem(404, "unknown_database", `There never was a database ${database}.`);
-      }
-      const ending = new AbortController();
-      const entry: Entry = {
-        ...{ id, database, name: instanceOf(database, id), purpose, request, ending },
-        ...{ progress: createProgress(ending.signal), state: "waiting", error: null },
-        ...{ recovered: undefined, working: Promise.resolve(), askedAt: Date.now() },
-      };
+      const of = worker.of(request.database);
+      if (of === undefined) throw neverThere(request.database);
+      const entry = newEntry(id, request, purpose);
       entries.set(id, entry);
-      const isOver = new Promise<void>((resolve) => released.set(id, resolve));
-      void worker.withSlot(database, known.slot, (slot) => run(entry, { ...known, slot }, isOver));
+      begin(entry, of);
     },
     ready(id, purpose) {
       const entry = get(id);
-      const { state, recovered } = entry;
-      if (state !== "ready" || recovered === undefined) {
-        throw new HostProblem(409, "not_ready", `The recovery is ${state}.`);
-      }
-      if (purpose !== undefined && entry.purpose !== purpose) {
-        throw new HostProblem(409, "other_purpose", `The recovery is for a ${entry.purpose}.`);
-      }
-      const { server } = recovered;
-      if (server !== undefined && isRunning(server)) return { entry, state: recovered };
-      throw new HostProblem(409, "not_ready", "Its Postgres has ended: recover again.");
+      return { entry, state: readyIn(entry, purpose) };
     },
-    reportOf(id) {
-      const { state, progress, error } = get(id);
-      const waiting = [...entries.values()].filter((each) => each.state === "waiting");
-      const position = waiting.findIndex((each) => each.id === id) + 1;
-      return { recovery_id: id, state, position, error, ...progress.facts() };
-    },
+    reportOf: (id) => reportIn(get(id), [...entries.values()]),
     async end(id) {
       const entry = entries.get(id);
       if (entry === undefined) return;
-      entry.ending.abort(new Error("It was ended."));
-      await entry.working;
-      const { recovered } = entry;
-      if (recovered?.server !== undefined) await endNow(recovered.server);
-      if (recovered !== undefined) await discard(fleet, recovered.record.name);
+      await endEntry(fleet, entry);
       hand(id);
       entries.delete(id);
     },

@@ -58,7 +58,8 @@ const partsSql = ({ schema, name }: TableWish) => `
   union all
   select 'index', i.relname::text from pg_index join pg_class i on i.oid = indexrelid
     where indrelid in (select oid from wanted)
-      and not exists (select from pg_constraint where conindid = indexrelid and contype in ('p', 'u', 'x'))
+      and not exists (
+        select from pg_constraint where conindid = indexrelid and contype in ('p', 'u', 'x'))
   union all
   select 'sequence', s.relname::text from pg_depend d join pg_class s on s.oid = d.objid
     where d.classid = 'pg_class'::regclass and refclassid = 'pg_class'::regclass
@@ -93,7 +94,8 @@ export async function planRenames(
   for (const wish of wishes) {
     const { schema, name, as } = wish;
     const known =
-      taken.get(schema) ?? new Set([...(await namesIn(past, schema)), ...(await namesIn(live, schema))]);
+      taken.get(schema) ??
+      new Set([...(await namesIn(past, schema)), ...(await namesIn(live, schema))]);
     taken.set(schema, known);
     for (const part of await past.query<Part>(partsSql(wish))) {
       const to = renamed(part.name, wish, known);

@@ -60,7 +60,7 @@ const saidBy = ({ place }: Box) => readTail(place.log, saidBytesMax) ?? "";
 const isBeyond = /recovery ended before configured recovery target was reached/;
 const isTooEarly = /requested recovery stop point is before consistent recovery point/;
 const endForms = [
-  /(?:invalid|incorrect|unexpected|contrecord|record|decompress).*?(?:\bat|LSN|by) ([\dA-F]+\/[\dA-F]+)/,
+  /(?:invalid|incorrect|unexpected|record|decompress).*?(?:\bat|LSN|by) ([\dA-F]+\/[\dA-F]+)/,
   /redo done at ([\dA-F]+\/[\dA-F]+)/,
 ];
 
@@ -147,8 +147,8 @@ function writeReplaySettings(box: Box, replay: Replay): void {
 }
 
 /**
- * Starts Postgres, and waits until it goes on by itself from the target. Nothing was committed after one that is
- * later than all there is: then it is at the end of it.
+ * Starts Postgres, and waits until it goes on by itself from the target. Nothing was committed
+ * after one that is later than all there is: then it goes on from the end of that.
  * @throws WalProblem, TooEarly, or Error in Postgres' words; no process is left then
  */
 export async function replay(

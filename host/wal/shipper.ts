@@ -96,19 +96,72 @@ function syncFile(path: string): void {
   closeSync(handle);
 }
 
+/** Keeps what is finished, the oldest first. */
+function createKeeping({ directory, keep, release }: ShipperOptions) {
+  const keptFile = join(directory, "kept");
+  const waiting: string[] = [];
+  const kept = () => readIfExists(keptFile)?.trim();
+  async function next(): Promise<boolean> {
+    const [segment] = waiting;
+    if (segment === undefined) return false;
+    await keep(segment);
+    writeAtomically(keptFile, `${segment}\n`);
+    await release(segment);
+    waiting.shift();
+    return true;
+  }
+
+  return {
+    waiting,
+    kept,
+    next,
+    async all() {
+      while (await next());
+    },
+    /** The last segment that is finished, kept or not. */
+    last: () => waiting.at(-1) ?? kept(),
+  };
+}
+
 /** To look whether a segment is over takes opening the next one: hundreds are idle. */
 const looksOfQuiet = 20;
 
+/** True for one that nothing was written to, and whose last page is not written yet. */
+function createQuiet(): (taking: Taking) => boolean {
+  let looks = 0;
+  return ({ offset }) => {
+    looks += 1;
+    // One that ended before it was full is found with the next of these.
+    return offset < segmentBytes && looks % looksOfQuiet !== 0;
+  };
+}
+
+/** Opens the first segment that is wanted; undefined when it is not there yet. */
+async function openFirst(options: ShipperOptions, last: string | undefined) {
+  const { box, directory } = options;
+  const segment = firstWanted(box, last);
+  const next = segment === undefined ? undefined : openTaking(box, segment, directory);
+  // What fails is tried again: a recovery does not find its way without them.
+  await (next && keepHistories(options))?.catch((error) => {
+    next?.close();
+    throw error;
+  });
+  return next;
+}
+
+/** Has copies written to disk, and that they are there. */
+function syncCopies(directory: string, names: readonly string[]): void {
+  for (const name of names) syncFile(join(directory, name));
+  syncFile(directory);
+}
+
 /** Makes the shipper of one instance; it goes on where a former one ended. */
 export function createShipper(options: ShipperOptions): Shipper {
-  const { box, directory, keep, release, current, incarnation } = options;
-  const keptFile = join(directory, "kept");
-  const kept = () => readIfExists(keptFile)?.trim();
-  /** Finished, and not kept yet, the oldest first. */
-  const waiting: string[] = [];
+  const { box, directory, current, incarnation } = options;
+  const keeping = createKeeping(options);
+  const isQuiet = createQuiet();
   let taking: Taking | undefined;
   let [known, doubtful] = ["", ""];
-  let looks = 0;
 
   function beginAnew(): void {
     if (known === incarnation()) return;
@@ -120,55 +173,28 @@ export function createShipper(options: ShipperOptions): Shipper {
 
   async function close(done: Taking): Promise<void> {
     await takeWritten(done, { isSure: true, isWhole: true });
-    waiting.push(done.segment);
+    keeping.waiting.push(done.segment);
     done.close();
     taking = undefined;
-  }
-
-  /** True for one that nothing was written to, and whose last page is not written yet. */
-  function isQuiet({ offset }: Taking): boolean {
-    looks += 1;
-    // One that ended before it was full is found with the next of these.
-    return offset < segmentBytes && looks % looksOfQuiet !== 0;
   }
 
   /** Takes on until a segment is not over. */
   async function takeOn(isSure: boolean, isOver: (segment: string) => Promise<boolean>) {
     let hasTaken = false;
     for (;;) {
-      if (taking === undefined) {
-        const segment = firstWanted(box, waiting.at(-1) ?? kept());
-        const next = segment === undefined ? undefined : openTaking(box, segment, directory);
-        if (next === undefined) return hasTaken;
-        // What fails is tried again: a recovery does not find its way without them.
-        await keepHistories(options).catch((error) => {
-          next.close();
-          throw error;
-        });
-        taking = next;
-      }
+      taking ??= await openFirst(options, keeping.last());
+      if (taking === undefined) return hasTaken;
       const now = taking;
       const isWhole = now.segment <= doubtful;
-      const isTaken = await takeWritten(now, { isSure, isWhole });
-      if (isTaken) hasTaken = true;
+      if (await takeWritten(now, { isSure, isWhole })) hasTaken = true;
       else if (!isSure && isQuiet(now)) return hasTaken;
       if (!(await isOver(now.segment))) return hasTaken;
       await close(now);
     }
   }
 
-  async function keepNext(): Promise<boolean> {
-    const [segment] = waiting;
-    if (segment === undefined) return false;
-    await keep(segment);
-    writeAtomically(keptFile, `${segment}\n`);
-    await release(segment);
-    waiting.shift();
-    return true;
-  }
-
   return {
-    keepNext,
+    keepNext: keeping.next,
     async take(isSure = false) {
       beginAnew();
       let reached = "";
@@ -179,19 +205,14 @@ export function createShipper(options: ShipperOptions): Shipper {
         return reached > segment;
       });
     },
-    position: () =>
-      taking === undefined ? null : { segment: taking.segment, bytes: taking.offset },
+    position: () => (taking ? { segment: taking.segment, bytes: taking.offset } : null),
     async finish() {
       // It was stopped in order: what is there was written.
       await takeOn(true, async (segment) => isBegun(box, segmentAfter(segment)));
       if (taking !== undefined) await close(taking);
-      while (await keepNext());
+      await keeping.all();
     },
-    sync() {
-      const unfinished = taking === undefined ? [] : [taking.segment];
-      for (const name of [...waiting, ...unfinished]) syncFile(join(directory, name));
-      syncFile(directory);
-    },
-    prune: (oldest) => pruneCopies(directory, kept() ?? "", oldest),
+    sync: () => syncCopies(directory, [...keeping.waiting, taking?.segment ?? []].flat()),
+    prune: (oldest) => pruneCopies(directory, keeping.kept() ?? "", oldest),
   };
 }

@@ -31,7 +31,7 @@ const counterIn = (directory: string) => join(directory, "timeline");
 const numberOf = (timeline: string) => Number.parseInt(timeline, 16);
 
 /** The name of a timeline: 8 hexadecimal digits. */
-export function timelineName(number: number): string {
+function timelineName(number: number): string {
   return number.toString(16).toUpperCase().padStart(8, "0");
 }
 

@@ -31,31 +31,29 @@ function targetOf(target: TestTarget): { time: string } {
   return { time };
 }
 
-/** Opens what a host keeps of the past of its databases. */
-export async function openPast(means: DatabaseMeans, store: DumpStore) {
+/** What recoveries and backups of a host work with, as its program puts them together. */
+function openParts(means: DatabaseMeans, store: DumpStore) {
   const { fleet, keeper } = means;
   const backupMeans: BackupMeans = { ...means, awake: createAwake(keeper) };
   const backups = openBackups(backupMeans);
   const recoveryMeans: RecoveryMeans = {
     ...means,
-    loadDump: (id, { record }, owner, signal) =>
-      loadDump(
-        { fleet, store },
-        id,
-        boxOf(fleet, record.name, record.slot, record.size),
-        { database: record.database, owner },
-        signal,
-      ),
+    loadDump: (id, { record }, owner, signal) => {
+      const box = boxOf(fleet, record.name, record.slot, record.size);
+      const { database } = record;
+      return loadDump({ fleet, store }, id, box, { database, owner }, signal);
+    },
     ensureBackup: backups.ensure,
     afterExchange: (database) => backups.soon(database, "incr"),
     noteDamage: backups.noteDamage,
   };
-  const recoveries = await openRecoveries(recoveryMeans);
-  const handlers = {
-    ...backupHandlers(backupMeans, backups),
-    ...recoveryHandlers(recoveryMeans, recoveries),
-  };
+  return { backups, backupMeans, recoveryMeans };
+}
 
+type Handlers = ReturnType<typeof recoveryHandlers>;
+
+/** Asks for recoveries, and waits for them. */
+function createAsking(handlers: Handlers) {
   /** Begins a recovery. @returns its id */
   async function begin(request: RecoveryRequest, purpose: "preview" | "restore"): Promise<string> {
     const recovery_id = randomUUID();
@@ -80,18 +78,30 @@ export async function openPast(means: DatabaseMeans, store: DumpStore) {
     return id;
   }
 
+  return { begin, over, recover };
+}
+
+/** Opens what a host keeps of the past of its databases. */
+export async function openPast(means: DatabaseMeans, store: DumpStore) {
+  const { backups, backupMeans, recoveryMeans } = openParts(means, store);
+  const recoveries = await openRecoveries(recoveryMeans);
+  const handlers = {
+    ...backupHandlers(backupMeans, backups),
+    ...recoveryHandlers(recoveryMeans, recoveries),
+  };
+  const asking = createAsking(handlers);
   return {
-    ...{ handlers, backups, recoveries, begin, over, recover },
+    ...{ handlers, backups, recoveries, ...asking },
     backUp: backups.take,
     async preview(database: string, target: TestTarget, preview: PreviewRequest): Promise<string> {
-      const id = await recover({ database, target: targetOf(target) }, "preview");
+      const id = await asking.recover({ database, target: targetOf(target) }, "preview");
       await handlers["recovery.open"]({ recovery_id: id, preview });
       return id;
     },
     removePreview: (line: string) => means.lane(line, () => removePreview(means, line)),
     /** @returns the instance that was put aside */
     async restore(database: string, target: TestTarget): Promise<string> {
-      const id = await recover({ database, target: targetOf(target) }, "restore");
+      const id = await asking.recover({ database, target: targetOf(target) }, "restore");
       return (await handlers["recovery.exchange"]({ recovery_id: id })).instance;
     },
     /** @returns the instance that was put aside */

@@ -122,7 +122,7 @@ export const recoveryCommands = {
   },
   /** Ends it and removes its instance, unless that serves or was put aside. */
   "recovery.end": { input: OneRecovery, report: Nothing },
-  /** Puts an instance that was put aside in the place of the one that serves, which is put aside. */
+  /** Puts an instance that was put aside in the place of the one that serves, and that aside. */
   "aside.bring_back": {
     input: z.strictObject({ database: DatabaseName, instance: z.string().max(100) }),
     report: Former,
